@@ -1,0 +1,270 @@
+"""Every error a user can meet; imports nothing.
+
+Each says problem, place and remedy. `code` is never reused and has an entry in `docs/errors.md`; `exit_code` is what
+the command ends with; `retry_after_s` is None when trying again cannot help.
+
+    HeadwayError
+    ├── Mistake                 (2) something a person wrote or typed
+    │   ├── UsageMistaken
+    │   ├── FileMissing
+    │   ├── FileFaulty          all faults of one file
+    │   ├── ExpressionUnreadable
+    │   ├── CheckUnreadable
+    │   ├── NameUnknown
+    │   └── ExtraMissing
+    ├── Conflict                (5) somebody else was first
+    │   ├── AppendConflict
+    │   └── LeaseHeld
+    ├── StoreTrouble            (1)
+    │   ├── BlobMissing
+    │   ├── BlobDamaged
+    │   └── DiskFull
+    ├── LogTrouble              (1)
+    │   ├── LogDamaged
+    │   └── LogNewer
+    ├── StepTrouble             (1)
+    │   ├── StepNotStarted
+    │   ├── StepHeld
+    │   └── OutputUnreadable
+    ├── ModelTrouble            (1)
+    │   ├── ModelUnreadable
+    │   ├── ModelUntrusted
+    │   └── DataUnreadable
+    └── ReleaseTrouble          (7)
+        ├── VersionNotReady
+        ├── GoldenRefused
+        └── TargetUnavailable
+"""
+
+
+class HeadwayError(Exception):
+    """Problem, place and remedy in the user's words."""
+
+    code = "headway"
+    exit_code = 1
+    retry_after_s: float | None = None
+
+    def __init__(self, problem: str, *, at: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.at = at
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem} ({self.at}); {self.remedy}"
+
+
+class Mistake(HeadwayError):
+    """Something a person wrote or typed cannot be used."""
+
+    code = "mistake"
+    exit_code = 2
+
+
+class UsageMistaken(Mistake):
+    """The words of a command line are off."""
+
+    code = "usage"
+
+
+class FileMissing(Mistake):
+    """A file that was named is not there."""
+
+    code = "file-missing"
+
+
+class Fault:
+    """One fault of a file: `line` and `column` count from 1; 0 when the format keeps no marks."""
+
+    __slots__ = ("column", "excerpt", "line", "problem", "remedy", "where")
+
+    def __init__(
+        self, problem: str, *, line: int = 0, column: int = 0, where: str = "", excerpt: str = "", remedy: str = ""
+    ) -> None:
+        self.problem = problem
+        self.line = line
+        self.column = column
+        self.where = where
+        self.excerpt = excerpt
+        self.remedy = remedy
+
+    def __repr__(self) -> str:
+        return f"{self.line}:{self.column} {self.where}: {self.problem}"
+
+
+class FileFaulty(Mistake):
+    """A file has faults; `faults` holds all of them, in the order of the file."""
+
+    code = "file-faulty"
+
+    def __init__(self, problem: str, *, at: str, remedy: str, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(problem, at=at, remedy=remedy)
+        self.faults = faults
+
+
+class ExpressionUnreadable(Mistake):
+    """An expression `${{ … }}` is not in the language, or names what does not exist."""
+
+    code = "expression"
+
+
+class CheckUnreadable(Mistake):
+    """A check of a gate is not in the language."""
+
+    code = "check"
+
+
+class NameUnknown(Mistake):
+    """No run, step, step type, model, version, alias, endpoint or example has that name."""
+
+    code = "name-unknown"
+
+
+class ExtraMissing(Mistake):
+    """What was asked for needs a package that is not installed."""
+
+    code = "extra-missing"
+
+
+class Conflict(HeadwayError):
+    """Somebody else was first."""
+
+    code = "conflict"
+    exit_code = 5
+    retry_after_s = 1.0
+
+
+class AppendConflict(Conflict):
+    """Somebody else appended to the same stream of the log first."""
+
+    code = "append-conflict"
+    retry_after_s = 0.0
+
+
+class LeaseHeld(Conflict):
+    """Somebody else holds the lease; `holder` says who."""
+
+    code = "lease-held"
+
+    def __init__(self, problem: str, *, at: str, remedy: str, holder: str = "") -> None:
+        super().__init__(problem, at=at, remedy=remedy)
+        self.holder = holder
+
+
+class StoreTrouble(HeadwayError):
+    """The store of blobs cannot do its work."""
+
+    code = "store"
+
+
+class BlobMissing(StoreTrouble):
+    """A blob that the log knows of is not in the store."""
+
+    code = "blob-missing"
+
+
+class BlobDamaged(StoreTrouble):
+    """A blob's bytes do not have the digest that names it."""
+
+    code = "blob-damaged"
+
+
+class DiskFull(StoreTrouble):
+    """No space is left, or a quota is reached."""
+
+    code = "disk-full"
+    retry_after_s = 60.0
+
+
+class LogTrouble(HeadwayError):
+    """The log cannot be read or written."""
+
+    code = "log"
+
+
+class LogDamaged(LogTrouble):
+    """The log's file, a fact in it or its chain of hashes is broken."""
+
+    code = "log-damaged"
+
+
+class LogNewer(LogTrouble):
+    """The log holds facts of a kind that this version does not know."""
+
+    code = "log-newer"
+
+
+class StepTrouble(HeadwayError):
+    """A step could not be carried out."""
+
+    code = "step"
+
+
+class StepNotStarted(StepTrouble):
+    """The step's command could not be started at all."""
+
+    code = "step-not-started"
+
+
+class StepHeld(StepTrouble):
+    """Processes of an earlier attempt are alive and cannot be ended."""
+
+    code = "step-held"
+    exit_code = 5
+    retry_after_s = 5.0
+
+
+class OutputUnreadable(StepTrouble):
+    """A step reported outputs, metrics or test results in a form that cannot be read."""
+
+    code = "output-unreadable"
+
+
+class ModelTrouble(HeadwayError):
+    """A model or the data for it cannot be used."""
+
+    code = "model"
+
+
+class ModelUnreadable(ModelTrouble):
+    """No known format fits the model's file, or its library cannot load it."""
+
+    code = "model-unreadable"
+
+
+class ModelUntrusted(ModelTrouble):
+    """The model's file would run code, and nobody vouched for its digest."""
+
+    code = "model-untrusted"
+
+
+class DataUnreadable(ModelTrouble):
+    """A table that a step needs is missing, empty, or lacks a column."""
+
+    code = "data-unreadable"
+
+
+class ReleaseTrouble(HeadwayError):
+    """A release could not be carried out; the version that served before still serves."""
+
+    code = "release"
+    exit_code = 7
+
+
+class VersionNotReady(ReleaseTrouble):
+    """The new version's process ended or did not answer in time."""
+
+    code = "version-not-ready"
+
+
+class GoldenRefused(ReleaseTrouble):
+    """The new version answered a golden request wrongly."""
+
+    code = "golden-refused"
+
+
+class TargetUnavailable(ReleaseTrouble):
+    """The target (a local port, a cluster) cannot be used."""
+
+    code = "target-unavailable"
+    retry_after_s = 5.0

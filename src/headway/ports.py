@@ -1,0 +1,215 @@
+"""What the outside world must be able to do, and no more: Blobs, Log, Leases, Runner, Target.
+
+Each docstring states what may be called twice, what is atomic and what raises. Contract suites for all of them ship
+in `headway.testing`. The clock is not a port: `now` is passed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from headway.core.facts import Entry, Fact, Row
+from headway.core.ids import Digest
+
+
+class BlobInfo(Struct, frozen=True, kw_only=True):
+    """A stored blob: its size, and when it was stored (UTC seconds; for `gc`'s grace)."""
+
+    digest: Digest
+    size_bytes: int
+    at: float
+
+
+class Blobs(Protocol):
+    """Content, written once and named by its BLAKE3.
+
+    Storing twice is harmless and cheap. A blob is visible whole or not at all, also after SIGKILL. What was stored
+    is durable against power loss once `sync` has returned. DiskFull when there is no room: nothing is left behind.
+    """
+
+    def put(self, data: bytes) -> Digest:
+        """Store bytes; returns their digest."""
+
+    def put_file(self, path: str, *, move: bool = False) -> tuple[Digest, int]:
+        """Store a file's content, streamed; returns digest and size. With `move` the file itself may be used up."""
+
+    def get(self, digest: Digest) -> bytes:
+        """The content, verified. Raises BlobMissing, BlobDamaged."""
+
+    def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
+        """Write the content to `path`, verified, atomically, replacing what is there. Raises BlobMissing, BlobDamaged.
+
+        The file is the caller's own (changing it never changes the store). Its folder must exist.
+        """
+
+    def has(self, digests: Sequence[Digest]) -> set[Digest]:
+        """Those of `digests` that are in the store (present and of plausible size; not read)."""
+
+    def delete(self, digest: Digest) -> None:
+        """Forget a blob. Deleting what is not there is harmless. Only `headway gc` calls this."""
+
+    def list(self) -> Iterator[BlobInfo]:
+        """All blobs, in no order; those stored while listing may be missed."""
+
+    def sync(self) -> None:
+        """Make all that was stored through this object durable. Cheap when nothing is pending."""
+
+
+class Log(Protocol):
+    """The append-only log of facts, one chain of hashes over all streams.
+
+    Appending is atomic: all facts of a call or none. Facts are visible to other processes when `append` returned
+    and survive SIGKILL; they are durable against power loss once `sync` has returned. Raises LogDamaged when the
+    log cannot be read, LogNewer for facts of a later version, DiskFull when there is no room.
+    """
+
+    def append(self, stream: str, facts: Sequence[Fact], *, expect: int, at: float) -> int:
+        """Append to a stream that has `expect` facts; returns its new length.
+
+        Raises AppendConflict (and appends nothing) when it has another length. No facts: nothing happens.
+        """
+
+    def read(self, stream: str, *, after: int = 0) -> list[Entry]:
+        """The facts of a stream with `n` > `after`, in order; empty for an unknown stream."""
+
+    def scan(
+        self, kinds: Sequence[str] = (), *, after_seq: int = 0, newest_first: bool = False, limit: int | None = None
+    ) -> Iterator[Entry]:
+        """Facts of all streams with `seq` > `after_seq`, of these kinds (all, when empty)."""
+
+    def find(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
+        """The newest fact of `kind` for each of `keys` (see `facts.key_of`); unknown keys are absent."""
+
+    def raw(self, *, after_seq: int = 0) -> Iterator[Row]:
+        """All rows as they lie there, in order of `seq`, not decoded: for audit and export."""
+
+    def sync(self) -> None:
+        """Make all that was appended through this object durable. Cheap when nothing is pending."""
+
+    def close(self) -> None:
+        """Let go of files and connections; syncs first. May be called twice."""
+
+
+class Leases(Protocol):
+    """Who may act on what.
+
+    A lease ends when released, when its holder's process dies (where that can be seen), or when `ttl_s` went by
+    without `renew`.
+    """
+
+    def acquire(self, name: str, *, holder: str, ttl_s: float, now: float) -> None:
+        """Take the lease. Taking one's own again renews it. Raises LeaseHeld (naming the holder) otherwise."""
+
+    def renew(self, name: str, *, holder: str, ttl_s: float, now: float) -> None:
+        """Keep the lease. Raises LeaseHeld when it was lost to somebody, or to nobody (then holder is '')."""
+
+    def release(self, name: str, *, holder: str) -> None:
+        """Give it back. Releasing what one does not hold is harmless."""
+
+    def holder(self, name: str, *, now: float) -> str | None:
+        """Who holds it, or None."""
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A command to run. `key` names it for ever (`run/12/train-model/1`); `env` is the whole environment.
+
+    `log_path`: where stdout and stderr go, appended. The command gets a process group of its own.
+    `fallback` is used when `argv[0]` is not an executable that can be found: the same command through a shell.
+    """
+
+    key: str
+    argv: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str]
+    log_path: str
+    fallback: tuple[str, ...] = ()
+
+
+class Exit(Struct, frozen=True, kw_only=True):
+    """A task's end: `code` as a shell shows it (128 + signal when killed). `seconds` of wall time."""
+
+    key: str
+    code: int
+    seconds: float
+    max_rss_bytes: int = 0
+    cpu_s: float = 0.0
+
+
+class Runner(Protocol):
+    """Runs tasks somewhere, several at a time. Not thread-safe; one object, one owner."""
+
+    def start(self, task: Task) -> None:
+        """Start a task. Raises StepNotStarted (nothing runs then), also when `key` is running already here."""
+
+    def wait(self, timeout_s: float | None) -> list[Exit]:
+        """Wait until at least one task ended, `wake` was called, or the time is over; None waits for ever.
+
+        Each end is told once. Returns at once, empty, when nothing runs.
+        """
+
+    def stop(self, key: str, *, grace_s: float) -> None:
+        """Ask the task's whole process group to end, and after `grace_s` make it; its end comes from `wait`.
+
+        Unknown or ended keys are harmless. Calling again with a shorter grace brings the end forward.
+        """
+
+    def wake(self) -> None:
+        """Make a `wait` that is under way return; may be called from a signal handler."""
+
+    def ask(self, key: str) -> Literal["running", "gone"]:
+        """What is left of a task that an earlier process started: anything of it that is alive counts as running."""
+
+    def evict(self, key: str, *, grace_s: float) -> None:
+        """End all that is left of such a task. Raises StepHeld when it survives."""
+
+    def close(self) -> None:
+        """Kill what still runs and let go. May be called twice."""
+
+
+class Serving(Struct, frozen=True, kw_only=True):
+    """A model version to be served: `path` is its file or folder, `format` the name of a file in `formats/`."""
+
+    endpoint: str
+    model: str
+    version: int
+    path: str
+    format: str
+    digest: Digest
+
+
+class EndpointState(Struct, frozen=True, kw_only=True):
+    """What a target holds of an endpoint now; `versions` are those with a live process."""
+
+    url: str
+    serving: int | None
+    versions: tuple[int, ...] = ()
+    healthy: bool = False
+    detail: str = ""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a version answered to one request; `outputs` is the decoded JSON body's text when `status` is 200."""
+
+    status: int
+    body: bytes
+    ms: float
+
+
+class Target(Protocol):
+    """Where endpoints live. Every act may be done twice."""
+
+    def start(self, serving: Serving, *, port: int, timeout_s: float) -> str:
+        """Bring up a version without traffic; returns its own address. Raises VersionNotReady, TargetUnavailable."""
+
+    def ask(self, endpoint: str, version: int, requests: Sequence[bytes], *, timeout_s: float) -> list[Answer]:
+        """Send real requests to a version that was started, past the endpoint's traffic."""
+
+    def switch(self, endpoint: str, version: int) -> str:
+        """Let this version answer all new requests; returns the endpoint's URL. No request is lost."""
+
+    def stop(self, endpoint: str, version: int | None) -> None:
+        """Drain and end one version, or with None the whole endpoint."""
+
+    def state(self, endpoint: str) -> EndpointState | None:
+        """What is there now; None when the target knows nothing of it."""
