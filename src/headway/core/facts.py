@@ -13,8 +13,9 @@ from headway.core.ids import Artifact, Digest, RunId
 
 Scalar = str | int | float | bool | None
 
-Outcome = Literal["passed", "failed", "refused", "held", "invalid", "timeout", "lost", "interrupted"]
-"""How a step ended: `refused` by a gate (exit 3), `held` unsure (6), `invalid` data (4); see design, section 6."""
+Outcome = Literal["passed", "failed", "refused", "held", "invalid", "rolled-back", "timeout", "interrupted"]
+"""How a step ended; a built-in step's exit code says so: `refused` by a gate (3), `invalid` data (4), `held` because
+unsure (6), `rolled-back` release (7). A script's own exit codes only tell passed from failed."""
 
 RunOutcome = Literal["passed", "failed", "refused", "held", "invalid", "rolled-back", "interrupted"]
 
@@ -60,9 +61,9 @@ class TestResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class KeyPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One part of a cache key: `kind` is command, in, params, env, with or out; `value` a digest or a short text."""
+    """One part of a cache key: `value` is a digest, a path or a text."""
 
-    kind: Literal["command", "in", "params", "env", "with", "out"]
+    kind: Literal["command", "in", "params", "env", "matrix", "with", "out"]
     name: str
     value: str
 
@@ -215,7 +216,7 @@ class ReleaseStarted(_Fact, frozen=True, kw_only=True):
     target: str = "local"
     port: int = 0
     golden: Digest | None = None
-    kind: Literal["deploy", "rollback"] = "deploy"
+    cause: Literal["deploy", "rollback"] = "deploy"
     run: RunId | None = None
     why: str = ""
     by: str = ""

@@ -1,0 +1,126 @@
+"""What makes a step's result the same again: the parts of its cache key, and why a step must run.
+
+Pure; digests of files come from `flows/store`. A step that declares nothing has no key and always runs.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from blake3 import blake3
+
+from headway.core.facts import KeyPart
+from headway.core.pipeline import StepSpec
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+MISSING = "missing"
+"""Stands for the digest of an input that is not there."""
+
+
+def parts_of(
+    spec: StepSpec,
+    *,
+    command: str,
+    env: Mapping[str, str],
+    with_values: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    params: Mapping[str, Any],
+) -> tuple[KeyPart, ...]:
+    """Everything the result of a step depends on, as far as it was declared.
+
+    `command` is the shell's text (or the step type's name), `env` the declared variables and the values of the
+    expressions in the command, `inputs` path to digest, `params` dotted name to value. Order is stable.
+    """
+    parts = [KeyPart(kind="command", name=spec.shell or "", value=command)]
+    parts += [KeyPart(kind="in", name=path, value=digest) for path, digest in sorted(inputs.items())]
+    parts += [KeyPart(kind="params", name=name, value=_text(value)) for name, value in sorted(params.items())]
+    parts += [KeyPart(kind="env", name=name, value=value) for name, value in sorted(env.items())]
+    parts += [KeyPart(kind="matrix", name=name, value=_text(value)) for name, value in spec.matrix.items()]
+    parts += [KeyPart(kind="with", name=name, value=_text(value)) for name, value in sorted(with_values.items())]
+    parts += [KeyPart(kind="out", name=name, value=path) for name, path in sorted(spec.outputs.items())]
+    return tuple(parts)
+
+
+def cache_key(parts: Sequence[KeyPart]) -> str:
+    """The name of all parts together: two steps with equal keys make equal results, if what they declare is true."""
+    return blake3(_encode(parts)).hexdigest()
+
+
+def differences(now: Sequence[KeyPart], before: Sequence[KeyPart]) -> list[str]:
+    """What changed between two keys, in the user's words, most telling first.
+
+    >>> a = KeyPart(kind="params", name="train.lr", value="0.1")
+    >>> differences([KeyPart(kind="params", name="train.lr", value="0.2")], [a])
+    ['params train.lr: 0.1 -> 0.2']
+    """
+    old = {(p.kind, p.name): p.value for p in before}
+    new = {(p.kind, p.name): p.value for p in now}
+    lines = []
+    for (kind, name), value in new.items():
+        was = old.get((kind, name))
+        if was == value:
+            continue
+        if kind == "command":
+            lines.append("the command changed")
+        elif was is None:
+            lines.append(f"{kind} {name} is new")
+        elif kind == "in":
+            lines.append(f"{name} is missing" if value == MISSING else f"{name} changed")
+        else:
+            lines.append(f"{kind} {name}: {_short(was)} -> {_short(value)}")
+    lines += [f"{kind} {name} is gone" for kind, name in old if (kind, name) not in new and kind != "command"]
+    return lines
+
+
+def why(now: Sequence[KeyPart], before: Sequence[KeyPart] | None) -> str:
+    """One line: why a step with these parts runs, given those of its last good run (None: there was none)."""
+    if before is None:
+        return "it never passed before"
+    changed = differences(now, before)
+    if not changed:
+        return "its last result is no longer in the log or the store"
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return ", ".join(changed[:3]) + more
+
+
+def params_of(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of dotted names; a name of a group gives the whole group, a missing one gives None.
+
+    >>> params_of(["train.lr", "seed"], {"train": {"lr": 0.1}})
+    {'train.lr': 0.1, 'seed': None}
+    """
+    found = {}
+    for name in names:
+        value: Any = values
+        for word in name.split("."):
+            value = value.get(word) if isinstance(value, dict) else None
+        found[name] = value
+    return found
+
+
+def overridden(params: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The params with dotted names replaced; groups on the way are made. The arguments stay as they are.
+
+    >>> overridden({"train": {"lr": 0.1, "depth": 3}}, {"train.lr": 0.2})
+    {'train': {'lr': 0.2, 'depth': 3}}
+    """
+    result = dict(params)
+    for name, value in overrides.items():
+        *groups, last = name.split(".")
+        at = result
+        for word in groups:
+            below = at.get(word)
+            at[word] = dict(below) if isinstance(below, dict) else {}
+            at = at[word]
+        at[last] = value
+    return result
+
+
+# Any: a user's own parameter.
+def _text(value: Any) -> str:  # noqa: ANN401 (as above)
+    return value if isinstance(value, str) else _encode(value).decode()
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 24 else value[:21] + "..."

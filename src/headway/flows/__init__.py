@@ -1,0 +1,1 @@
+"""The imperative shell: read facts, let `core` decide, act through ports, append what happened."""
