@@ -1,0 +1,44 @@
+"""What a loaded model gives when it is asked: labels, and probabilities where it has them.
+
+The value that formats make and that the gate and the server read. Knows no model library.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+
+class Prediction(Struct, frozen=True, kw_only=True):
+    """A model's answer, row by row, in the order of the rows asked.
+
+    `labels`: shape (n_rows,), or (n_rows, n_outputs) for a model of several outputs. `probabilities`: shape
+    (n_rows, n_classes), each row adds up to 1; None when the model gives none. `classes`: what the columns of
+    `probabilities` stand for; empty for regression.
+    """
+
+    # Any: labels are whatever the model was trained on: numbers, texts, booleans.
+    labels: "np.ndarray[Any, np.dtype[Any]]"
+    probabilities: "np.ndarray[Any, np.dtype[np.float64]] | None" = None
+    # Any: as above.
+    classes: tuple[Any, ...] = ()
+
+
+class LoadedModel(Protocol):
+    """A model in memory. `predict` may be called from several threads when its library allows that."""
+
+    @property
+    def format(self) -> str:
+        """The name of the file in `formats/` that loaded it."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it wants, in its order; empty when the model does not name them."""
+
+    # Any: as for Rows.
+    def predict(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Prediction:
+        """Answer for all rows at once. Raises DataUnreadable when a column is missing or holds what it cannot use."""

@@ -1,0 +1,148 @@
+"""A model's versions and aliases, folded from the facts of its stream; what registering or moving an alias would add.
+
+Decides only: `flows/registry` reads and appends. Does not know what is in a model's file, nor where it serves.
+"""
+
+from msgspec import Struct
+
+from headway.core.facts import AliasMoved, Entry, Metric, ModelRegistered, Scalar, Source
+from headway.core.ids import Artifact, Digest, ModelRef, RunId
+from headway.errors import NameUnknown
+
+
+class Registration(Struct, frozen=True, kw_only=True):
+    """What is asked for: everything of a version but its number. See `ModelRegistered` for the fields."""
+
+    model: str
+    artifact: Artifact
+    key: str
+    format: str = ""
+    run: RunId | None = None
+    step: str | None = None
+    source: Source = Source()
+    data: tuple[Artifact, ...] = ()
+    params: dict[str, Scalar] = {}
+    metrics: tuple[Metric, ...] = ()
+    verdict: Digest | None = None
+    by: str = ""
+
+
+class Registered(Struct, frozen=True, kw_only=True):
+    """A version, and whether this very request made it; `why` says what stood in the way when it did not."""
+
+    version: ModelRegistered
+    is_new: bool
+    why: str = ""
+
+
+class Model:
+    """All versions of one model, and where its aliases point. Owned by one reader."""
+
+    __slots__ = ("_aliases", "_moves", "_registered_at", "_versions", "length", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.length = 0
+        """Facts taken in: what the next append must expect."""
+        self._versions: dict[int, ModelRegistered] = {}
+        self._registered_at: dict[int, float] = {}
+        self._aliases: dict[str, int] = {}
+        self._moves: list[Entry] = []
+
+    def after(self, entry: Entry) -> None:
+        """Take in the next fact of this model's stream. A version's first fact stands: it never changes."""
+        self.length = entry.n
+        match entry.fact:
+            case ModelRegistered() as fact:
+                self._versions.setdefault(fact.version, fact)
+                self._registered_at.setdefault(fact.version, entry.at)
+            case AliasMoved() as fact:
+                self._aliases[fact.alias] = fact.version
+                self._moves.append(entry)
+            case _:
+                pass
+
+    # --- looking in ---------------------------------------------------------------------------------------------
+
+    @property
+    def versions(self) -> tuple[ModelRegistered, ...]:
+        """All versions, oldest first."""
+        return tuple(self._versions[n] for n in sorted(self._versions))
+
+    @property
+    def newest(self) -> ModelRegistered | None:
+        """The version with the highest number."""
+        return self._versions[max(self._versions)] if self._versions else None
+
+    @property
+    def aliases(self) -> dict[str, int]:
+        """Each alias and the version it means now."""
+        return dict(self._aliases)
+
+    def aliases_of(self, version: int) -> tuple[str, ...]:
+        """The aliases that mean this version now, sorted."""
+        return tuple(sorted(a for a, v in self._aliases.items() if v == version))
+
+    def moves(self, alias: str | None = None) -> tuple[Entry, ...]:
+        """How aliases (or this one) moved, oldest first: entries of `AliasMoved`."""
+        return tuple(e for e in self._moves if alias is None or getattr(e.fact, "alias", None) == alias)
+
+    def registered_at(self, version: int) -> float:
+        """When a version was made, in UTC seconds. Raises NameUnknown."""
+        return self._registered_at[self.version(version).version]
+
+    def resolve(self, ref: ModelRef) -> ModelRegistered | None:
+        """The version that a number or an alias means now; None when there is none."""
+        number = ref.version if ref.version is not None else self._aliases.get(ref.alias or "")
+        return None if number is None else self._versions.get(number)
+
+    def version(self, number: int) -> ModelRegistered:
+        """A version by its number. Raises NameUnknown."""
+        found = self._versions.get(number)
+        if found is None:
+            have = ", ".join(str(n) for n in sorted(self._versions)[-5:]) or "none"
+            raise NameUnknown(
+                f"{self.name} has no version {number}",
+                at=f"model: {self.name}@{number}",
+                remedy=f"use one of its versions (newest: {have}); `headway models` lists them",
+            )
+        return found
+
+    # --- deciding -----------------------------------------------------------------------------------------------
+
+    def register(self, asked: Registration) -> Registered:
+        """The version that a registration gives: a new number, or the version that is already this one.
+
+        The same key again is the same request. The same content as the newest version's is that version: a run that
+        made the same model again (or took it from the cache) makes no new one.
+        """
+        for version in self._versions.values():
+            if version.key == asked.key:
+                return Registered(version=version, is_new=False, why="this step of this run registered it before")
+        newest = self.newest
+        if newest is not None and newest.artifact.digest == asked.artifact.digest:
+            return Registered(version=newest, is_new=False, why="the newest version has this very content")
+        fact = ModelRegistered(
+            model=self.name,
+            version=(newest.version if newest else 0) + 1,
+            artifact=asked.artifact,
+            key=asked.key,
+            format=asked.format,
+            run=asked.run,
+            step=asked.step,
+            source=asked.source,
+            data=asked.data,
+            params=asked.params,
+            metrics=asked.metrics,
+            verdict=asked.verdict,
+            by=asked.by,
+        )
+        return Registered(version=fact, is_new=True)
+
+    def move_alias(self, alias: str, version: int, *, why: str = "", by: str = "") -> AliasMoved | None:
+        """The fact that lets `alias` mean `version`; None when it does already. Raises NameUnknown."""
+        self.version(version)
+        previous = self._aliases.get(alias)
+        if previous == version:
+            return None
+        return AliasMoved(model=self.name, alias=alias, version=version, previous=previous, why=why, by=by)

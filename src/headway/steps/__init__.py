@@ -1,0 +1,216 @@
+"""The step types of `uses:`, one file each, found by the file's name; what a step is given and what it may use.
+
+A step type is a file with a class `Step`: a frozen `msgspec.Struct` whose fields are the keys of `with:` (spelt with
+hyphens there) and whose `run(bench)` does the work and returns the exit code (design, section 6). It runs in a process
+of its own (`flows/step`), so it may import what it likes inside `run`. `docs/add-a-step.md` shows how to write one.
+Steps do not know back-ends, formats or each other: all they can reach is their `Bench`.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from headway.core.facts import Metric, ModelRegistered, Scalar, Source
+from headway.core.ids import Artifact, ModelRef, RunId
+from headway.core.prediction import LoadedModel
+from headway.core.registry import Registered, Registration
+from headway.errors import FileFaulty, NameUnknown
+from headway.ports import Blobs, Leases, Log, Target
+
+ENTRY_POINTS = "headway.steps"
+"""The group under which an installed package offers step types: `name = module` with a class `Step` in it."""
+
+
+class StepTask(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that a step's own process must know; written by the run, read by `headway perform`.
+
+    `with_values` has its expressions filled in. `outputs` are the artifacts that earlier steps of the run made, by
+    path; `values` what they reported, by step id; `data` the run's inputs; `metrics` those reported so far.
+    `scratch` is a folder of the step's own, made when first needed. `file` and `line` are its place, for messages.
+    """
+
+    folder: str
+    run_id: RunId
+    step_id: str
+    uses: str
+    # Any: checked against the step's own type before anything is done.
+    with_values: dict[str, Any] = {}
+    scratch: str = ""
+    file: str = "pipeline.yaml"
+    line: int = 0
+    source: Source = Source()
+    params: dict[str, Scalar] = {}
+    data: tuple[Artifact, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    outputs: dict[str, Artifact] = {}
+    values: dict[str, dict[str, str]] = {}
+    by: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for every attempt at this step of this run, and for no other: `run/12/register`."""
+        return f"run/{self.run_id}/{self.step_id}"
+
+
+class Bench(Protocol):
+    """What a step may use; made for it by `flows/step`, and on memory by `headway.testing.bench`."""
+
+    @property
+    def task(self) -> StepTask:
+        """What the run said of this step: params, inputs, metrics, where the code came from."""
+
+    @property
+    def folder(self) -> str:
+        """The project's folder, absolute. Paths in `with:` are relative to it."""
+
+    @property
+    def run_id(self) -> RunId:
+        """The run this step belongs to."""
+
+    @property
+    def step_id(self) -> str:
+        """The step's id in the pipeline."""
+
+    @property
+    def key(self) -> str:
+        """The key that makes a second attempt harmless: `run/<n>/<step>`. Put it into facts and acts on the world."""
+
+    @property
+    def log(self) -> Log:
+        """The log of facts."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """The store of content."""
+
+    @property
+    def leases(self) -> Leases:
+        """Who may act on what."""
+
+    def target(self, name: str) -> Target:
+        """Where endpoints live. Raises NameUnknown."""
+
+    def now(self) -> float:
+        """The time, in UTC seconds."""
+
+    def say(self, line: str) -> None:
+        """Print a line to the step's log at once."""
+
+    def output(self, name: str, value: str) -> None:
+        """Report a value that later steps read as `${{ steps.ID.out.NAME }}`; one line of text."""
+
+    def metric(self, name: str, value: float) -> None:
+        """Report a number."""
+
+    def summary(self, markdown: str) -> None:
+        """Add to what the run's page shows of this step."""
+
+    def path(self, name: str) -> str:
+        """The absolute form of a path of the project."""
+
+    def scratch(self, name: str) -> str:
+        """The path of a file in a folder of this step's own; the folder exists, the file may not."""
+
+    def artifact(self, path: str) -> Artifact:
+        """What an earlier step of this run made at `path`, else the file or folder there now, kept in the store.
+
+        Raises FileMissing when there is neither.
+        """
+
+    def materialize(self, artifact: Artifact, path: str) -> None:
+        """Write an artifact's content to `path` (absolute), replacing what is there. Raises BlobMissing."""
+
+    def resolve(self, ref: ModelRef | str) -> ModelRegistered | None:
+        """The version that `churn@3` or `churn@champion` means now; None when there is none yet.
+
+        Raises UsageMistaken when a text is not of that form.
+        """
+
+    def register(self, asked: Registration) -> Registered:
+        """Make a model version, or find the one that this key or this very content made before."""
+
+    def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
+        """Let an alias mean this version. Doing it twice is harmless. Raises NameUnknown."""
+
+    def detect(self, path: str) -> str:
+        """The format of the model at `path` (absolute), without running any of it. Raises ModelUnreadable."""
+
+    def load_model(self, of: Artifact | ModelRegistered | str) -> LoadedModel:
+        """A model in memory: of an artifact, of a registered version, or of a path of this project (see `artifact`).
+
+        Raises ModelUnreadable, ModelUntrusted (its file would run code and neither a run of this project nor the
+        registry knows its digest), ExtraMissing (its library is not installed).
+        """
+
+
+class Step(Protocol):
+    """A step type's values, read from `with:`."""
+
+    def run(self, bench: Bench) -> int:
+        """Do the work; returns the exit code: 0 done, 1 failed, 3 refused, 4 data invalid, 6 unsure."""
+
+
+def known() -> tuple[str, ...]:
+    """The built-in step types, sorted; read from the folder, nothing is imported."""
+    names = [f[:-3].replace("_", "-") for f in os.listdir(os.path.dirname(__file__)) if f.endswith(".py")]
+    return tuple(sorted(name for name in names if not name.startswith("-")))
+
+
+def find(name: str) -> type[Struct]:
+    """The `Step` class of a type: built in, else offered by an installed package. Raises NameUnknown."""
+    if name in known():
+        from importlib import import_module
+
+        module: object = import_module(f"headway.steps.{name.replace('-', '_')}")
+    else:
+        module = _installed(name)
+    step = getattr(module, "Step", None)
+    if isinstance(step, type) and issubclass(step, Struct):
+        return step
+    raise NameUnknown(
+        f"the package that offers the step type {name!r} has no class `Step` there",
+        at=f"uses: {name}",
+        remedy="ask its authors for a msgspec.Struct named Step (docs/add-a-step.md), or remove the package",
+    )
+
+
+def _installed(name: str) -> object:
+    """What an installed package offers under this name. Slow (it reads every package's entry points): called last."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        # Any: whatever the package has put there; `find` looks at it.
+        loaded: Any = point.load()
+        return loaded
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known(), n=1)
+    raise NameUnknown(
+        f"there is no step type {name!r}",
+        at=f"uses: {name}",
+        remedy=f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(known())}",
+    )
+
+
+# Any: `with:` as a person wrote it, expressions filled in.
+def read_with(step: type[Struct], values: Mapping[str, Any], *, at: str = "with") -> Step:
+    """The values of `with:` as the step's own type.
+
+    Raises FileFaulty with all faults, each with the nearest known name where one is misspelt.
+    """
+    import msgspec
+
+    from headway.codec.human import check
+
+    faults = check(dict(values), step)
+    if faults:
+        n = len(faults)
+        raise FileFaulty(
+            f"`with:` has {n} fault{'s' * (n > 1)}",
+            at=at,
+            remedy="mend what is listed",
+            faults=tuple(faults),
+        )
+    return msgspec.convert(values, step, strict=False)  # type: ignore[return-value] # `find` made sure it is a Step
