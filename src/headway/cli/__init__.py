@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import argparse
 
+    from headway.config import Settings
+    from headway.core.facts import RunOptions
+    from headway.core.ids import RunId
+    from headway.core.pipeline import Pipeline
     from headway.errors import HeadwayError
+    from headway.flows.launch import Where
+    from headway.ports import Log
 
 GROUPS = ("The loop", "Looking back", "Data and models", "Production", "Housekeeping")
 """The order of the groups in `headway --help`."""
@@ -181,3 +187,75 @@ def print_json(value: Any) -> None:  # noqa: ANN401 (as above)
 def _write(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+# --- what the commands of a run share ---------------------------------------------------------------------------
+
+
+def add_selection(parser: "argparse.ArgumentParser") -> None:
+    """The words that choose a pipeline and what of it: FILE, -p, --from, --only, --force."""
+    parser.add_argument("file", nargs="?", default="pipeline.yaml", metavar="FILE", help="default: %(default)s")
+    parser.add_argument("-p", metavar="NAME=VALUE", action="append", default=[], dest="params", help="set a parameter")
+    parser.add_argument("--from", dest="start_from", metavar="STEP", help="begin at this step")
+    parser.add_argument("--only", metavar="STEP", help="this step alone")
+    parser.add_argument("--force", action="store_true", help="run steps even when their result is known")
+
+
+def options_of(args: "argparse.Namespace") -> "RunOptions":
+    """What was asked for, as the log keeps it. Raises UsageMistaken."""
+    from headway.core.facts import RunOptions
+    from headway.errors import UsageMistaken
+
+    overrides = {}
+    for text in args.params:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageMistaken(f"{text!r} is not NAME=VALUE", at="-p", remedy="write -p train.lr=0.1")
+        overrides[name] = value
+    jobs = getattr(args, "jobs", 0)
+    if jobs < 0:
+        raise UsageMistaken(f"{jobs} steps at a time cannot be", at="--jobs", remedy="give a number from 1")
+    return RunOptions(jobs=jobs, start_from=args.start_from, only=args.only, force=args.force, overrides=overrides)
+
+
+def project_of(file: str, settings: "Settings") -> "tuple[Settings, str]":
+    """The settings of the project a pipeline's file lies in, and its name there."""
+    folder, name = os.path.split(file)
+    if not folder:
+        return settings, name
+    from headway.config import load
+
+    return load(folder=os.path.join(settings.folder, folder)), name
+
+
+def pipeline_of(settings: "Settings", file: str, options: "RunOptions") -> "Pipeline":
+    """The pipeline with the overrides of the command line. Raises FileMissing, FileFaulty, NameUnknown."""
+    from headway import steps
+    from headway.flows import pipeline
+
+    read = pipeline.read(settings.folder, file, home=settings.home, step_types=steps.known())
+    return pipeline.with_overrides(read, options.overrides)
+
+
+def where(settings: "Settings") -> "Where":
+    """The project's coordinates for the flows."""
+    from headway.flows.launch import Where
+
+    return Where(folder=settings.folder, home=settings.home, environ=settings.environ, jobs=settings.jobs)
+
+
+def run_number(text: str | None, log: "Log") -> "RunId":
+    """The run that `text` names: its number, or the newest for None or `latest`. Raises NameUnknown."""
+    from headway.core.ids import RunId
+    from headway.errors import NameUnknown
+    from headway.flows.launch import find, latest
+
+    if text in (None, "latest"):
+        newest = latest(log)
+        if newest is None:
+            raise NameUnknown("there is no run yet", at="RUN", remedy="`headway run` makes the first")
+        return newest
+    if text is None or not text.isdigit():
+        raise NameUnknown(f"{text!r} is no run", at="RUN", remedy="give its number; `headway runs` lists them")
+    find(RunId(int(text)), log)
+    return RunId(int(text))

@@ -119,7 +119,7 @@ class Run:
         self._later: set[str] = set()
         self._worst: tuple[f.RunOutcome, str] | None = None
         self._interrupted = False
-        self._started_at: float | None = None
+        self.started_at: float | None = None
         self._known = dict(known or {})
         self.finished: f.RunFinished | None = None
         self._link()
@@ -150,7 +150,7 @@ class Run:
             case f.StepLost(step=step):
                 self._forget(step)
             case f.RunStarted():
-                self._started_at = at
+                self.started_at = at
             case f.RunResumed():
                 self._resumed()
             case f.RunFinished():

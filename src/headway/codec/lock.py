@@ -1,0 +1,106 @@
+"""headway.lock: what the last good run read and made, by digest; for Git, and for people to review.
+
+One line a digest, in the order of the pipeline, so that a change shows as the lines that changed. It is YAML; values
+of `env` stand as digests, for they may be secret.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from headway.core.facts import KeyPart
+from headway.core.ids import Artifact
+from headway.errors import FileFaulty
+
+FILE = "headway.lock"
+
+_HEAD = "# Made by `headway run`: what the last good run read and made. Commit it; do not edit it.\nversion: 1\n"
+
+
+class Pinned(msgspec.Struct, frozen=True, kw_only=True):
+    """One step's part of the lock: what went into its key, and its outputs by name."""
+
+    parts: tuple[KeyPart, ...] = ()
+    outputs: dict[str, Artifact] = {}
+
+
+def render(pipeline: str, steps: Mapping[str, Pinned]) -> bytes:
+    """The file's bytes; the same steps give the same bytes."""
+    lines = [_HEAD + f"pipeline: {_scalar(pipeline)}", "steps:" if steps else "steps: {}"]
+    for step, pinned in steps.items():
+        lines.append(f"  {_scalar(step)}:")
+        before = ""
+        for part in pinned.parts:
+            if part.kind == "out":
+                continue
+            if part.kind == "command":
+                lines.append(f"    command: {_scalar(part.value)}")
+                continue
+            if part.kind != before:
+                lines.append(f"    {part.kind}:")
+                before = part.kind
+            lines.append(f"      {_scalar(part.name)}: {_scalar(part.value)}")
+        if pinned.outputs:
+            lines.append("    out:")
+        for name, artifact in sorted(pinned.outputs.items()):
+            lines.append(f"      {_scalar(name)}:")
+            lines += [f"        {key}: {_scalar(value)}" for key, value in _artifact(artifact)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _artifact(artifact: Artifact) -> list[tuple[str, str | int | bool]]:
+    shown: list[tuple[str, str | int | bool]] = [
+        ("path", artifact.path),
+        ("digest", artifact.digest),
+        ("size_bytes", artifact.size_bytes),
+    ]
+    if artifact.kind == "tree":
+        shown += [("kind", "tree"), ("n_files", artifact.n_files)]
+    if artifact.executable:
+        shown.append(("executable", True))
+    return shown
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")
+
+
+_WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
+"""What one version of YAML or the other does not read as a text."""
+
+
+def _scalar(value: str | float) -> str:
+    """Plain where YAML 1.2 and 1.1 both read a string, else quoted as JSON, which is YAML too."""
+    if not isinstance(value, str):
+        return msgspec.json.encode(value).decode()
+    # A digest of digits and one `e` would be read as a number.
+    digest = len(value) == 64 and any(c in "abcdf" for c in value)
+    if _PLAIN.issuperset(value) and (digest or (value[:1].isalpha() and value.lower() not in _WORDS)):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def parse(data: bytes) -> dict[str, Pinned]:
+    """Read the file again. Raises FileFaulty when somebody broke it."""
+    from headway.codec.human import plain
+
+    try:
+        document = plain(data, path=FILE)
+        steps: dict[str, Any] = document.get("steps") or {}
+        return {step: _pinned(values) for step, values in steps.items()}
+    except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as e:
+        raise FileFaulty(
+            f"headway.lock is not in its form: {e}",
+            at=FILE,
+            remedy="take it from Git again (`git checkout headway.lock`), or delete it: the next good run writes it",
+        ) from e
+
+
+# Any: the YAML's own nesting, checked by convert.
+def _pinned(values: dict[str, Any]) -> Pinned:
+    parts = [KeyPart(kind="command", name="", value=str(values.get("command", "")))]
+    for kind in ("in", "params", "env", "matrix", "with"):
+        parts += [KeyPart(kind=kind, name=str(k), value=str(v)) for k, v in (values.get(kind) or {}).items()]
+    outputs = {str(k): msgspec.convert(v, Artifact) for k, v in (values.get("out") or {}).items()}
+    parts += [KeyPart(kind="out", name=name, value=artifact.path) for name, artifact in outputs.items()]
+    return Pinned(parts=tuple(parts), outputs=outputs)

@@ -1,0 +1,347 @@
+"""Begin a run, take one up again, or only say what would happen: the doors to `flows/run`."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from headway.codec import lock, wire
+from headway.core import facts as f
+from headway.core import run as r
+from headway.core.expression import StepScope
+from headway.core.ids import RunId
+from headway.core.pipeline import Pipeline
+from headway.errors import AppendConflict, BlobMissing, FileFaulty, LeaseHeld, NameUnknown
+from headway.flows import surroundings
+from headway.flows.prepare import Preparer
+from headway.flows.reuse import Reuse
+from headway.flows.run import Acts, Context, Ports, Watcher
+from headway.flows.settle import settle
+from headway.flows.store import StatCache
+from headway.ports import Blobs, Leases, Log, Runner
+
+LEASE = "workspace"
+"""One run at a time may change a working tree."""
+
+
+class Parts(Ports, Protocol):
+    """What launching needs of the world."""
+
+    @property
+    def leases(self) -> Leases:
+        """Who may act in this folder."""
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """The coordinates of a project for its runs: absolute folders, the environment steps inherit, processors."""
+
+    folder: str
+    home: str
+    environ: Mapping[str, str]
+    jobs: int
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended; `results` are the last facts of its steps, in order."""
+
+    run: RunId
+    outcome: f.RunOutcome
+    exit_code: int
+    why: str
+    seconds: float
+    results: dict[str, f.StepFinished | f.StepReused]
+
+
+def launch(
+    pipeline: Pipeline, options: f.RunOptions, *, file: str, where: Where, parts: Parts, watcher: Watcher
+) -> Ended:
+    """Run `pipeline` (overrides applied) and see it through. Raises LeaseHeld when a run is at work in this folder."""
+    asked = surroundings.ask(where.folder, where.environ)
+    with _Lease(parts.leases):
+        chosen, known = select(pipeline, options, parts.log)
+        source = surroundings.answer(asked, parts.blobs)
+        started = f.RunStarted(
+            run=RunId(0),
+            name=pipeline.name,
+            file=file,
+            pipeline=parts.blobs.put(wire.encode(pipeline)),
+            options=options,
+            params=_flat(pipeline),
+            source=source,
+            place=surroundings.place(where.environ, parts.blobs),
+            seed=int(where.environ.get("HEADWAY_SEED", "0") or 0),
+        )
+        started = _number(started, parts.log)
+        return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
+
+
+def resume(run: RunId, *, where: Where, parts: Parts, watcher: Watcher) -> Ended:
+    """Go on with a run that was interrupted, killed or failed; what passed is not done again."""
+    with _Lease(parts.leases):
+        started, ended, length = find(run, parts.log)
+        if ended is not None and ended.outcome == "passed":
+            return Ended(run=run, outcome="passed", exit_code=0, why="it had passed already", seconds=0.0, results={})
+        pipeline = _recorded(started, parts.blobs)
+        chosen, known = select(pipeline, started.options, parts.log)
+        resumed = f.RunResumed(by=where.environ.get("USER", ""))
+        parts.log.append(_stream(run), [resumed], expect=length, at=time.time())
+        return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
+
+
+def find(run: RunId, log: Log) -> tuple[f.RunStarted, f.RunFinished | None, int]:
+    """A run's beginning, its end if it has one, and the length of its stream. Raises NameUnknown."""
+    entries = log.read(_stream(run))
+    if not entries or not isinstance(entries[0].fact, f.RunStarted):
+        raise NameUnknown(f"there is no run {run}", at="RUN", remedy="`headway runs` lists them")
+    last = entries[-1].fact
+    return entries[0].fact, last if isinstance(last, f.RunFinished) else None, len(entries)
+
+
+def latest(log: Log) -> RunId | None:
+    """The number of the newest run, or None when there was none."""
+    for entry in log.scan(("RunStarted",), newest_first=True, limit=1):
+        if isinstance(entry.fact, f.RunStarted):
+            return entry.fact.run
+    return None
+
+
+def select(pipeline: Pipeline, options: f.RunOptions, log: Log) -> tuple[Pipeline, dict[str, StepScope]]:
+    """The part of the pipeline that `--from` and `--only` leave, and what the steps left out made last time."""
+    only, start = options.only, options.start_from
+    if only is None and start is None:
+        return pipeline, {}
+    ids = [spec.id for spec in pipeline.steps]
+    for name in (only, start):
+        if name is not None and name not in ids:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, ids, n=1)
+            raise NameUnknown(
+                f"the pipeline has no step {name!r}",
+                at="--only" if name == only else "--from",
+                remedy=f"did you mean {close[0]}?" if close else f"its steps are {', '.join(ids[:12])}",
+            )
+    kept = {only} if only is not None else set(ids[ids.index(start or ids[0]) :])
+    steps = tuple(spec for spec in pipeline.steps if spec.id in kept)
+    left = {spec.id: spec.outputs for spec in pipeline.steps if spec.id not in kept}
+    known = {step: StepScope(out=dict(outputs), outcome="skipped") for step, outputs in left.items()}
+    for step, values in _last_values(pipeline.name, set(left), log).items():
+        known[step] = StepScope(out={**left[step], **values}, outcome="passed")
+    return msgspec.structs.replace(pipeline, steps=steps), known
+
+
+def _last_values(name: str, wanted: set[str], log: Log) -> dict[str, dict[str, str]]:
+    """What steps reported the last time they passed, looked up in the newest 20 runs of this pipeline."""
+    found: dict[str, dict[str, str]] = {}
+    for entry in log.scan(("RunStarted",), newest_first=True, limit=20):
+        if not isinstance(entry.fact, f.RunStarted) or entry.fact.name != name or wanted <= found.keys():
+            continue
+        for one in log.read(entry.stream):
+            match one.fact:
+                case (
+                    f.StepFinished(step=step, outcome="passed", values=values) | f.StepReused(step=step, values=values)
+                ):
+                    if step in wanted:
+                        found.setdefault(step, values)
+                case _:
+                    pass
+    return found
+
+
+def _carry_out(
+    pipeline: Pipeline,
+    started: f.RunStarted,
+    known: dict[str, StepScope],
+    *,
+    where: Where,
+    parts: Parts,
+    watcher: Watcher,
+) -> Ended:
+    jobs = started.options.jobs or where.jobs
+    machine = r.Run(pipeline, jobs=jobs, run_id=str(started.run), known=known)
+    context = Context(
+        run_id=started.run,
+        folder=where.folder,
+        home=where.home,
+        environ=where.environ,
+        source=started.source,
+        force=started.options.force,
+        seed=started.seed,
+    )
+    stats = StatCache.load(os.path.join(where.home, "cache", "stat"))
+    whole = not (started.options.only or started.options.start_from)
+    pins = Pins(where.folder)
+    acts = Acts(
+        machine,
+        context,
+        parts,
+        preparer=Preparer(
+            pipeline,
+            folder=where.folder,
+            environ=where.environ,
+            scripts=os.path.join(context.workspace, "scripts"),
+            stats=stats,
+        ),
+        reuse=Reuse(parts.log, parts.blobs, folder=where.folder, stats=stats, before=pins.parts),
+        watcher=watcher,
+        now=time.time,
+        finish=lambda action: pins.write(machine, whole=whole) if action.outcome == "passed" else None,
+        pause=time.sleep,
+    )
+    with _Signals(machine, acts, parts.runner):
+        try:
+            settle(machine, log=parts.log, stream=_stream(started.run), act=acts.act, now=time.time)
+        finally:
+            stats.save()
+    _tidy(context.workspace)
+    end = machine.finished or f.RunFinished(outcome="interrupted", exit_code=130)
+    return Ended(
+        run=started.run,
+        outcome=end.outcome,
+        exit_code=end.exit_code,
+        why=end.why,
+        seconds=end.seconds,
+        results=machine.results(),
+    )
+
+
+class Pins:
+    """headway.lock: read when somebody asks why a step runs, written after a good run."""
+
+    def __init__(self, folder: str) -> None:
+        """The lock of the project in `folder`."""
+        self._path = os.path.join(folder, lock.FILE)
+        self._read: dict[str, lock.Pinned] | None = None
+
+    def steps(self) -> dict[str, lock.Pinned]:
+        """What is pinned, by step; nothing without a lock, or with one that cannot be read (the next one mends it)."""
+        if self._read is None:
+            try:
+                with open(self._path, "rb") as file:
+                    self._read = lock.parse(file.read())
+            except (FileNotFoundError, FileFaulty):
+                self._read = {}
+        return self._read
+
+    def parts(self) -> dict[str, tuple[f.KeyPart, ...]]:
+        """The parts of each step's key at its last good run."""
+        return {step: pinned.parts for step, pinned in self.steps().items()}
+
+    def write(self, machine: r.Run, *, whole: bool) -> None:
+        """Pin what this run read and made; a run of some steps leaves the others' pins as they are."""
+        made = {
+            step: lock.Pinned(parts=done.parts, outputs=done.outputs)
+            for step, done in machine.results().items()
+            if done.parts
+        }
+        if not whole:
+            made = {**self.steps(), **made}
+        data = lock.render(machine.pipeline.name, made)
+        try:
+            with open(self._path, "rb") as file:
+                if file.read() == data:
+                    return
+        except FileNotFoundError:
+            if not made:
+                return
+        temporary = f"{self._path}.{os.getpid()}.tmp"
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self._path)
+
+
+class _Lease:
+    """Holds the working tree; says who has it when somebody does."""
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+        self._holder = f"process {os.getpid()} on {os.uname().nodename}"
+
+    def __enter__(self) -> None:
+        try:
+            self._leases.acquire(LEASE, holder=self._holder, ttl_s=60.0, now=time.time())
+        except LeaseHeld as e:
+            raise LeaseHeld(
+                f"another run is at work in this folder: {e.holder}",
+                at="workspace",
+                remedy="wait for it (`headway status`), stop it, or use a checkout of your own",
+                holder=e.holder,
+            ) from e
+
+    def __exit__(self, *_: object) -> None:
+        self._leases.release(LEASE, holder=self._holder)
+
+
+class _Signals:
+    """While a run is at work, the first Ctrl-C (or TERM, HUP) ends its steps in order, the second at once."""
+
+    def __init__(self, machine: r.Run, acts: Acts, runner: Runner) -> None:
+        self._machine = machine
+        self._acts = acts
+        self._runner = runner
+        self._before: dict[int, object] = {}
+        self._asked = False
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._heard)
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type] # what getsignal gave
+
+    def _heard(self, *_: object) -> None:
+        if self._asked:
+            self._acts.hurry()
+        self._asked = True
+        self._machine.interrupt()
+        self._runner.wake()
+
+
+def _recorded(started: f.RunStarted, blobs: Blobs) -> Pipeline:
+    try:
+        data = blobs.get(started.pipeline)
+    except BlobMissing as e:
+        raise BlobMissing(
+            f"the plan of run {started.run} is no longer in the store",
+            at=f"run {started.run}",
+            remedy="start anew with `headway run`: what passed is reused where its outputs are still known",
+        ) from e
+    return msgspec.json.decode(data, type=Pipeline)
+
+
+def _number(started: f.RunStarted, log: Log) -> f.RunStarted:
+    """Claim the next number: the log refuses the second of two that try the same."""
+    number = (latest(log) or 0) + 1
+    while True:
+        claim = msgspec.structs.replace(started, run=RunId(number))
+        try:
+            log.append(_stream(RunId(number)), [claim], expect=0, at=time.time())
+        except AppendConflict:
+            number += 1
+        else:
+            return claim
+
+
+def _flat(pipeline: Pipeline) -> dict[str, f.Scalar]:
+    from headway.flows.collect import flat
+
+    return flat(pipeline.params)
+
+
+def _stream(run: RunId) -> str:
+    return f"run/{run}"
+
+
+def _tidy(workspace: str) -> None:
+    """Take away the run's folder when nothing is left in it."""
+    try:
+        os.rmdir(workspace)
+    except OSError:
+        return

@@ -1,0 +1,94 @@
+"""Whether a step's result is known: its key in the log, its outputs in the store, and the workspace put right."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from headway.core import facts as f
+from headway.core.ids import Artifact, RunId
+from headway.core.plan import why
+from headway.errors import FileMissing
+from headway.flows.prepare import Prepared
+from headway.flows.store import StatCache, digest_path, missing, restore
+from headway.ports import Blobs, Log
+
+
+class Reuse:
+    """Looks results up for one run. `before` gives the parts of each step's last good run, read when first needed."""
+
+    def __init__(
+        self,
+        log: Log,
+        blobs: Blobs,
+        *,
+        folder: str,
+        stats: StatCache,
+        before: Callable[[], Mapping[str, tuple[f.KeyPart, ...]]],
+    ) -> None:
+        """`folder` is the project's; `stats` remembers digests of unchanged files."""
+        self._log = log
+        self._blobs = blobs
+        self._folder = folder
+        self._stats = stats
+        self._before = before
+
+    def look(self, ready: Sequence[Prepared], *, force: bool) -> tuple[dict[str, str], list[f.StepReused]]:
+        """Divide steps into those that must run (id to why) and those whose result is known.
+
+        Outputs of the known ones are in the workspace afterwards, restored from the store where they were not.
+        """
+        known = self.known(ready) if not force else {}
+        whys: dict[str, str] = {}
+        reused: list[f.StepReused] = []
+        for prepared in ready:
+            spec = prepared.spec
+            if prepared.key is None:
+                whys[spec.id] = "it declares neither `in` nor `out`, so it always runs"
+            elif force:
+                whys[spec.id] = "--force"
+            elif (entry := known.get(prepared.key)) is None:
+                whys[spec.id] = self.explain(prepared)
+            else:
+                reused.append(self._use(prepared, entry))
+        return whys, reused
+
+    def known(self, ready: Sequence[Prepared]) -> dict[str, tuple[RunId, f.StepFinished]]:
+        """By key: the run and the fact of a result that is there to be used, outputs and all."""
+        found = self._log.find("StepFinished", [p.key for p in ready if p.key is not None])
+        wanted = [
+            a for entry in found.values() if isinstance(entry.fact, f.StepFinished) for a in entry.fact.outputs.values()
+        ]
+        gone = missing(self._blobs, wanted)
+        usable = {}
+        for key, entry in found.items():
+            fact = entry.fact
+            if isinstance(fact, f.StepFinished) and not any(a.digest in gone for a in fact.outputs.values()):
+                usable[key] = (RunId(int(entry.stream.rpartition("/")[2])), fact)
+        return usable
+
+    def explain(self, prepared: Prepared) -> str:
+        """One line: what changed since this step's last good run."""
+        return why(prepared.parts, self._before().get(prepared.spec.id))
+
+    def _use(self, prepared: Prepared, known: tuple[RunId, f.StepFinished]) -> f.StepReused:
+        run, fact = known
+        restored = 0
+        for artifact in fact.outputs.values():
+            if not self._in_place(artifact):
+                restore(self._blobs, artifact, self._folder, self._stats)
+                restored += 1
+        return f.StepReused(
+            step=prepared.spec.id,
+            cache_key=prepared.key or "",
+            of_run=run,
+            restored=restored,
+            outputs=fact.outputs,
+            values=fact.values,
+            metrics=fact.metrics,
+            parts=prepared.parts,
+        )
+
+    def _in_place(self, artifact: Artifact) -> bool:
+        try:
+            here = digest_path(self._folder, artifact.path, self._stats)
+        except FileMissing:
+            return False
+        return here.digest == artifact.digest and here.executable == artifact.executable

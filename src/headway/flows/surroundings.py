@@ -1,0 +1,136 @@
+"""Where a run's code came from and what it runs on: commit, uncommitted changes, interpreter, packages, machine.
+
+Git is asked while the pipeline is still being read (`ask` before, `answer` after), so that it costs a run nothing.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from headway import __version__
+from headway.core.facts import Place, Source
+from headway.ports import Blobs
+
+MAX_DIFF_BYTES = 8 * 2**20
+"""A larger diff is cut: it is data that was left out of `.gitignore`, and its first part tells which."""
+
+
+class Asked:
+    """Questions to Git under way: a process and the pipe its answer comes through, each."""
+
+    __slots__ = ("folder", "processes")
+
+    def __init__(self, folder: str, processes: list[tuple[int, int]]) -> None:
+        self.folder = folder
+        self.processes = processes
+
+
+def ask(folder: str, environ: Mapping[str, str]) -> Asked | None:
+    """Ask Git about the project's folder; None when it is in no repository or there is no Git."""
+    if not _in_repository(folder):
+        return None
+    git = ("git", "-C", folder, "-c", "core.quotepath=off")
+    questions = (
+        (*git, "rev-parse", "HEAD", "--abbrev-ref", "HEAD"),
+        (*git, "status", "--porcelain=v1", "--untracked-files=normal", "--", "."),
+        (*git, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", "."),
+    )
+    try:
+        return Asked(folder, [_spawn(q, environ) for q in questions])
+    except OSError:
+        return None
+
+
+def answer(asked: Asked | None, blobs: Blobs) -> Source:
+    """What Git said. The diff, with the names of what is untracked, is kept as a blob."""
+    if asked is None:
+        return Source()
+    names, status, diff = (_collect(pid, pipe) for pid, pipe in asked.processes)
+    words = names.decode("utf-8", "replace").split()
+    if not words or words[0] == "HEAD":
+        return Source()
+    changed = status + b"\n" + diff if status else b""
+    return Source(
+        commit=words[0],
+        branch=words[1] if len(words) > 1 and words[1] != "HEAD" else None,
+        diff=blobs.put(changed) if changed else None,
+    )
+
+
+def place(environ: Mapping[str, str], blobs: Blobs) -> Place:
+    """The machine and the interpreter that the steps find first on PATH."""
+    system = os.uname()
+    python, version, packages = _interpreter(environ)
+    listing = "\n".join(packages).encode()
+    return Place(
+        python=f"{version} {python}".strip(),
+        platform=f"{system.sysname} {system.release} {system.machine}",
+        host=system.nodename,
+        user=environ.get("USER") or environ.get("LOGNAME") or str(os.getuid()),
+        headway=__version__,
+        packages=blobs.put(listing) if listing else None,
+    )
+
+
+def _in_repository(folder: str) -> bool:
+    while True:
+        if os.path.exists(os.path.join(folder, ".git")):
+            return True
+        above = os.path.dirname(folder)
+        if above == folder:
+            return False
+        folder = above
+
+
+def _spawn(argv: tuple[str, ...], environ: Mapping[str, str]) -> tuple[int, int]:
+    """Start a command with its output in a pipe; `subprocess` would cost every run 10 ms of import."""
+    read, write = os.pipe()
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, null, 2)]
+        env = {**environ, "GIT_OPTIONAL_LOCKS": "0"}
+        return os.posix_spawnp(argv[0], argv, env, file_actions=actions), read
+    except OSError:
+        os.close(read)
+        raise
+    finally:
+        os.close(write)
+        os.close(null)
+
+
+def _collect(pid: int, pipe: int) -> bytes:
+    taken = bytearray()
+    while block := os.read(pipe, 1 << 16):
+        if len(taken) < MAX_DIFF_BYTES:
+            taken += block
+    os.close(pipe)
+    os.waitpid(pid, 0)
+    return bytes(taken[:MAX_DIFF_BYTES])
+
+
+def _interpreter(environ: Mapping[str, str]) -> tuple[str, str, list[str]]:
+    """The first `python` on PATH, its version, and `name==version` of what is installed for it."""
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        python = os.path.join(folder, "python")
+        if os.access(python, os.X_OK):
+            library = os.path.join(os.path.dirname(folder), "lib")
+            version, packages = _packages(library)
+            if packages or not library.startswith(sys.prefix):
+                return python, version, packages
+    return sys.executable, sys.version.split()[0], []
+
+
+def _packages(library: str) -> tuple[str, list[str]]:
+    try:
+        versions = sorted(name for name in os.listdir(library) if name.startswith("python3."))
+    except OSError:
+        return "", []
+    for version in versions:
+        try:
+            names = os.listdir(os.path.join(library, version, "site-packages"))
+        except OSError:
+            continue
+        found = [name[: -len(".dist-info")] for name in names if name.endswith(".dist-info")]
+        if found:
+            return version.removeprefix("python"), sorted("==".join(name.rsplit("-", 1)) for name in found)
+    return "", []

@@ -1,0 +1,87 @@
+"""What is said when a run has ended, and what a plan looks like; the same for machines as JSON."""
+
+import sys
+
+from headway.codec import wire
+from headway.core.facts import StepFinished
+from headway.flows.launch import Ended
+from headway.flows.plan import Planned
+
+_NEXT = {
+    "passed": "headway show {run}",
+    "failed": "headway logs {run} {step}    then mend it and: headway resume {run}",
+    "refused": "headway show {run}    the gate's reasons; production is as it was",
+    "held": "headway show {run}    the gate could not tell; production is as it was",
+    "invalid": "headway logs {run} {step}    the data's faults; nothing was trained on them",
+    "rolled-back": "headway endpoints    the version that served before still serves",
+    "interrupted": "headway resume {run}",
+}
+"""The one command to go on with, by outcome."""
+
+
+def ended(run: Ended, *, as_json: bool) -> None:
+    """Say how a run ended and what to do next: to stderr for people, as JSON on stdout for machines."""
+    if as_json:
+        sys.stdout.write(_json(run) + "\n")
+        return
+    counts = _counts(run)
+    lines = [f"run {run.run} {_outcome(run)} in {run.seconds:.1f} s" + (f": {counts}" if counts else "")]
+    failing = next(
+        (s for s, done in run.results.items() if isinstance(done, StepFinished) and done.outcome not in ("passed",)), ""
+    )
+    if run.why and run.outcome != "interrupted":
+        lines.append(f"  {run.why}")
+    lines.append(f"  next: {_NEXT[run.outcome].format(run=run.run, step=failing)}")
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _outcome(run: Ended) -> str:
+    words = {
+        "refused": "was refused by the gate",
+        "held": "is held: the gate is unsure",
+        "invalid": "stopped at invalid data",
+    }
+    words |= {"rolled-back": "was rolled back", "interrupted": "was interrupted"}
+    return words.get(run.outcome, run.outcome)
+
+
+def _counts(run: Ended) -> str:
+    done = list(run.results.values())
+    ran = sum(isinstance(one, StepFinished) for one in done)
+    reused = len(done) - ran
+    return ", ".join(part for part in (f"{ran} ran" if ran else "", f"{reused} reused" if reused else "") if part)
+
+
+def _json(run: Ended) -> str:
+    steps = []
+    for step, done in run.results.items():
+        if isinstance(done, StepFinished):
+            steps.append({"step": step, "state": done.outcome, "why": done.why, "seconds": done.seconds})
+        else:
+            steps.append({"step": step, "state": "reused", "why": f"as in run {done.of_run}", "seconds": 0.0})
+        steps[-1] |= {
+            "outputs": {name: {"path": a.path, "digest": a.digest} for name, a in done.outputs.items()},
+            "values": done.values,
+            "metrics": {m.name: m.value for m in done.metrics},
+        }
+    document = {
+        "run": run.run,
+        "outcome": run.outcome,
+        "exit_code": run.exit_code,
+        "why": run.why,
+        "seconds": run.seconds,
+        "steps": steps,
+    }
+    return wire.encode(document).decode()
+
+
+def planned(steps: tuple[Planned, ...], *, as_json: bool) -> None:
+    """Print a plan: a line a step with what would happen and why."""
+    if as_json:
+        sys.stdout.write(wire.encode({"steps": steps}).decode() + "\n")
+        return
+    width = max((len(one.step) for one in steps), default=0)
+    for one in steps:
+        sys.stdout.write(f"{one.action:<8} {one.step:<{width}}  {one.why}\n")
+    runs = sum(one.action in ("run", "depends") for one in steps)
+    sys.stdout.write(f"{runs} of {len(steps)} steps would run; nothing was done\n")
