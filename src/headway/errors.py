@@ -29,7 +29,8 @@ the command ends with; `retry_after_s` is None when trying again cannot help.
     ├── ModelTrouble            (1)
     │   ├── ModelUnreadable
     │   ├── ModelUntrusted
-    │   └── DataUnreadable
+    │   ├── DataUnreadable
+    │   └── Unmeasurable
     └── ReleaseTrouble          (7)
         ├── VersionNotReady
         ├── GoldenRefused
@@ -103,9 +104,13 @@ class FileFaulty(Mistake):
 
 
 class ExpressionUnreadable(Mistake):
-    """An expression `${{ … }}` is not in the language, or names what does not exist."""
+    """An expression `${{ … }}` is not in the language, or names what does not exist; `offset` is where in its text."""
 
     code = "expression"
+
+    def __init__(self, problem: str, *, at: str, remedy: str, offset: int = 0) -> None:
+        super().__init__(problem, at=at, remedy=remedy)
+        self.offset = offset
 
 
 class CheckUnreadable(Mistake):
@@ -242,6 +247,12 @@ class DataUnreadable(ModelTrouble):
     """A table that a step needs is missing, empty, or lacks a column."""
 
     code = "data-unreadable"
+
+
+class Unmeasurable(ModelTrouble):
+    """A metric has no value on this data: no rows, a class that is absent, an answer that is no number."""
+
+    code = "unmeasurable"
 
 
 class ReleaseTrouble(HeadwayError):
