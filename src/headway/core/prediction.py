@@ -39,6 +39,10 @@ class LoadedModel(Protocol):
     def columns(self) -> tuple[str, ...]:
         """The columns it wants, in its order; empty when the model does not name them."""
 
-    # Any: as for Rows.
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever uses it should be told, a sentence each: made with another version of its library."""
+
+    # Any: a row is a JSON object of a request; the model's columns say what may stand there.
     def predict(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Prediction:
         """Answer for all rows at once. Raises DataUnreadable when a column is missing or holds what it cannot use."""
