@@ -1,4 +1,4 @@
-"""What the columns of a comparison say: which rows are positive, which answers are right, which are probabilities.
+"""What models answered to the rows of a comparison: which rows are positive, which answers are right.
 
 Refuses what cannot be meant (missing answers, texts against numbers, labels where probabilities are needed), so that no
 metric is computed on it. All columns have the shape `(n_rows,)`.
@@ -6,6 +6,7 @@ metric is computed on it. All columns have the shape `(n_rows,)`.
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from headway.errors import Unmeasurable
 
@@ -15,24 +16,38 @@ Column = npt.NDArray[np.generic]
 """A column as it was read: numbers, flags or texts."""
 
 
-def check_answers(truth: Column, answers: Column, whose: str) -> None:
-    """Raises Unmeasurable unless every row of `truth` has an answer, and neither is missing, NaN or infinite."""
+class Answers(Struct, frozen=True, kw_only=True, eq=False):
+    """One model's answers in the order of the rows: labels (or values), and its probabilities of 1, if it gives any."""
+
+    labels: Column
+    chances: Column | None = None
+
+
+def check_answers(truth: Column, answers: Answers, whose: str) -> None:
+    """Raises Unmeasurable unless every row of `truth` has an answer, and nothing is missing, NaN or infinite."""
     if len(truth) == 0:
         raise Unmeasurable("the data have no row", at="data", remedy="measure on rows that hold some")
-    if answers.shape != truth.shape:
-        raise Unmeasurable(
-            f"the {whose} model gave answers of shape {answers.shape} to {len(truth):,} rows",
-            at=f"{whose} model",
-            remedy="let it answer each row with one value",
-        )
-    for column, what in ((truth, "true values"), (answers, f"answers of the {whose} model")):
-        n_missing = _count_missing(column)
-        if n_missing:
+    _check_column(truth, "true values", at="data")
+    for column in (answers.labels, answers.chances):
+        if column is None:
+            continue
+        if column.shape != truth.shape:
             raise Unmeasurable(
-                f"{n_missing:,} of {len(truth):,} {what} are missing or no finite number",
-                at="data" if column is truth else f"{whose} model",
-                remedy="mend or leave out those rows before the gate; it does not guess",
+                f"the {whose} model gave answers of shape {column.shape} to {len(truth):,} rows",
+                at=f"{whose} model",
+                remedy="let it answer each row with one value",
             )
+        _check_column(column, f"answers of the {whose} model", at=f"{whose} model")
+
+
+def _check_column(column: Column, what: str, *, at: str) -> None:
+    n_missing = _count_missing(column)
+    if n_missing:
+        raise Unmeasurable(
+            f"{n_missing:,} of {len(column):,} {what} are missing or no finite number",
+            at=at,
+            remedy="mend or leave out those rows before the gate; it does not guess",
+        )
 
 
 def _count_missing(column: Column) -> int:
@@ -44,13 +59,13 @@ def _count_missing(column: Column) -> int:
     return 0
 
 
-def is_binary(truth: Column) -> bool:
-    """Whether the true values are flags, or numbers that are all 0 or 1.
+def is_binary(column: Column) -> bool:
+    """Whether a column holds flags, or numbers that are all 0 or 1.
 
     >>> is_binary(np.array([0.0, 1.0])), is_binary(np.array([0, 2])), is_binary(np.array(["0", "1"]))
     (True, False, False)
     """
-    return truth.dtype.kind == "b" or (truth.dtype.kind in "iuf" and bool(np.isin(truth, (0, 1)).all()))
+    return column.dtype.kind == "b" or (column.dtype.kind in "iuf" and bool(np.isin(column, (0, 1)).all()))
 
 
 def positives(truth: Column) -> Flags:
@@ -65,37 +80,37 @@ def positives(truth: Column) -> Flags:
     return truth.astype(np.bool_)
 
 
-def right_answers(truth: Column, answers: Column) -> Flags:
-    """Which answers are right, taken as labels; probabilities of 1 count as the label 1 from 0.5 on.
+def right_answers(truth: Column, answers: Answers) -> Flags:
+    """Which labels are the true ones; raises Unmeasurable if the two are of kinds that are never equal.
 
-    Raises Unmeasurable if answers and truth are of kinds that are never equal.
-
-    >>> right_answers(np.array([1, 0]), np.array([0.7, 0.6])).tolist()
+    >>> right_answers(np.array([1, 0]), Answers(labels=np.array([True, True]))).tolist()
     [True, False]
     """
-    if answers.dtype.kind == "f" and is_binary(truth):
-        return np.asarray((probabilities(answers, "this metric") >= 0.5) == truth.astype(np.bool_))
-    if (answers.dtype.kind in "biuf") != (truth.dtype.kind in "biuf"):
+    labels = answers.labels
+    if (labels.dtype.kind in "biuf") != (truth.dtype.kind in "biuf"):
         raise Unmeasurable(
-            f"the model answers in {answers.dtype}, the target holds {truth.dtype}: no answer can be right",
+            f"the model answers in {labels.dtype}, the target holds {truth.dtype}: no answer can be right",
             at="target",
             remedy="let the model answer in the target's own labels",
         )
-    return np.asarray(answers == truth, dtype=np.bool_)
+    if labels.dtype.kind == "f" and is_binary(truth) and not is_binary(labels):
+        raise Unmeasurable(
+            f"the target is 0 or 1, the model answers with numbers from {labels.min():g} to {labels.max():g}",
+            at="target",
+            remedy="let the model answer with 0 or 1 (and probabilities beside), or gate on mse",
+        )
+    return np.asarray(labels == truth, dtype=np.bool_)
 
 
-def scores(answers: Column) -> Values:
-    """The answers as numbers whose order counts; raises Unmeasurable if they are labels."""
-    if answers.dtype.kind != "f":
-        raise _labels_instead("auc", answers)
-    return answers.astype(np.float64)
-
-
-def probabilities(answers: Column, metric: str) -> Values:
-    """The answers as probabilities; raises Unmeasurable if they are labels or leave [0, 1]."""
-    if answers.dtype.kind != "f":
-        raise _labels_instead(metric, answers)
-    values = answers.astype(np.float64)
+def chances_of_one(answers: Answers, metric: str) -> Values:
+    """The probabilities of the label 1; raises Unmeasurable if the model gives none, or some outside of [0, 1]."""
+    if answers.chances is None:
+        raise Unmeasurable(
+            f"{metric} needs probabilities of the label 1, and the model gives none",
+            at=metric,
+            remedy="train one that gives them (predict_proba, classes 0 and 1), or gate on accuracy",
+        )
+    values = answers.chances.astype(np.float64)
     if values.min() < 0 or values.max() > 1:
         raise Unmeasurable(
             f"{metric} needs probabilities, and the answers run from {values.min():g} to {values.max():g}",
@@ -103,14 +118,6 @@ def probabilities(answers: Column, metric: str) -> Values:
             remedy="let the model answer with the probability of 1",
         )
     return values
-
-
-def _labels_instead(metric: str, answers: Column) -> Unmeasurable:
-    return Unmeasurable(
-        f"{metric} needs probabilities, and the model answers in labels ({answers.dtype})",
-        at=metric,
-        remedy="let the model answer with the probability of 1, or gate on accuracy",
-    )
 
 
 def numbers(column: Column, metric: str) -> Values:

@@ -12,15 +12,15 @@ from msgspec import Struct
 from headway.errors import Unmeasurable
 from headway.stats import auc, compare
 from headway.stats.answers import (
+    Answers,
     Column,
     Flags,
     Values,
+    chances_of_one,
     check_answers,
     numbers,
     positives,
-    probabilities,
     right_answers,
-    scores,
 )
 from headway.stats.interval import Interval, clopper_pearson, student, wilson
 
@@ -53,20 +53,19 @@ class Estimate(Struct, frozen=True, kw_only=True):
 class Metric(Struct, frozen=True, kw_only=True):
     """How a metric is measured: `of_one(truth, answers, level)` and `of_two(truth, new, old, level)`."""
 
-    of_one: Callable[[Column, Column, float], Estimate]
-    of_two: Callable[[Column, Column, Column, float], Estimate]
+    of_one: Callable[[Column, Answers, float], Estimate]
+    of_two: Callable[[Column, Answers, Answers, float], Estimate]
 
 
-def measure(metric: str, truth: Column, new: Column, old: Column | None, confidence: float) -> Estimate:
+def measure(metric: str, truth: Column, new: Answers, old: Answers | None, confidence: float) -> Estimate:
     """The metric of `new`, or its difference from that of `old`, answered on the same rows as `truth`.
 
-    All of shape `(n_rows,)`. `metric` is a key of METRICS. Each bound of the result is missed with probability
-    1 - `confidence` at most, as far as its method goes; `confidence` in (0.5, 1). Answers are labels, or (floats in
-    [0, 1] where the truth is 0 and 1) probabilities of 1, which count as label 1 from 0.5 on.
+    `truth` has shape `(n_rows,)`, `metric` is a key of METRICS. Each bound of the result is missed with probability
+    1 - `confidence` at most, as far as its method goes; `confidence` in (0.5, 1).
     Raises Unmeasurable when there is no row, an answer is missing or no number, or a class is absent.
 
     >>> truth = np.array([1, 0, 1, 1, 0, 1, 0, 0])
-    >>> found = measure("accuracy", truth, truth, None, confidence=0.95)
+    >>> found = measure("accuracy", truth, Answers(labels=truth), None, confidence=0.95)
     >>> found.value, round(found.low, 3), found.high, found.method
     (1.0, 0.688, 1.0, 'Clopper-Pearson')
     """
@@ -84,7 +83,7 @@ def measure(metric: str, truth: Column, new: Column, old: Column | None, confide
 def _share_right(chosen: Callable[[Column], Flags]) -> Metric:
     """A share right among rows that do not depend on the answers: both models are asked about the same ones."""
 
-    def of_one(truth: Column, answers: Column, level: float) -> Estimate:
+    def of_one(truth: Column, answers: Answers, level: float) -> Estimate:
         right = right_answers(truth, answers)[chosen(truth)]
         share = float(np.mean(right))
         bounds = clopper_pearson(int(np.count_nonzero(right)), len(right), level)
@@ -98,7 +97,7 @@ def _share_right(chosen: Callable[[Column], Flags]) -> Metric:
             spread=(share * (1 - share)) ** 0.5,
         )
 
-    def of_two(truth: Column, new: Column, old: Column, level: float) -> Estimate:
+    def of_two(truth: Column, new: Answers, old: Answers, level: float) -> Estimate:
         rows = chosen(truth)
         new_right, old_right = (right_answers(truth, answers)[rows] for answers in (new, old))
         pairs = compare.count_pairs(new_right, old_right)
@@ -171,10 +170,10 @@ class _Ratio(Struct, frozen=True, kw_only=True, eq=False):
         return Interval(low=self.tell(bounds.low), high=self.tell(bounds.high), level=level)
 
 
-def _ratio(make: Callable[[Column, Column], _Ratio]) -> Metric:
+def _ratio(make: Callable[[Column, Answers], _Ratio]) -> Metric:
     """One model: exact, given how many rows count. Two: by square-and-add, for each has a denominator of its own."""
 
-    def of_one(truth: Column, answers: Column, level: float) -> Estimate:
+    def of_one(truth: Column, answers: Answers, level: float) -> Estimate:
         ratio = make(truth, answers)
         bounds, value = ratio.between(clopper_pearson, level), ratio.tell(ratio.share)
         return Estimate(
@@ -187,7 +186,7 @@ def _ratio(make: Callable[[Column, Column], _Ratio]) -> Metric:
             spread=float(np.std(ratio.parts())),
         )
 
-    def of_two(truth: Column, new: Column, old: Column, level: float) -> Estimate:
+    def of_two(truth: Column, new: Answers, old: Answers, level: float) -> Estimate:
         ours, theirs = make(truth, new), make(truth, old)
         new_parts, old_parts = ours.parts(), theirs.parts()
         new_value, old_value = ours.tell(ours.share), theirs.tell(theirs.share)
@@ -228,7 +227,7 @@ def _correlation(new_parts: Values, old_parts: Values) -> float:
     return 0.0 if scale == 0 else float(np.mean(new_parts * old_parts)) / scale
 
 
-def _precision(truth: Column, answers: Column) -> _Ratio:
+def _precision(truth: Column, answers: Answers) -> _Ratio:
     positive = positives(truth)
     called = _some(right_answers(truth, answers) == positive, "precision", "called positive")
     return _Ratio(
@@ -240,7 +239,7 @@ def _precision(truth: Column, answers: Column) -> _Ratio:
     )
 
 
-def _f1(truth: Column, answers: Column) -> _Ratio:
+def _f1(truth: Column, answers: Answers) -> _Ratio:
     """F1 = 2J / (1 + J), where J is the share of true positives among rows that are, or are called, positive."""
     positive = _some(positives(truth), "f1", "positive")
     called = right_answers(truth, answers) == positive
@@ -256,10 +255,10 @@ def _f1(truth: Column, answers: Column) -> _Ratio:
 # --- means of a loss of each row: log-loss, Brier, absolute and squared error ------------------------------------
 
 
-def _mean_loss(losses: Callable[[Column, Column], Values], worst: float | None) -> Metric:
+def _mean_loss(losses: Callable[[Column, Answers], Values], worst: float | None) -> Metric:
     """`worst`: the most that one row can cost; None: without limit, and then few rows cannot bound the mean."""
 
-    def of_one(truth: Column, answers: Column, level: float) -> Estimate:
+    def of_one(truth: Column, answers: Answers, level: float) -> Estimate:
         values = losses(truth, answers)
         found = _mean(values, worst, level)
         floor = None if found.low is None else max(found.low, 0.0)
@@ -273,7 +272,7 @@ def _mean_loss(losses: Callable[[Column, Column], Values], worst: float | None) 
             spread=found.spread,
         )
 
-    def of_two(truth: Column, new: Column, old: Column, level: float) -> Estimate:
+    def of_two(truth: Column, new: Answers, old: Answers, level: float) -> Estimate:
         new_losses, old_losses = losses(truth, new), losses(truth, old)
         found = _mean(new_losses - old_losses, worst, level)
         return Estimate(
@@ -308,29 +307,29 @@ def _mean(values: Values, reach: float | None, level: float) -> Estimate:
     )
 
 
-def _log_losses(truth: Column, answers: Column) -> Values:
+def _log_losses(truth: Column, answers: Answers) -> Values:
     is_positive = positives(truth)
-    chance = np.clip(probabilities(answers, "log_loss"), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    chance = np.clip(chances_of_one(answers, "log_loss"), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return np.asarray(-np.log(np.where(is_positive, chance, 1 - chance)))
 
 
-def _brier_losses(truth: Column, answers: Column) -> Values:
-    return np.asarray((probabilities(answers, "brier") - positives(truth)) ** 2)
+def _brier_losses(truth: Column, answers: Answers) -> Values:
+    return np.asarray((chances_of_one(answers, "brier") - positives(truth)) ** 2)
 
 
-def _absolute_errors(truth: Column, answers: Column) -> Values:
-    return np.abs(numbers(answers, "mae") - numbers(truth, "mae"))
+def _absolute_errors(truth: Column, answers: Answers) -> Values:
+    return np.abs(numbers(answers.labels, "mae") - numbers(truth, "mae"))
 
 
-def _squared_errors(truth: Column, answers: Column) -> Values:
-    return np.asarray((numbers(answers, "mse") - numbers(truth, "mse")) ** 2)
+def _squared_errors(truth: Column, answers: Answers) -> Values:
+    return np.asarray((numbers(answers.labels, "mse") - numbers(truth, "mse")) ** 2)
 
 
 # --- the area under the ROC curve --------------------------------------------------------------------------------
 
 
-def _auc_of_one(truth: Column, answers: Column, level: float) -> Estimate:
-    places = auc.place(positives(truth), scores(answers))
+def _auc_of_one(truth: Column, answers: Answers, level: float) -> Estimate:
+    places = auc.place(positives(truth), chances_of_one(answers, "auc"))
     bounds = auc.area_interval(places, level) if _is_rich(places) else None
     error = auc.standard_error(places.of_positives, places.of_negatives)
     return Estimate(
@@ -344,9 +343,9 @@ def _auc_of_one(truth: Column, answers: Column, level: float) -> Estimate:
     )
 
 
-def _auc_of_two(truth: Column, new: Column, old: Column, level: float) -> Estimate:
+def _auc_of_two(truth: Column, new: Answers, old: Answers, level: float) -> Estimate:
     is_positive = positives(truth)
-    ours, theirs = (auc.place(is_positive, scores(answers)) for answers in (new, old))
+    ours, theirs = (auc.place(is_positive, chances_of_one(answers, "auc")) for answers in (new, old))
     moves = ours.of_positives - theirs.of_positives, ours.of_negatives - theirs.of_negatives
     bounds = auc.difference_interval(ours, theirs, level) if _is_rich(ours) else None
     return Estimate(
