@@ -1,0 +1,60 @@
+"""Promise: the log takes 20,000 facts a second, each appended, chained and committed by itself, on the SQLite back-end.
+
+`sqlite3` is the floor: the same bytes committed to a bare table. Seconds by the clock hold the process's start and, for
+reading, the writing before it; facts/s does not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import environments
+import pipelines
+from harness import Contender, Stage, once, options, take_turns
+from report import Promise, Sample
+
+WORKER = Path(__file__).resolve().parent / "log_worker.py"
+N_FACTS = 40_000
+CASES = {
+    "headway": {"one fact a commit": "append one", "ten facts a commit": "append ten", "read": "read", "fold": "fold"},
+    "sqlite3": {"one fact a commit": "sqlite one", "ten facts a commit": "sqlite ten"},
+}
+
+
+def main() -> int:
+    promise = __doc__ or ""
+    stage = Stage(name="log", promise=promise, options=options(promise, n=5))
+    scratch = stage.scratch()
+    stage.bring([pipelines.HEADWAY])
+    place = stage.place(pipelines.HEADWAY, scratch / "work", scratch / "home")
+    place.home.mkdir()
+
+    def contender(tool: str) -> Contender:
+        def play(_repetition: int) -> Iterator[tuple[str, Sample]]:
+            for case, task in CASES[tool].items():
+                environments.empty(place.folder)
+                sample = once(["python", str(WORKER), task, str(N_FACTS)], place, stage.options.timeout_s)
+                yield case, sample if sample.fault else sample.with_counts(_counts(place.folder))
+
+        return Contender(tool=tool, play=play)
+
+    series = take_turns([contender(tool) for tool in CASES], stage.options.n)
+    return stage.finish(
+        series,
+        [
+            Promise(text=f"at least 20,000 facts/s, {case}", of=("headway", case), measure="facts/s", least=20_000)
+            for case in ("one fact a commit", "ten facts a commit")
+        ],
+    )
+
+
+def _counts(folder: Path) -> dict[str, float]:
+    counted = json.loads((folder / "counts.json").read_text())
+    return {str(name): float(number) for name, number in counted.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
