@@ -172,6 +172,7 @@ class Run:
         state = self._steps[step]
         state.state, state.attempt, state.started_at, state.stopped = "running", attempt, at, ""
         self._running.add(step)
+        self._later.discard(step)
         self._orphans[step] = attempt
 
     def adopt(self, step: str) -> None:
@@ -279,11 +280,15 @@ class Run:
     def _turns(self, now: float) -> Sequence[Action]:
         for step in [s for s in self._later if self._steps[s].ready_at <= now]:
             self._later.discard(step)
+            self._steps[step].state = "waiting"
             heappush(self._ready, self._index[step])
         skipped: list[tuple[str, str]] = []
         considered: list[str] = []
         while self._ready:
             step = self.pipeline.steps[heappop(self._ready)]
+            if self._steps[step.id].state != "waiting":
+                # Its turn came in an earlier life of this run; the facts say what became of it.
+                continue
             met, why = self._met(step)
             if met:
                 considered.append(step.id)
