@@ -52,6 +52,12 @@ class Blobs(Protocol):
     def list(self) -> Iterator[BlobInfo]:
         """All blobs, in no order; those stored while listing may be missed."""
 
+    def sweep(self, *, before: float) -> int:
+        """Remove what writers that were killed left half done before then (UTC seconds); returns its bytes.
+
+        Also what was put aside as damaged. Only `headway gc` calls this.
+        """
+
     def sync(self) -> None:
         """Make all that was stored through this object durable. Cheap when nothing is pending."""
 

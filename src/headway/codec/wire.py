@@ -3,9 +3,8 @@
 The form of a fact and of the chain is specified in `docs/formats/log.md`. Knows no file and no database.
 """
 
-from typing import Any, TypeVar
-
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import msgspec
 from blake3 import blake3

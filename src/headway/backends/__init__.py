@@ -1,0 +1,60 @@
+"""The outside world behind the ports: one file for each port and scheme, `<port>_<scheme>.py`, found by its name.
+
+Such a file has `connect(url)`, which gives the port. Another package adds one by an entry point of the group
+`headway.backends` named `<port>_<scheme>`, which names a function of that kind. Nothing here is a list.
+"""
+
+from importlib import import_module
+
+from headway.errors import NameUnknown
+
+
+def connect(port: str, url: str) -> object:
+    """The back-end that answers to a URL `<scheme>:<place>` of a port (`log`, `blobs`, `leases`, `runner`, `target`).
+
+    Raises NameUnknown for a scheme nobody answers to, and whatever the back-end raises.
+
+    >>> type(connect("blobs", "memory:")).__name__
+    'MemoryBlobs'
+    """
+    scheme = url.partition(":")[0]
+    wanted = f"{__name__}.{port}_{scheme}"
+    try:
+        module = import_module(wanted)
+    except ModuleNotFoundError as e:
+        if e.name != wanted:
+            raise
+        return _foreign(port, scheme, url)
+    return module.connect(url)
+
+
+def path_of(url: str) -> str:
+    """The path in `<scheme>:<path>`, also when written `<scheme>:///path`.
+
+    >>> path_of("file:/srv/blobs"), path_of("file:///srv/blobs")
+    ('/srv/blobs', '/srv/blobs')
+    """
+    path = url.partition(":")[2]
+    return path[2:] if path.startswith("///") else path
+
+
+def _foreign(port: str, scheme: str, url: str) -> object:
+    from importlib.metadata import entry_points
+
+    found = {entry.name: entry for entry in entry_points(group="headway.backends")}
+    entry = found.get(f"{port}_{scheme}")
+    if entry is None:
+        prefix = port + "_"
+        known = sorted({*_built_in(prefix), *(name.removeprefix(prefix) for name in found if name.startswith(prefix))})
+        raise NameUnknown(
+            f"no {port} answers to {scheme!r}",
+            at=f"{port}: {url}",
+            remedy=f"use one of {', '.join(known)}, or install a package that brings it",
+        )
+    return entry.load()(url)
+
+
+def _built_in(prefix: str) -> list[str]:
+    from pkgutil import iter_modules
+
+    return [m.name.removeprefix(prefix) for m in iter_modules(__path__) if m.name.startswith(prefix)]

@@ -1,0 +1,360 @@
+"""The log in one SQLite file: `sqlite:<path>`. The form of the file is specified in `docs/formats/log.md`.
+
+Facts are committed to the write-ahead log without waiting for the disk, which SIGKILL cannot undo; `sync` waits.
+The file is made whole beside its place and then linked into it, so that nobody ever meets half a log and two
+processes that begin at once end up with the same one. Knows nothing of what facts mean.
+"""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from heapq import merge
+from itertools import islice
+
+from headway.backends import path_of
+from headway.codec import wire
+from headway.core.facts import Entry, Fact, Row, key_of, kind_of
+from headway.errors import AppendConflict, Conflict, DiskFull, HeadwayError, LogDamaged, LogNewer, LogTrouble
+from headway.ports import Log
+
+VERSION = 1
+"""Of the schema, in `PRAGMA user_version`; a later one is refused."""
+
+APPLICATION = 0x48445759
+"""`HDWY`, in `PRAGMA application_id`: by it `file` and others know whose database it is."""
+
+PATIENCE_S = 10.0
+"""How long to wait for another writer: an append takes well under a millisecond, a checkpoint rarely a second."""
+
+# The triggers keep the promise that a fact never changes against a slip of somebody's hand, not against malice: that
+# is what the chain of hashes is for.
+_SCHEMA = f"""
+PRAGMA synchronous = OFF;
+PRAGMA journal_mode = WAL;
+BEGIN;
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+CREATE TABLE facts (
+    seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, n INTEGER NOT NULL, at REAL NOT NULL,
+    kind TEXT NOT NULL, key TEXT, body TEXT NOT NULL, hash TEXT NOT NULL, UNIQUE (stream, n)
+);
+CREATE INDEX facts_by_key ON facts (kind, key) WHERE key IS NOT NULL;
+CREATE INDEX facts_by_kind ON facts (kind, seq);
+CREATE TRIGGER facts_never_change BEFORE UPDATE ON facts BEGIN SELECT raise(ABORT, 'facts never change'); END;
+CREATE TRIGGER facts_never_go BEFORE DELETE ON facts BEGIN SELECT raise(ABORT, 'facts never go'); END;
+COMMIT;
+"""
+
+# The body is JSON, kept as text so that `sqlite3 log.sqlite` and its JSON functions can read it; it is read back as
+# bytes, so that a damaged body is found by its hash and not by a failed decoding.
+_ROWS = "SELECT seq, stream, n, at, kind, key, CAST(body AS BLOB), hash FROM facts"
+_LAST = _ROWS + " ORDER BY seq DESC LIMIT 2"
+_LENGTH = "SELECT n FROM facts WHERE stream = ? ORDER BY n DESC LIMIT 1"
+_INSERT = "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?)"
+_READ = _ROWS + " WHERE stream = ? AND n > ? ORDER BY n"
+_FIND = _ROWS + " WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 1"
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# macOS has no fdatasync.
+_flush = getattr(os, "fdatasync", os.fsync)
+
+_Record = tuple[int, str, int, float, str, str | None, bytes, str]
+
+
+class SqliteLog:
+    """The log in the file at `path`, which is made if need be. One object, one thread."""
+
+    __slots__ = ("_connection", "_last", "_path", "_unsynced", "_wal")
+
+    def __init__(self, path: str) -> None:
+        # SQLite follows links too, and puts its write-ahead log beside the file it finds in the end.
+        self._path = path = os.path.realpath(path)
+        self._last = (0, wire.GENESIS)
+        self._unsynced = False
+        self._wal: int | None = None
+        self._connection: sqlite3.Connection | None = None
+        if not os.path.exists(path):
+            _make(path)
+        with self._translated():
+            # A file: URI with mode=rw, because a plain path would silently make an empty file where one was removed.
+            self._connection = sqlite3.connect(
+                f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=PATIENCE_S
+            )
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version != VERSION:
+            self.close()
+            raise _other_version(path, version)
+
+    def append(self, stream: str, facts: Sequence[Fact], *, expect: int, at: float) -> int:
+        """Append facts. See `Log`; the chain is continued from what is last in the file now, whoever wrote that."""
+        if not facts:
+            return expect
+        at += 0.0  # An int would be hashed in another form than the float that the file gives back; so would -0.0.
+        with self._transaction() as db:
+            seq, before = self._end()
+            found = db.execute(_LENGTH, (stream,)).fetchone()
+            length = found[0] if found else 0
+            if length != expect:
+                raise AppendConflict(
+                    f"stream {stream} has {length} facts, not {expect}: somebody else appended first",
+                    at=f"log: {stream}",
+                    remedy="read the stream again and decide anew",
+                )
+            records: list[_Record] = []
+            for n, fact in enumerate(facts, expect + 1):
+                seq += 1
+                body = wire.encode_fact(fact)
+                before = wire.chain(before, seq=seq, stream=stream, n=n, at=at, body=body)
+                records.append((seq, stream, n, at, kind_of(fact), key_of(fact), body, before))
+            db.executemany(_INSERT, records)
+        self._last = (seq, before)
+        self._unsynced = True
+        return expect + len(facts)
+
+    def read(self, stream: str, *, after: int = 0) -> list[Entry]:
+        """The facts of a stream. See `Log`; raises LogDamaged also when some are missing in between."""
+        with self._translated():
+            records = self._db.execute(_READ, (stream, after)).fetchall()
+        if records and records[-1][2] != after + len(records):
+            raise LogDamaged(f"facts of stream {stream} are missing", at=self._path, remedy=_RESTORE)
+        return [_entry(record) for record in records]
+
+    def scan(
+        self, kinds: Sequence[str] = (), *, after_seq: int = 0, newest_first: bool = False, limit: int | None = None
+    ) -> Iterator[Entry]:
+        """Facts of all streams. See `Log`; one may append while it is under way."""
+        if kinds:
+            # Kind by kind, each through the index, and merged: SQLite itself would sort all of them for every page.
+            records: Iterator[_Record]
+            each = [self._pages(after_seq, kind, newest_first=newest_first, limit=limit) for kind in set(kinds)]
+            records = merge(*each, key=_seq, reverse=newest_first)
+        else:
+            records = self._pages(after_seq, newest_first=newest_first, limit=limit)
+        return map(_entry, islice(records, limit))
+
+    def find(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
+        """The newest fact for each key. See `Log`."""
+        found = {}
+        with self._translated():
+            execute = self._db.execute
+            for key in keys:
+                record = execute(_FIND, (kind, key)).fetchone()
+                if record is not None:
+                    found[key] = _entry(record)
+        return found
+
+    def raw(self, *, after_seq: int = 0) -> Iterator[Row]:
+        """All rows, not decoded. See `Log`; it does not check them (see `wire.verified`)."""
+        return map(_row, self._pages(after_seq))
+
+    def sync(self) -> None:
+        """Make all that was appended durable. See `Log`.
+
+        What SQLite has moved from the write-ahead log into the main file meanwhile, it has synced itself.
+        """
+        if not self._unsynced:
+            return
+        try:
+            if self._wal is None:
+                # Never open and close the main file like this: POSIX would drop SQLite's own locks on it.
+                self._wal = os.open(self._path + "-wal", os.O_RDONLY | os.O_CLOEXEC)
+                _sync_folder(os.path.dirname(self._path))
+            _flush(self._wal)
+        except OSError as e:
+            raise LogTrouble(
+                f"the log could not be made durable: {e.strerror}", at=self._path, remedy="check the disk, run again"
+            ) from e
+        self._unsynced = False
+
+    def close(self) -> None:
+        """Let go of the file; syncs first. See `Log`. The last one out moves everything into the main file."""
+        if self._connection is None:
+            return
+        try:
+            self.sync()
+        finally:
+            connection, self._connection = self._connection, None
+            if self._wal is not None:
+                os.close(self._wal)
+                self._wal = None
+            with self._translated():
+                connection.close()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise LogTrouble("the log was closed", at=self._path, remedy="open it again")
+        return self._connection
+
+    def _end(self) -> tuple[int, str]:
+        """Number and hash of the last fact; what somebody else wrote there is verified before anyone builds on it."""
+        last = self._db.execute(_LAST).fetchall()
+        seq, hash_ = (last[0][0], last[0][7]) if last else (0, wire.GENESIS)
+        if (seq, hash_) == self._last:
+            return self._last
+        if seq <= self._last[0]:
+            raise LogDamaged(f"fact {self._last[0]} of the log is gone", at=self._path, remedy=_RESTORE)
+        before = last[1][7] if len(last) > 1 else wire.GENESIS
+        wire.verify([_row(last[0])], after_seq=seq - 1, before=before)
+        return seq, hash_
+
+    def _pages(
+        self, after_seq: int, kind: str | None = None, *, newest_first: bool = False, limit: int | None = None
+    ) -> Iterator[_Record]:
+        """Records in pages, each read to its end: an open cursor would hold back checkpoints and later appends."""
+        size = min(limit or 256, 256)
+        low, high = after_seq, 2**63 - 1
+        of_kind = "" if kind is None else "kind = ? AND "
+        order = "DESC" if newest_first else "ASC"
+        sql = f"{_ROWS} WHERE {of_kind}seq > ? AND seq < ? ORDER BY seq {order} LIMIT ?"
+        while True:
+            values = (low, high, size) if kind is None else (kind, low, high, size)
+            with self._translated():
+                page = self._db.execute(sql, values).fetchall()
+            yield from page
+            if len(page) < size:
+                return
+            if newest_first:
+                high = page[-1][0]
+            else:
+                low = page[-1][0]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write of all or nothing, with the lock of the writer held from the start."""
+        with self._translated():
+            db = self._db
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                # After some errors, a full disk among them, SQLite has rolled back by itself.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """What SQLite raises, in Headway's words."""
+        try:
+            yield
+        except sqlite3.Error as e:
+            raise _translate(e, self._path) from e
+
+
+_: type[Log] = SqliteLog
+
+
+def connect(url: str) -> SqliteLog:
+    """The log of `sqlite:<path>`. Raises LogDamaged, LogNewer, LogTrouble, DiskFull, Conflict."""
+    return SqliteLog(path_of(url))
+
+
+_RESTORE = "run `headway audit` to see how far the log is whole, then restore it from a copy"
+
+
+def _seq(record: _Record) -> int:
+    return record[0]
+
+
+def _row(record: _Record) -> Row:
+    seq, stream, n, at, kind, key, body, hash_ = record
+    return Row(seq=seq, stream=stream, n=n, at=at, kind=kind, key=key, body=body, hash=hash_)
+
+
+def _entry(record: _Record) -> Entry:
+    seq, stream, n, at, _kind, _key, body, hash_ = record
+    return Entry(seq=seq, stream=stream, n=n, at=at, fact=wire.decode_fact(body, seq=seq), hash=hash_)
+
+
+def _make(path: str) -> None:
+    """Make an empty log beside its place, then link it into it; whoever was first keeps it."""
+    fresh = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.new"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        connection = sqlite3.connect(fresh, isolation_level=None)
+        try:
+            connection.executescript(_SCHEMA)
+        finally:
+            connection.close()
+        fd = os.open(fresh, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+    except sqlite3.Error as e:
+        raise _translate(e, path) from e
+    except OSError as e:
+        if e.errno in _FULL:
+            raise _disk_full(path) from e
+        raise LogTrouble(
+            f"the log cannot be made: {e.strerror}", at=path, remedy="see that its folder can be written to"
+        ) from e
+    finally:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(OSError):
+                os.unlink(fresh + suffix)
+
+
+def _quoted(path: str) -> str:
+    """A path as a `file:` URI of SQLite takes it."""
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _other_version(path: str, version: int) -> HeadwayError:
+    if version > VERSION:
+        return LogNewer(
+            f"the log has form {version}; this version of headway knows {VERSION}",
+            at=path,
+            remedy="install the version of headway that wrote it, or a newer one",
+        )
+    return LogDamaged("the file is not a log of headway", at=path, remedy="restore it from a copy, or name another")
+
+
+def _disk_full(path: str) -> DiskFull:
+    return DiskFull("no space is left for the log; nothing was appended", at=path, remedy="free some, then run again")
+
+
+def _translate(e: sqlite3.Error, path: str) -> HeadwayError:
+    """The error of Headway that says what SQLite means. The low byte of its codes is the kind of trouble."""
+    code = getattr(e, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
+        return LogDamaged(f"the log's file is damaged: {e}", at=path, remedy=_RESTORE)
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
+        return _disk_full(path)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
+        return Conflict(
+            f"another process has kept the log to itself for {PATIENCE_S:g} s",
+            at=path,
+            remedy="wait until it is done, or end it, and run again",
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        return LogTrouble(
+            f"the log cannot be opened for writing: {e}",
+            at=path,
+            remedy="see that it is a file, and that it and its folder can be written to",
+        )
+    return LogTrouble(f"the log cannot be used: {e}", at=path, remedy="check the disk: space, quota, health")
+
+
+def _is_full(path: str) -> bool:
+    """Whether an I/O error may well come from a full disk: SQLite does not say so of the files beside the main one."""
+    try:
+        room = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return False
+    return room.f_bavail * room.f_frsize < 1 << 20
