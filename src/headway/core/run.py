@@ -4,7 +4,7 @@ Whether a step's result is known already needs digests and the store: that is as
 back is either the fact `StepReused` or the observation `due`. Knows no process, no file and no shell.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 
 from msgspec import Struct
@@ -278,10 +278,10 @@ class Run:
         return None if soonest == float("inf") else soonest
 
     def _turns(self, now: float) -> Sequence[Action]:
-        for step in [s for s in self._later if self._steps[s].ready_at <= now]:
-            self._later.discard(step)
-            self._steps[step].state = "waiting"
-            heappush(self._ready, self._index[step])
+        for again in [s for s in self._later if self._steps[s].ready_at <= now]:
+            self._later.discard(again)
+            self._steps[again].state = "waiting"
+            heappush(self._ready, self._index[again])
         skipped: list[tuple[str, str]] = []
         considered: list[str] = []
         while self._ready:
@@ -378,7 +378,7 @@ class _Steps(Mapping[str, StepScope]):
     def __getitem__(self, step: str) -> StepScope:
         return self._run.step_scope(step)
 
-    def __iter__(self):  # noqa: ANN204 (an iterator of ids)
+    def __iter__(self) -> Iterator[str]:
         return iter(self._run._steps)  # noqa: SLF001 (its own view)
 
     def __len__(self) -> int:

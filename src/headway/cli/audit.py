@@ -1,0 +1,43 @@
+"""Verify that nobody rewrote history: every fact of the log and the chain of hashes over them.
+
+Group: Looking back
+
+    headway audit               read the whole log; prints the hash of the last fact, which stands for all
+    headway audit --noted HASH  also check that a hash noted down earlier is still in the chain
+
+A chain alone cannot show that its end was cut off: note the hash somewhere else from time to time. Exit codes: 0 the
+log is whole, 1 it is not.
+"""
+
+import argparse
+
+from headway import wiring
+from headway.cli import print_json
+from headway.config import Settings
+from headway.errors import LogDamaged, UsageMistaken
+from headway.flows import history
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--noted", metavar="HASH", help="a hash this command printed earlier, or its first digits")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Read the log through."""
+    if args.noted is not None and len(args.noted) < 8:
+        raise UsageMistaken("that is too short to be told apart", at="--noted", remedy="give at least 8 digits of it")
+    with wiring.open(settings) as parts:
+        found = history.audit(parts.log, noted=args.noted)
+    if found.seen is False:
+        raise LogDamaged(
+            f"no fact has the hash {args.noted}",
+            at="log",
+            remedy="the log was cut off or replaced after it was noted: restore it from a copy",
+        )
+    if args.json:
+        print_json(found)
+    else:
+        print(f"the log is whole: {found.n_facts} facts in {found.n_streams} streams")
+        print(f"last hash {found.head}")
+    return 0

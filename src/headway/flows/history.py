@@ -1,0 +1,148 @@
+"""Look back: runs, their logs, and whether the log itself is whole. Reads; writes nothing."""
+
+import os
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from headway.codec import wire
+from headway.core import facts as f
+from headway.core.history import RunView, view
+from headway.core.ids import RunId
+from headway.errors import LogDamaged, NameUnknown
+from headway.flows.commands import file_name
+from headway.ports import Blobs, Log
+
+BLOCK = 1 << 20
+
+
+class RunLine(Struct, frozen=True, kw_only=True):
+    """One run in a list."""
+
+    run: RunId
+    name: str
+    at: float
+    outcome: str
+    seconds: float
+    commit: str | None
+    trigger: str
+    why: str = ""
+
+
+def runs(log: Log, *, limit: int) -> list[RunLine]:
+    """The newest runs, newest first."""
+    begun = list(log.scan(("RunStarted",), newest_first=True, limit=limit))
+    if not begun:
+        return []
+    state: dict[str, f.RunFinished] = {}
+    for entry in log.scan(("RunFinished", "RunResumed"), after_seq=begun[-1].seq):
+        if isinstance(entry.fact, f.RunFinished):
+            state[entry.stream] = entry.fact
+        else:
+            state.pop(entry.stream, None)
+    lines = []
+    for entry in begun:
+        if isinstance(entry.fact, f.RunStarted):
+            end = state.get(entry.stream)
+            lines.append(
+                RunLine(
+                    run=entry.fact.run,
+                    name=entry.fact.name,
+                    at=entry.at,
+                    outcome=end.outcome if end else "running",
+                    seconds=end.seconds if end else 0.0,
+                    commit=entry.fact.source.commit,
+                    trigger=entry.fact.trigger,
+                    why=end.why if end else "",
+                )
+            )
+    return lines
+
+
+def run_view(run: RunId, log: Log) -> RunView:
+    """One run, whole. Raises NameUnknown."""
+    found = view(log.read(f"run/{run}"))
+    if found is None:
+        raise NameUnknown(f"there is no run {run}", at="RUN", remedy="`headway runs` lists them")
+    return found
+
+
+def log_path(home: str, run: RunId, step: str, attempt: int) -> str:
+    """Where a step's output is while it runs."""
+    return os.path.join(home, "runs", str(run), f"{file_name(step)}-{attempt}.log")
+
+
+def printed(blobs: Blobs, home: str, run: RunView, step: str, *, skip: int = 0) -> Iterator[bytes]:
+    """What a step printed after the first `skip` bytes, in blocks: from the store, or from its file while it runs.
+
+    Raises NameUnknown.
+    """
+    found = run.steps.get(step)
+    if found is None:
+        raise NameUnknown(
+            f"run {run.run} has no step {step!r}",
+            at="STEP",
+            remedy=f"its steps are {', '.join(list(run.steps)[:12])}",
+        )
+    if found.of_run is not None and found.of_run != run.run:
+        return
+    if found.log is not None:
+        path = os.path.join(home, "runs", f"read-{os.getpid()}")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            blobs.fetch(found.log, path)
+            with open(path, "rb") as file:
+                file.seek(skip)
+                while block := file.read(BLOCK):
+                    yield block
+        finally:
+            if os.path.exists(path):
+                os.unlink(path)
+        return
+    try:
+        with open(log_path(home, run.run, step, found.attempt), "rb") as file:
+            file.seek(skip)
+            while block := file.read(BLOCK):
+                yield block
+    except FileNotFoundError:
+        return
+
+
+class Audited(Struct, frozen=True, kw_only=True):
+    """The log was read through: how many facts, and the hash of the last, which stands for all of them."""
+
+    n_facts: int
+    n_streams: int
+    head: str
+    seen: bool | None = None
+    """Whether the head that was noted down earlier is in the chain; None when none was given."""
+
+
+def audit(log: Log, *, noted: str | None = None) -> Audited:
+    """Verify every fact and the whole chain of hashes. Raises LogDamaged at the first that does not fit, LogNewer."""
+    head = wire.GENESIS
+    lengths: dict[str, int] = {}
+    seen = None if noted is None else False
+    seq = 0
+    for row in log.raw():
+        seq += 1
+        place = f"log: fact {row.seq}"
+        if row.seq != seq:
+            raise LogDamaged(
+                f"facts {seq} to {row.seq - 1} are missing",
+                at=place,
+                remedy="somebody took facts out: restore the log from a copy; what came before is whole",
+            )
+        lengths[row.stream] = lengths.get(row.stream, 0) + 1
+        head = wire.chain(head, seq=row.seq, stream=row.stream, n=row.n, at=row.at, body=row.body)
+        fact = wire.decode_fact(row.body, seq=row.seq)
+        honest = (row.n, row.kind, row.key) == (lengths[row.stream], f.kind_of(fact), f.key_of(fact))
+        if head != row.hash or not honest:
+            raise LogDamaged(
+                f"fact {row.seq} ({row.kind} of {row.stream}) is not what was written",
+                at=place,
+                remedy="it or one before it was changed: restore the log from a copy; what came before is whole",
+            )
+        if noted is not None and head.startswith(noted):
+            seen = True
+    return Audited(n_facts=seq, n_streams=len(lengths), head=head, seen=seen)
