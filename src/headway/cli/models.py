@@ -126,7 +126,7 @@ def _show_version(log: Log, ref: str, *, as_json: bool) -> None:
             print(f"{name if not i else '':<11} {line}")
 
 
-def _alias(  # noqa: PLR0913 (what is moved, and what is told of it)
+def _alias(
     log: Log, ref: str, alias: str, *, why: str, by: str, as_json: bool
 ) -> None:
     model, version = _version(log, ref)

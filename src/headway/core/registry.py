@@ -6,12 +6,12 @@ Decides only: `flows/registry` reads and appends. Does not know what is in a mod
 from msgspec import Struct
 
 from headway.core.facts import AliasMoved, Entry, Metric, ModelRegistered, Scalar, Source
-from headway.core.ids import Artifact, Digest, ModelRef, RunId
-from headway.errors import NameUnknown
+from headway.core.ids import Artifact, Digest, ModelRef, RunId, is_name
+from headway.errors import NameUnknown, UsageMistaken
 
 
 class Registration(Struct, frozen=True, kw_only=True):
-    """What is asked for: everything of a version but its number. See `ModelRegistered` for the fields."""
+    """What is asked for: everything of a version but its number (see `ModelRegistered`), and an alias to mean it."""
 
     model: str
     artifact: Artifact
@@ -25,13 +25,17 @@ class Registration(Struct, frozen=True, kw_only=True):
     metrics: tuple[Metric, ...] = ()
     verdict: Digest | None = None
     by: str = ""
+    alias: str | None = None
 
 
 class Registered(Struct, frozen=True, kw_only=True):
-    """A version, and whether this very request made it; `why` says what stood in the way when it did not."""
+    """The version that answers a request; `facts` are what must be appended for it, none when all of it was done.
+
+    `why` says what made a new version needless; it is empty for a new one.
+    """
 
     version: ModelRegistered
-    is_new: bool
+    facts: tuple[ModelRegistered | AliasMoved, ...] = ()
     why: str = ""
 
 
@@ -116,15 +120,28 @@ class Model:
         The same key again is the same request. The same content as the newest version's is that version: a run that
         made the same model again (or took it from the cache) makes no new one.
         """
+        version, why = self._already(asked)
+        facts: list[ModelRegistered | AliasMoved] = []
+        if version is None:
+            version = self._made(asked)
+            facts.append(version)
+        if asked.alias is not None and self._aliases.get(asked.alias) != version.version:
+            facts.append(self._moved(asked.alias, version.version, why="registered", by=asked.by))
+        return Registered(version=version, facts=tuple(facts), why=why)
+
+    def _already(self, asked: Registration) -> tuple[ModelRegistered | None, str]:
         for version in self._versions.values():
             if version.key == asked.key:
-                return Registered(version=version, is_new=False, why="this step of this run registered it before")
+                return version, "this step of this run registered it before"
         newest = self.newest
         if newest is not None and newest.artifact.digest == asked.artifact.digest:
-            return Registered(version=newest, is_new=False, why="the newest version has this very content")
-        fact = ModelRegistered(
+            return newest, "the newest version has this very content"
+        return None, ""
+
+    def _made(self, asked: Registration) -> ModelRegistered:
+        return ModelRegistered(
             model=self.name,
-            version=(newest.version if newest else 0) + 1,
+            version=max(self._versions, default=0) + 1,
             artifact=asked.artifact,
             key=asked.key,
             format=asked.format,
@@ -137,12 +154,61 @@ class Model:
             verdict=asked.verdict,
             by=asked.by,
         )
-        return Registered(version=fact, is_new=True)
 
     def move_alias(self, alias: str, version: int, *, why: str = "", by: str = "") -> AliasMoved | None:
-        """The fact that lets `alias` mean `version`; None when it does already. Raises NameUnknown."""
+        """The fact that lets `alias` mean `version`; None when it does already. Raises NameUnknown, UsageMistaken."""
         self.version(version)
-        previous = self._aliases.get(alias)
-        if previous == version:
+        if not is_name(alias) or alias.isdigit():
+            raise UsageMistaken(
+                f"{alias!r} cannot be an alias",
+                at=f"model: {self.name}@{version}",
+                remedy="use letters, digits and -_. (not digits alone: those are versions)",
+            )
+        if self._aliases.get(alias) == version:
             return None
+        return self._moved(alias, version, why=why, by=by)
+
+    def _moved(self, alias: str, version: int, *, why: str, by: str) -> AliasMoved:
+        previous = self._aliases.get(alias)
         return AliasMoved(model=self.name, alias=alias, version=version, previous=previous, why=why, by=by)
+
+
+# --- views ------------------------------------------------------------------------------------------------------
+
+
+class ModelSummary(Struct, frozen=True, kw_only=True):
+    """A model in a list: its newest version and when that was registered (UTC seconds)."""
+
+    name: str
+    newest: int
+    n_versions: int
+    aliases: dict[str, int]
+    at: float
+
+
+class VersionCard(Struct, frozen=True, kw_only=True):
+    """A version, the aliases that mean it now, and when it was registered (UTC seconds)."""
+
+    version: ModelRegistered
+    aliases: tuple[str, ...]
+    at: float
+
+
+def summary(model: Model) -> ModelSummary:
+    """A model in a line. Raises NameUnknown when it has no version."""
+    newest = model.versions[-1].version if model.versions else 1
+    return ModelSummary(
+        name=model.name,
+        newest=newest,
+        n_versions=len(model.versions),
+        aliases=model.aliases,
+        at=model.registered_at(newest),
+    )
+
+
+def cards(model: Model) -> tuple[VersionCard, ...]:
+    """All versions, oldest first."""
+    return tuple(
+        VersionCard(version=v, aliases=model.aliases_of(v.version), at=model.registered_at(v.version))
+        for v in model.versions
+    )

@@ -201,17 +201,17 @@ def _all_there(have: Sequence[str], wanted: tuple[str, ...], place: str) -> None
 # Any: a pandas frame, whose import this spares.
 def _to_pandas(frame: "pl.DataFrame") -> Any:  # noqa: ANN401 (as above)
     """The same table as `pandas.read_csv` would have given it: every gap is NaN."""
+    import numpy as np
     import pandas as pd
 
-    nan = float("nan")
-    return pd.DataFrame(
-        {
-            s.name: s.to_numpy()
-            if s.dtype.is_numeric() or s.dtype.is_temporal()
-            else [nan if v is None else v for v in s]
-            for s in frame
-        }
-    )
+    columns = {}
+    for one in frame:
+        if one.dtype.is_numeric() or one.dtype.is_temporal():
+            columns[one.name] = one.to_numpy()
+        else:
+            # As objects: pandas would take a text column of nothing but gaps for numbers, and encoders would fail.
+            columns[one.name] = np.array([np.nan if v is None else v for v in one], dtype=object)
+    return pd.DataFrame(columns)
 
 
 def _has_pandas() -> bool:

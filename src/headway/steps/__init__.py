@@ -16,6 +16,7 @@ from headway.core.facts import Metric, ModelRegistered, Scalar, Source
 from headway.core.ids import Artifact, ModelRef, RunId
 from headway.core.prediction import LoadedModel
 from headway.core.registry import Registered, Registration
+from headway.core.rollout import Order, Released
 from headway.errors import FileFaulty, NameUnknown
 from headway.ports import Blobs, Leases, Log, Target
 
@@ -134,8 +135,15 @@ class Bench(Protocol):
     def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
         """Let an alias mean this version. Doing it twice is harmless. Raises NameUnknown."""
 
-    def detect(self, path: str) -> str:
-        """The format of the model at `path` (absolute), without running any of it. Raises ModelUnreadable."""
+    def release(self, order: Order, *, golden_file: str = "") -> Released:
+        """Put a version on an endpoint, checked by golden requests before it takes over; doing it twice is harmless.
+
+        Raises GoldenRefused, VersionNotReady, TargetUnavailable (what served before still serves), LeaseHeld,
+        FileMissing and FileFaulty (the golden requests).
+        """
+
+    def detect(self, of: Artifact | str) -> str:
+        """The format of a model, told without running any of it. Raises ModelUnreadable."""
 
     def load_model(self, of: Artifact | ModelRegistered | str) -> LoadedModel:
         """A model in memory: of an artifact, of a registered version, or of a path of this project (see `artifact`).

@@ -1,0 +1,236 @@
+"""A built-in step (`uses:`) at work in a process of its own: its values read, its bench laid out, its code run.
+
+`flows/run` starts the process with a task file and collects what it reports. Does not know which steps there are.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from headway.core.facts import ModelRegistered
+from headway.core.ids import Artifact, Digest, ModelRef, RunId, parse_model_ref
+from headway.core.prediction import LoadedModel
+from headway.core.registry import Registered, Registration
+from headway.core.rollout import Order, Released
+from headway.errors import FileMissing, HeadwayError, OutputUnreadable
+from headway.flows import registry
+from headway.flows.store import StatCache, keep, materialize
+from headway.ports import Blobs, Leases, Log, Target
+from headway.steps import Bench, StepTask, find, read_with
+
+if TYPE_CHECKING:
+    from headway.flows.rollout import Delivery
+
+
+class Parts(Protocol):
+    """What a step's bench is made of; `wiring.Parts` is one."""
+
+    @property
+    def log(self) -> Log:
+        """The facts."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """The content."""
+
+    @property
+    def leases(self) -> Leases:
+        """Who may act on what."""
+
+    def target(self, name: str) -> Target:
+        """Where endpoints live."""
+
+    def delivery(self, *, by: str = "") -> "Delivery":
+        """What a release works with, asked for by `by`."""
+
+
+class Reports(msgspec.Struct, frozen=True, kw_only=True):
+    """The files a step reports through; an empty name drops what is reported."""
+
+    output: str = ""
+    metrics: str = ""
+    summary: str = ""
+
+
+def perform(task_file: str, parts: Parts, *, environ: Mapping[str, str]) -> int:
+    """Carry out the task in the file; returns the step's exit code.
+
+    Raises FileMissing, OutputUnreadable (the task file), FileFaulty (with all faults of `with:`), NameUnknown (no such
+    step type), and whatever the step raises.
+    """
+    task = read_task(task_file)
+    reports = Reports(
+        output=environ.get("HEADWAY_OUTPUT", ""),
+        metrics=environ.get("HEADWAY_METRICS", ""),
+        summary=environ.get("HEADWAY_SUMMARY", ""),
+    )
+    step = read_with(find(task.uses), task.with_values, at=f"{task.file}: step {task.step_id}")
+    return step.run(bench(task, parts, reports=reports))
+
+
+def read_task(path: str) -> StepTask:
+    """Read a task file. Raises FileMissing, OutputUnreadable."""
+    try:
+        with open(path, "rb") as f:
+            return msgspec.json.decode(f.read(), type=StepTask)
+    except FileNotFoundError as e:
+        raise FileMissing(
+            f"there is no task file {path}",
+            at="headway perform",
+            remedy="`headway run` writes it: start the run instead",
+        ) from e
+    except msgspec.MsgspecError as e:
+        raise OutputUnreadable(
+            f"the task file cannot be read: {e}", at=path, remedy="let the same version of headway write and perform it"
+        ) from e
+
+
+def bench(task: StepTask, parts: Parts, *, reports: Reports, now: Callable[[], float] = time.time) -> Bench:
+    """Lay out what a step may use."""
+    return _Bench(task, parts, reports, now)
+
+
+class _Bench:
+    """`steps.Bench` over real parts."""
+
+    __slots__ = ("_now", "_parts", "_reports", "_stats", "folder", "key", "run_id", "step_id", "task")
+
+    def __init__(self, task: StepTask, parts: Parts, reports: Reports, now: Callable[[], float]) -> None:
+        self.task = task
+        self.folder: str = task.folder
+        self.run_id: RunId = task.run_id
+        self.step_id: str = task.step_id
+        self.key: str = task.key
+        self._parts = parts
+        self._reports = reports
+        self._now = now
+        self._stats = StatCache(None)
+
+    # --- ports --------------------------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> Log:
+        return self._parts.log
+
+    @property
+    def blobs(self) -> Blobs:
+        return self._parts.blobs
+
+    @property
+    def leases(self) -> Leases:
+        return self._parts.leases
+
+    def target(self, name: str) -> Target:
+        return self._parts.target(name)
+
+    def now(self) -> float:
+        return self._now()
+
+    # --- reporting ----------------------------------------------------------------------------------------------
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+    def output(self, name: str, value: str) -> None:
+        if "\n" not in value:
+            _append(self._reports.output, f"{name}={value}\n")
+            return
+        end = "END"
+        while end in value.split("\n"):
+            end += "_"
+        _append(self._reports.output, f"{name}<<{end}\n{value}\n{end}\n")
+
+    def metric(self, name: str, value: float) -> None:
+        line = msgspec.json.encode({"name": name, "value": float(value)}).decode()
+        _append(self._reports.metrics, line + "\n")
+
+    def summary(self, markdown: str) -> None:
+        _append(self._reports.summary, markdown.rstrip("\n") + "\n")
+
+    # --- files --------------------------------------------------------------------------------------------------
+
+    def path(self, name: str) -> str:
+        return os.path.normpath(os.path.join(self.folder, name))
+
+    def scratch(self, name: str) -> str:
+        path = os.path.join(self.task.scratch, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return path
+
+    def artifact(self, path: str) -> Artifact:
+        named = os.path.relpath(self.path(path), self.folder).replace(os.sep, "/")
+        made = self.task.outputs.get(named)
+        return made if made is not None else keep(self.blobs, self.folder, named, self._stats)
+
+    def materialize(self, artifact: Artifact, path: str) -> None:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        materialize(self.blobs, artifact, path)
+
+    # --- models -------------------------------------------------------------------------------------------------
+
+    def resolve(self, ref: ModelRef | str) -> ModelRegistered | None:
+        return registry.resolve(self.log, parse_model_ref(ref) if isinstance(ref, str) else ref)
+
+    def register(self, asked: Registration) -> Registered:
+        # The content first: no fact may name what could still be lost.
+        self.blobs.sync()
+        return registry.register(self.log, asked, now=self.now())
+
+    def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
+        registry.move_alias(self.log, model, alias, version, now=self.now(), why=why, by=self.task.by)
+
+    def release(self, order: Order, *, golden_file: str = "") -> Released:
+        from headway.flows.release import release
+
+        return release(self._parts.delivery(by=self.task.by), order, golden_file=golden_file)
+
+    def detect(self, of: Artifact | str) -> str:
+        from headway import formats
+
+        artifact = self.artifact(of) if isinstance(of, str) else of
+        try:
+            return formats.detect(self._laid_out(artifact))
+        except HeadwayError as e:
+            e.at = artifact.path
+            raise
+
+    def load_model(self, of: Artifact | ModelRegistered | str) -> LoadedModel:
+        from headway import formats
+
+        version = of if isinstance(of, ModelRegistered) else None
+        artifact = of.artifact if isinstance(of, ModelRegistered) else self.artifact(of) if isinstance(of, str) else of
+        try:
+            path = self._laid_out(artifact)
+            model = formats.load(
+                path,
+                format=version.format if version is not None and version.format else formats.detect(path),
+                digest=artifact.digest,
+                trusted=(artifact.digest,) if self._is_trusted(artifact.digest) else (),
+            )
+        except HeadwayError as e:
+            # Its copy's place says nothing to a person.
+            e.at = artifact.path
+            raise
+        for note in model.notes:
+            self.say(f"{artifact.path}: {note}")
+        return model
+
+    def _laid_out(self, artifact: Artifact) -> str:
+        """A copy of an artifact under its own name (formats look at it), made once."""
+        path = self.scratch(os.path.join("models", artifact.digest[:16], os.path.basename(artifact.path)))
+        if not os.path.exists(path):
+            self.materialize(artifact, path)
+        return path
+
+    def _is_trusted(self, digest: Digest) -> bool:
+        made = any(a.digest == digest for a in self.task.outputs.values())
+        return made or registry.made_here(self.log, digest)
+
+
+def _append(path: str, text: str) -> None:
+    if path:
+        with open(path, "a", encoding="utf-8") as f:
+            f.write(text)

@@ -1,0 +1,73 @@
+"""Make a version of a model: immutable, numbered, with all that led to it."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from headway.core.ids import Digest, is_name
+from headway.core.registry import Registration
+from headway.errors import UsageMistaken
+from headway.steps import Bench, StepTask
+
+
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """Register a model: keep its file, number it, record run, code, data, params, metrics and verdict with it.
+
+    Registering again what the newest version already holds makes no new version. Outputs: `version` (churn@3) and
+    `number` (3).
+    """
+
+    model: Annotated[str, Meta(description="The model's file or folder: a path, or an output of an earlier step.")]
+    name: Annotated[str, Meta(description="What the model is called in the registry: letters, digits and -_.")]
+    alias: Annotated[
+        str, Meta(description="The name that shall mean the new version; empty for none. Default: challenger.")
+    ] = "challenger"
+
+    def run(self, bench: Bench) -> int:
+        """Keep, detect, append. Raises FileMissing, ModelUnreadable, UsageMistaken."""
+        self._check(bench.step_id)
+        task = bench.task
+        artifact = bench.artifact(self.model)
+        registered = bench.register(
+            Registration(
+                model=self.name,
+                artifact=artifact,
+                key=bench.key,
+                format=bench.detect(artifact),
+                run=bench.run_id,
+                step=bench.step_id,
+                source=task.source,
+                data=task.data,
+                params=task.params,
+                metrics=task.metrics,
+                verdict=_verdict(task),
+                by=task.by,
+                alias=self.alias or None,
+            )
+        )
+        version = f"{self.name}@{registered.version.version}"
+        if registered.why:
+            bench.say(f"{version} stays: {registered.why}")
+        else:
+            alias = f", now {self.name}@{self.alias}" if self.alias else ""
+            bench.say(f"registered {version} ({registered.version.format}, {artifact.digest[:12]}){alias}")
+        bench.output("version", version)
+        bench.output("number", str(registered.version.version))
+        return 0
+
+    def _check(self, step_id: str) -> None:
+        for field, text in (("name", self.name), ("alias", self.alias)):
+            if (text or field == "name") and (not is_name(text) or (field == "alias" and text.isdigit())):
+                raise UsageMistaken(
+                    f"{text!r} cannot be a model's {field}",
+                    at=f"step {step_id}: with.{field}",
+                    remedy="use letters, digits and -_. (an alias of digits alone would read as a version)",
+                )
+
+
+def _verdict(task: StepTask) -> Digest | None:
+    """The newest verdict that an earlier step of the run reported, by its digest."""
+    for values in reversed(list(task.values.values())):
+        if text := values.get("verdict"):
+            return Digest(text)
+    return None

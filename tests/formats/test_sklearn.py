@@ -1,0 +1,212 @@
+"""Pickled estimators: asked with the columns and the gaps they were taught with, whatever frame that was."""
+
+import pickle
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+
+from headway.core.prediction import LoadedModel
+from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
+from headway.formats import sklearn
+
+Frame = Callable[[dict[str, list[Any]]], Any]
+
+GAPS: dict[str, list[Any]] = {
+    "colour": ["red", None, "blue", "red", None, "blue", "red", None],
+    "size": [1.0, 2.0, None, 4.0, 5.0, 6.0, 7.0, 8.0],
+}
+WHOLE: dict[str, list[Any]] = {"colour": ["red", "green", "blue", "red"] * 2, "size": [float(i) for i in range(8)]}
+LATE = [0, 1, 0, 0, 1, 1, 0, 1]
+
+
+def as_polars(columns: dict[str, list[Any]]) -> pl.DataFrame:
+    return pl.DataFrame(columns)
+
+
+def as_pandas(columns: dict[str, list[Any]]) -> pd.DataFrame:
+    return pd.DataFrame({k: [np.nan if v is None else v for v in values] for k, values in columns.items()})
+
+
+def rows_of(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def saved(folder: Path, model: object) -> LoadedModel:
+    path = folder / "model.pkl"
+    path.write_bytes(pickle.dumps(model))
+    return sklearn.load(str(path))
+
+
+def pipeline() -> Any:
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["colour"]), (SimpleImputer(), ["size"]))
+    return make_pipeline(columns, LogisticRegression())
+
+
+@pytest.mark.parametrize("frame", [as_polars, as_pandas], ids=["taught-by-polars", "taught-by-pandas"])
+@pytest.mark.parametrize("columns", [WHOLE, GAPS], ids=["whole", "gaps"])
+def test_answers_are_those_the_estimator_gives_to_its_own_kind_of_frame(
+    tmp_path: Path, frame: Frame, columns: dict[str, list[Any]]
+) -> None:
+    estimator = pipeline().fit(frame(columns), LATE)
+    expected = estimator.predict_proba(frame(columns))
+    model = saved(tmp_path, estimator)
+    rows = rows_of(columns)
+    for asked in (rows, as_polars(columns)):
+        told = model.predict(asked)
+        assert told.probabilities is not None
+        np.testing.assert_allclose(told.probabilities, expected)
+        assert told.labels.tolist() == estimator.predict(frame(columns)).tolist()
+        assert told.classes == (0, 1)
+    # One row at a time, where a gap is the column's only value and its type must come from the model.
+    alone = [model.predict([row]).probabilities for row in rows]
+    np.testing.assert_allclose(np.concatenate([p for p in alone if p is not None]), expected)
+
+
+def test_without_pandas_a_model_taught_by_polars_is_asked_with_polars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sklearn, "_has_pandas", lambda: False)
+    estimator = pipeline().fit(as_polars(WHOLE), LATE)
+    model = saved(tmp_path, estimator)
+    monkeypatch.setattr(sklearn, "_to_pandas", None)
+    told = model.predict([{"colour": None, "size": None}, {"colour": "red", "size": 3}])
+    assert told.probabilities is not None
+    np.testing.assert_allclose(
+        told.probabilities, estimator.predict_proba(as_polars({"colour": [None, "red"], "size": [None, 3.0]}))
+    )
+
+
+def test_columns_may_come_in_any_order_and_with_others(tmp_path: Path) -> None:
+    model = saved(tmp_path, pipeline().fit(as_polars(WHOLE), LATE))
+    assert model.columns == ("colour", "size")
+    straight = model.predict([{"colour": "red", "size": 2.0}])
+    mixed = model.predict([{"id": "x", "size": 2.0, "colour": "red"}])
+    assert straight.probabilities is not None
+    assert mixed.probabilities is not None
+    assert straight.probabilities.tolist() == mixed.probabilities.tolist()
+
+
+def test_a_missing_column_is_named_with_the_row_and_the_nearest(tmp_path: Path) -> None:
+    model = saved(tmp_path, pipeline().fit(as_polars(WHOLE), LATE))
+    with pytest.raises(DataUnreadable, match="row 1 lacks 1 column of the model: colour") as raised:
+        model.predict([{"colour": "red", "size": 1}, {"color": "red", "size": 1}])
+    assert "'color'" in raised.value.remedy
+    with pytest.raises(DataUnreadable, match="the data lacks"):
+        model.predict(pl.DataFrame({"size": [1.0]}))
+
+
+def test_no_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataUnreadable, match="no rows"):
+        saved(tmp_path, pipeline().fit(as_polars(WHOLE), LATE)).predict([])
+
+
+@pytest.mark.parametrize("value", ["many", [1], {"a": 1}], ids=["text", "list", "object"])
+def test_a_value_of_the_wrong_kind_is_refused_in_words(tmp_path: Path, value: object) -> None:
+    columns = make_column_transformer(("passthrough", ["size"]))
+    model = saved(tmp_path, make_pipeline(columns, LogisticRegression()).fit(as_polars(WHOLE), LATE))
+    with pytest.raises(DataUnreadable, match="cannot use these rows"):
+        model.predict([{"colour": "red", "size": value}, {"colour": "red", "size": 1}])
+
+
+def test_a_model_taught_without_names_takes_columns_in_order(tmp_path: Path) -> None:
+    estimator = KNeighborsClassifier(1).fit(np.array([[0.0, 1.0], [1.0, 0.0]]), ["a", "b"])
+    model = saved(tmp_path, estimator)
+    assert model.columns == ()
+    assert model.predict([{"p": 0.9, "q": 0.1}]).labels.tolist() == ["b"]
+    with pytest.raises(DataUnreadable, match="trained on 2 columns"):
+        model.predict([{"p": 0.9}])
+
+
+def test_a_regressor_has_no_probabilities_and_no_classes(tmp_path: Path) -> None:
+    estimator = LinearRegression().fit(as_polars({"x": [0.0, 1.0]}), [1.0, 3.0])
+    told = saved(tmp_path, estimator).predict([{"x": 2}])
+    assert told.labels.tolist() == pytest.approx([5.0])
+    assert (told.probabilities, told.classes) == (None, ())
+
+
+def test_a_label_is_the_models_own_and_not_the_likeliest_class(tmp_path: Path) -> None:
+    inner = make_pipeline(make_column_transformer(("passthrough", ["size"])), LogisticRegression())
+    estimator = FixedThresholdClassifier(inner, threshold=0.99).fit(as_polars(WHOLE), [0, 0, 0, 0, 1, 1, 1, 1])
+    told = saved(tmp_path, estimator).predict([{"colour": "red", "size": 5.0}])
+    assert told.probabilities is not None
+    assert told.probabilities[0, 1] > 0.6
+    assert told.labels.tolist() == [0]
+
+
+@pytest.mark.parametrize("compress", [0, 3], ids=["plain", "compressed"])
+def test_a_file_of_joblib_is_read(tmp_path: Path, compress: int) -> None:
+    path = str(tmp_path / "model.joblib")
+    joblib.dump(pipeline().fit(as_polars(WHOLE), LATE), path, compress=compress)
+    assert sklearn.fits(path, Path(path).read_bytes()[:64])
+    assert sklearn.load(path).predict([{"colour": "red", "size": 1}]).labels.shape == (1,)
+
+
+def test_another_version_of_the_library_is_noted_in_one_sentence(tmp_path: Path) -> None:
+    estimator = pipeline().fit(as_polars(WHOLE), LATE)
+    import sklearn as library
+
+    data = pickle.dumps(estimator).replace(library.__version__.encode(), b"0" * len(library.__version__))
+    path = tmp_path / "model.pkl"
+    path.write_bytes(data)
+    notes = sklearn.load(str(path)).notes
+    assert len(notes) == 1
+    assert f"is loaded with {library.__version__}" in notes[0]
+
+
+def test_what_cannot_predict_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnreadable, match="holds a dict"):
+        saved(tmp_path, {"model": 1})
+
+
+def test_a_damaged_pickle_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(pipeline())[:-20])
+    with pytest.raises(ModelUnreadable, match="cannot be unpickled"):
+        sklearn.load(str(path))
+
+
+def shifted(values: Any) -> Any:
+    return values
+
+
+def test_code_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("my_features")
+    monkeypatch.setitem(sys.modules, "my_features", module)
+    function = types.FunctionType(shifted.__code__, globals(), "scaled")
+    function.__module__, function.__qualname__ = "my_features", "scaled"
+    module.scaled = function  # type: ignore[attr-defined] # a module made up for this test
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(FunctionTransformer(function)))
+    del module.scaled
+    with pytest.raises(ModelUnreadable, match="scaled") as raised:
+        sklearn.load(str(path))
+    assert "module of the project" in raised.value.remedy
+    monkeypatch.delitem(sys.modules, "my_features")
+    with pytest.raises(ModelUnreadable, match="needs the module my_features"):
+        sklearn.load(str(path))
+
+
+def test_without_the_library_the_extra_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(DummyClassifier()))
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    monkeypatch.setitem(sys.modules, "sklearn.dummy", None)
+    with pytest.raises(ExtraMissing) as raised:
+        sklearn.load(str(path))
+    assert raised.value.remedy == "pip install 'headway[sklearn]'"
