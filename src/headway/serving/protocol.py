@@ -1,0 +1,152 @@
+"""The plain-JSON form of a prediction: what a request may hold, and how an answer is written.
+
+One object, a list of objects, or `{"inputs": …}` with either. Does not know HTTP's transport nor any model.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from headway.core.prediction import Prediction
+
+MAX_FAULTS = 20
+"""Faults of fields told in one answer: enough to see a pattern, little enough to read."""
+
+MAX_ID = 128
+"""Characters of a request id that are taken over from a client."""
+
+# Any: a row's values are whatever the model was trained on; the model checks them.
+Row = dict[str, Any]
+
+
+class FieldFault(Struct, frozen=True, kw_only=True):
+    """One value of a request that cannot be used; `row` counts from 0."""
+
+    row: int
+    field: str
+    problem: str
+
+
+class Refusal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a request is not answered: an HTTP status, a sentence, and the fields at fault."""
+
+    status: int
+    error: str
+    fields: tuple[FieldFault, ...] = ()
+
+
+# Any: labels and classes are whatever the model was trained on.
+class Predicted(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of a good answer. A prediction that is no number (NaN) is `null`: JSON has no word for it.
+
+    `probabilities` has a list for each row, in the order of `classes`.
+    """
+
+    predictions: list[Any]
+    model: str
+    request_id: str
+    classes: list[Any] | None = None
+    probabilities: list[list[float]] | None = None
+
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+=")
+
+
+def read_rows(body: bytes, columns: Sequence[str]) -> list[Row] | Refusal:
+    """The rows of a request. With `columns` (those the model names) each row must have these and no others.
+
+    >>> read_rows(b'{"a": 1}', ["a"])
+    [{'a': 1}]
+    >>> read_rows(b'{"a": 1}', ["a", "b"]).fields[0].problem
+    'missing'
+    """
+    try:
+        value = msgspec.json.decode(body)
+    except msgspec.DecodeError as e:
+        hint = "; write null for a value that is missing" if b"NaN" in body or b"Infinity" in body else ""
+        return Refusal(status=400, error=f"the body is not JSON: {e}{hint}")
+    # A model may have a column called `inputs`: only an object with that one key, which holds objects, is a wrapper.
+    if isinstance(value, dict) and len(value) == 1 and isinstance(value.get("inputs"), dict | list):
+        value = value["inputs"]
+    rows = value if isinstance(value, list) else [value]
+    if not rows:
+        return Refusal(status=400, error="there is no row to predict: the list is empty")
+    for at, row in enumerate(rows):
+        if not isinstance(row, dict):
+            return Refusal(status=400, error=f"row {at} is no object: send {{column: value}} for each row")
+    faults = _faults(rows, columns)
+    if faults:
+        n_more = len(faults) - MAX_FAULTS
+        error = f"{faults[0].field}: {faults[0].problem}" if len(faults) == 1 else f"{len(faults)} values are at fault"
+        return Refusal(
+            status=400,
+            error=error + (f"; the first {MAX_FAULTS} are listed" if n_more > 0 else ""),
+            fields=tuple(faults[:MAX_FAULTS]),
+        )
+    return rows
+
+
+def _faults(rows: list[Row], columns: Sequence[str]) -> list[FieldFault]:
+    wanted = frozenset(columns)
+    found = []
+    for at, row in enumerate(rows):
+        if wanted and row.keys() != wanted:
+            found += [FieldFault(row=at, field=name, problem="missing") for name in columns if name not in row]
+            found += [
+                FieldFault(row=at, field=name, problem="unknown" + _nearest(name, columns))
+                for name in row
+                if name not in wanted
+            ]
+        for name, value in row.items():
+            if isinstance(value, dict | list):
+                found.append(FieldFault(row=at, field=name, problem="is no single value"))
+    return found
+
+
+def _nearest(name: str, columns: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, columns, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def write_prediction(prediction: Prediction, *, model: str, request_id: str) -> bytes:
+    """The body of a good answer."""
+    p = prediction.probabilities
+    return _encoder.encode(
+        Predicted(
+            predictions=prediction.labels.tolist(),
+            model=model,
+            request_id=request_id,
+            classes=None if p is None else list(prediction.classes),
+            probabilities=None if p is None else p.tolist(),
+        )
+    )
+
+
+def write_refusal(refusal: Refusal, *, request_id: str) -> bytes:
+    """The body of any other answer: `error` is a sentence, `fields` there when a field is at fault."""
+    told: dict[str, object] = {"error": refusal.error, "request_id": request_id}
+    if refusal.fields:
+        told["fields"] = refusal.fields
+    return _encoder.encode(told)
+
+
+def write(value: object) -> bytes:
+    """Any other value as JSON."""
+    return _encoder.encode(value)
+
+
+def request_id_from(text: bytes | None) -> str | None:
+    """A client's own request id, when it is one that can be logged and sent back as it stands.
+
+    >>> request_id_from(b"order-17"), request_id_from(b"a b"), request_id_from(None)
+    ('order-17', None, None)
+    """
+    if not text or len(text) > MAX_ID:
+        return None
+    name = text.decode("latin-1")
+    return name if _LETTERS.issuperset(name) else None

@@ -1,0 +1,197 @@
+"""One process, one model version: loads it, listens on a private socket, and on the shared one while it serves.
+
+Started by `holder`, which speaks to it over its stdin and stdout, one JSON object a line:
+
+    holder: {"serving": {…}, "listener": 5, "private": "/…/v3.sock"}     the first line
+    worker: {"ready": true}                                              the model is loaded, the private socket answers
+    holder: {"do": "accept"}                     take new connections from the shared socket, too
+    holder: {"do": "drain", "to": "/…/v4.sock"}  take no more; what still comes on old connections is for that one
+    holder: {"do": "stop"}                       drain, finish what is under way, end
+    worker: {"done": true}                       to each of these
+
+When the holder is gone (end of input) the worker ends as if told to stop. Whatever the model prints goes to the log.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from typing import Any
+
+import msgspec
+import uvicorn
+import uvloop
+from msgspec import Struct
+
+from headway.core.prediction import LoadedModel
+from headway.errors import HeadwayError
+from headway.ports import Serving
+from headway.serving.app import About, App
+
+KEEP_ALIVE_S = 75
+"""Idle connections are kept this long. Longer than clients' and proxies' own limit (60 s is usual), so that it is
+they who close: a server that closes an idle connection may cross a request that was just written."""
+
+LINGER_S = 5.0
+"""How long an ending worker waits for clients to use or close their idle connections."""
+
+LOOK_S = 0.02
+
+FINISH_S = 30
+"""How long requests under way may take when the worker ends."""
+
+
+class Begin(Struct, frozen=True, kw_only=True):
+    """The holder's first line."""
+
+    serving: Serving
+    listener: int
+    private: str
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """Each further line."""
+
+    do: str
+    to: str | None = None
+
+
+def main() -> int:
+    """Serve until told to stop; returns the exit code."""
+    # stdin and stdout are the holder's; the model's code gets others.
+    orders, reports = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    first = bytearray()
+    while not first.endswith(b"\n"):
+        byte = os.read(orders, 1)
+        if not byte:
+            return 0
+        first += byte
+    begin = msgspec.json.decode(first, type=Begin)
+    try:
+        model = _load(begin.serving)
+    except HeadwayError as e:
+        sys.stderr.write(f"{e.problem}; {e.remedy}\n")
+        return e.exit_code
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Worker(begin, model, reports).serve(orders))
+    return 0
+
+
+def _load(serving: Serving) -> LoadedModel:
+    """Load the model. It was registered, so it is trusted, provided that its file still has the digest it had then."""
+    from headway import formats
+
+    # A model may need the project's own code; behind everything installed, so that it hides nothing.
+    sys.path.append(os.getcwd())
+    model = formats.load(
+        serving.path, format=serving.format, digest=serving.digest, trusted=frozenset({serving.digest})
+    )
+    for note in model.notes:
+        sys.stderr.write(f"note: {note}\n")
+    return model
+
+
+class _Worker:
+    """The process's one server, and whether it takes new connections."""
+
+    __slots__ = ("_app", "_begin", "_config", "_public", "_reports", "_server")
+
+    def __init__(self, begin: Begin, model: LoadedModel, reports: int) -> None:
+        s = begin.serving
+        about = About(
+            endpoint=s.endpoint,
+            model=s.model,
+            version=s.version,
+            digest=s.digest,
+            format=s.format,
+            columns=tuple(model.columns),
+        )
+        self._begin = begin
+        self._reports = reports
+        self._app = App(model, about)
+        self._config = uvicorn.Config(
+            self._app,
+            uds=begin.private,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=FINISH_S,
+        )
+        self._server = uvicorn.Server(self._config)
+        self._public: asyncio.AbstractServer | None = None
+
+    async def serve(self, orders: int) -> None:
+        """Listen in private, then do what the holder says."""
+        loop = asyncio.get_running_loop()
+        lines = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(orders, "rb", 0))
+        serving = asyncio.create_task(self._server.serve())
+        while not (self._server.started or serving.done()):  # noqa: ASYNC110 (uvicorn has no event for it)
+            await asyncio.sleep(0.005)
+        if self._server.started:
+            self._report({"ready": True})
+        obeying = asyncio.create_task(self._obey(lines))
+        await serving
+        obeying.cancel()
+
+    async def _obey(self, lines: asyncio.StreamReader) -> None:
+        while line := await lines.readline():
+            order = msgspec.json.decode(line, type=Order)
+            match order.do:
+                case "accept":
+                    await self._accept()
+                case "drain":
+                    self._drain(order.to)
+                case _:
+                    break
+            self._report({"done": True})
+        self._drain(self._app.sibling)
+        # The port stays taken while any process has it open.
+        os.close(self._begin.listener)
+        self._report({"done": True})
+        for _ in range(round(LINGER_S / LOOK_S)):
+            if not self._server.server_state.connections:
+                break
+            await asyncio.sleep(LOOK_S)
+        self._server.should_exit = True
+
+    async def _accept(self) -> None:
+        self._app.sibling = None
+        self._app.is_draining = False
+        if self._public is not None:
+            return
+        # The descriptor is shared with the holder and the siblings: a copy of it is what may be closed.
+        shared = socket.socket(fileno=os.dup(self._begin.listener))
+        self._public = await asyncio.get_running_loop().create_server(self._connection, sock=shared, backlog=2048)
+
+    def _connection(self) -> asyncio.Protocol:
+        # Any: uvicorn picks the class by name (httptools); it makes its own connections by this very call.
+        protocol: Any = self._config.http_protocol_class
+        made: asyncio.Protocol = protocol(config=self._config, server_state=self._server.server_state, app_state={})
+        return made
+
+    def _drain(self, to: str | None) -> None:
+        self._app.sibling = to
+        self._app.is_draining = True
+        if self._public is not None:
+            self._public.close()
+            self._public = None
+
+    def _report(self, what: dict[str, bool]) -> None:
+        try:
+            os.write(self._reports, msgspec.json.encode(what) + b"\n")
+        except BrokenPipeError:
+            # The holder is gone; the end of its orders says so as well.
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())
