@@ -169,6 +169,14 @@ def test_validation_refuses_damaged_data_and_says_why(project: Path, damage: Any
     assert "data/holdout.csv: " in done.stderr
 
 
+def test_validation_refuses_a_holdout_that_the_model_was_trained_on(project: Path) -> None:
+    run(project, "fetch_data.py", "--through", "2013-03")
+    read(project, "training.csv").tail(2_000).write_csv(project / "data/holdout.csv")
+    done = call(project, "validate_data.py")
+    assert done.returncode == 1
+    assert "data/holdout.csv: 2,000 flights are also in data/training.csv" in done.stderr
+
+
 def test_validation_tells_all_faults_at_once(project: Path) -> None:
     run(project, "fetch_data.py", "--through", "2013-03")
     for name in ("training.csv", "holdout.csv"):
