@@ -218,6 +218,8 @@ class _Bench:
             self.say(f"{artifact.path}: {note}")
         return model
 
+    # --- within -------------------------------------------------------------------------------------------------
+
     def _laid_out(self, artifact: Artifact) -> str:
         """A copy of an artifact under its own name (formats look at it), made once."""
         path = self.scratch(os.path.join("models", artifact.digest[:16], os.path.basename(artifact.path)))

@@ -8,17 +8,22 @@ Steps do not know back-ends, formats or each other: all they can reach is their 
 
 import os
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from headway.core.facts import Metric, ModelRegistered, Scalar, Source
-from headway.core.ids import Artifact, ModelRef, RunId
-from headway.core.prediction import LoadedModel
-from headway.core.registry import Registered, Registration
-from headway.core.rollout import Order, Released
+from headway.core.facts import Metric, Scalar, Source
+from headway.core.ids import Artifact, RunId
 from headway.errors import FileFaulty, NameUnknown
-from headway.ports import Blobs, Leases, Log, Target
+
+if TYPE_CHECKING:
+    # Named by `Bench` alone: `headway run` reads the list of step types and needs none of them.
+    from headway.core.facts import ModelRegistered
+    from headway.core.ids import ModelRef
+    from headway.core.prediction import LoadedModel
+    from headway.core.registry import Registered, Registration
+    from headway.core.rollout import Order, Released
+    from headway.ports import Blobs, Leases, Log, Target
 
 ENTRY_POINTS = "headway.steps"
 """The group under which an installed package offers step types: `name = module` with a class `Step` in it."""
@@ -79,18 +84,18 @@ class Bench(Protocol):
         """The key that makes a second attempt harmless: `run/<n>/<step>`. Put it into facts and acts on the world."""
 
     @property
-    def log(self) -> Log:
+    def log(self) -> "Log":
         """The log of facts."""
 
     @property
-    def blobs(self) -> Blobs:
+    def blobs(self) -> "Blobs":
         """The store of content."""
 
     @property
-    def leases(self) -> Leases:
+    def leases(self) -> "Leases":
         """Who may act on what."""
 
-    def target(self, name: str) -> Target:
+    def target(self, name: str) -> "Target":
         """Where endpoints live. Raises NameUnknown."""
 
     def now(self) -> float:
@@ -100,7 +105,7 @@ class Bench(Protocol):
         """Print a line to the step's log at once."""
 
     def output(self, name: str, value: str) -> None:
-        """Report a value that later steps read as `${{ steps.ID.out.NAME }}`; one line of text."""
+        """Report a value that later steps read as `${{ steps.ID.out.NAME }}`; of one or more lines."""
 
     def metric(self, name: str, value: float) -> None:
         """Report a number."""
@@ -123,19 +128,19 @@ class Bench(Protocol):
     def materialize(self, artifact: Artifact, path: str) -> None:
         """Write an artifact's content to `path` (absolute), replacing what is there. Raises BlobMissing."""
 
-    def resolve(self, ref: ModelRef | str) -> ModelRegistered | None:
+    def resolve(self, ref: "ModelRef | str") -> "ModelRegistered | None":
         """The version that `churn@3` or `churn@champion` means now; None when there is none yet.
 
         Raises UsageMistaken when a text is not of that form.
         """
 
-    def register(self, asked: Registration) -> Registered:
+    def register(self, asked: "Registration") -> "Registered":
         """Make a model version, or find the one that this key or this very content made before."""
 
     def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
         """Let an alias mean this version. Doing it twice is harmless. Raises NameUnknown."""
 
-    def release(self, order: Order, *, golden_file: str = "") -> Released:
+    def release(self, order: "Order", *, golden_file: str = "") -> "Released":
         """Put a version on an endpoint, checked by golden requests before it takes over; doing it twice is harmless.
 
         Raises GoldenRefused, VersionNotReady, TargetUnavailable (what served before still serves), LeaseHeld,
@@ -145,7 +150,7 @@ class Bench(Protocol):
     def detect(self, of: Artifact | str) -> str:
         """The format of a model, told without running any of it. Raises ModelUnreadable."""
 
-    def load_model(self, of: Artifact | ModelRegistered | str) -> LoadedModel:
+    def load_model(self, of: "Artifact | ModelRegistered | str") -> "LoadedModel":
         """A model in memory: of an artifact, of a registered version, or of a path of this project (see `artifact`).
 
         Raises ModelUnreadable, ModelUntrusted (its file would run code and neither a run of this project nor the
