@@ -16,10 +16,7 @@ from headway.stats.compare import bound_by_movement
 from headway.stats.interval import Interval, normal_quantile
 
 FEW_OF_A_CLASS = 10
-"""Below so many rows of either class the placements' variance is not to be trusted."""
-
-FEW_MOVED = 30
-"""Below so many rows whose placement differs, the difference is bounded by their number instead of by a variance."""
+"""Below so many rows of either class (for a difference: so many that moved) a variance of placements misleads."""
 
 
 class Placements(Struct, frozen=True, kw_only=True, eq=False):
@@ -112,12 +109,12 @@ def area_interval(places: Placements, level: float = 0.95) -> Interval:
 def difference_interval(new: Placements, old: Placements, level: float = 0.95) -> Interval:
     """DeLong's interval for the area of `new` less that of `old`, both placed on the same rows; within [-1, 1].
 
-    With fewer than FEW_MOVED rows placed differently it is bounded by how many those are.
+    With fewer than FEW_OF_A_CLASS rows of a class placed differently it is bounded by how many those are.
     Source: DeLong et al. (1988), as in `place`.
     """
     of_positives = new.of_positives - old.of_positives
     of_negatives = new.of_negatives - old.of_negatives
-    if n_moved(new, old) < FEW_MOVED:
+    if min(np.count_nonzero(of_positives), np.count_nonzero(of_negatives)) < FEW_OF_A_CLASS:
         # Each class may miss half as often, so that the sum of the two holds the level.
         bounds = [_by_movement(moves, (1 + level) / 2) for moves in (of_positives, of_negatives)]
         return Interval(
