@@ -19,7 +19,19 @@ import msgspec
 from msgspec import Struct
 
 from headway.core.expression_shell import BARE, COMMENT, SHELLS, slots
-from headway.core.expression_syntax import OPEN, Tree, condition, nearest, parse, template, unreadable, walk
+from headway.core.expression_syntax import (
+    CLOSE,
+    OPEN,
+    Tree,
+    condition,
+    end_of,
+    nearest,
+    parse,
+    template,
+    unreadable,
+    walk,
+)
+from headway.errors import ExpressionUnreadable
 
 VARIABLE = "HEADWAY_EXPR_"
 """What the environment variables begin with that carry values into a shell's text."""
@@ -118,6 +130,41 @@ def fill(value: Any, scope: Scope) -> Any:  # noqa: ANN401 (as above)
     return value
 
 
+def fill_known(text: str, scope: Scope) -> str:
+    """The text with those expressions filled in whose every name is of `matrix` or `steps` and has a value in `scope`.
+
+    The others stay as they are written, for `fill` when the run is under way; so does a text that cannot be read.
+    """
+    pieces = []
+    at = 0
+    while (start := text.find(OPEN, at)) >= 0:
+        end = end_of(text, start)
+        if end < 0:
+            break
+        end += len(CLOSE)
+        pieces += (text[at:start], _known_or(text[start:end], scope))
+        at = end
+    return "".join(pieces) + text[at:]
+
+
+def _known_or(whole: str, scope: Scope) -> str:
+    try:
+        tree, _ = template(whole)[0]
+        names = [node for node in walk(tree) if node[0] == "ref"]
+        if names and all(_is_settled(node, scope) for node in names):
+            return text_of(_given(tree, scope))
+    except ExpressionUnreadable:
+        pass
+    return whole
+
+
+def _is_settled(node: Tree, scope: Scope) -> bool:
+    """Whether a name has its final value before anything runs: how a step ended is never known by then."""
+    if node[1] not in ("matrix", "steps") or _is_outcome(node):
+        return False
+    return _lookup(node, scope) is not _MISSING
+
+
 def _filled(text: str, scope: Scope) -> Any:  # noqa: ANN401 (as above)
     parts = template(text)
     if len(parts) == 1 and not isinstance(parts[0], str):
@@ -152,7 +199,7 @@ def bind(text: str, scope: Scope) -> tuple[str, dict[str, str]]:
 
 
 def _carried(value: str, inside: str) -> str:
-    if "\0" in value or not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+    if "\0" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)):
         raise unreadable(
             f"the value of `{inside}` cannot be put into an environment variable",
             "hand it over in a file: it holds a NUL or half a character",
@@ -202,8 +249,6 @@ def references_of_run(text: str, shell: str | None) -> list[Reference]:
 
 
 def _located(_inside: str, whole: str, start: int) -> list[Reference]:
-    from headway.errors import ExpressionUnreadable
-
     try:
         return references(whole)
     except ExpressionUnreadable as e:
@@ -230,9 +275,7 @@ def _names(tree: Tree, begin: int) -> list[Reference]:
                     break
                 path.append(part)
             found.append(
-                Reference(
-                    root=node[1], path=tuple(path), offset=node[3] + begin, is_whole=len(path) == len(node[2])
-                )
+                Reference(root=node[1], path=tuple(path), offset=node[3] + begin, is_whole=len(path) == len(node[2]))
             )
     return found
 
@@ -350,7 +393,7 @@ def _of_step(path: list[Any], scope: Scope, offset: int) -> Any:  # noqa: ANN401
 
 def check_step_path(path: list[Any] | tuple[Any, ...], offset: int) -> None:
     """Raise ExpressionUnreadable unless this is `ID.out.NAME` or `ID.outcome`."""
-    if len(path) == 3 and path[1] == "out" or len(path) == 2 and path[1] == "outcome":
+    if (len(path) == 3 and path[1] == "out") or (len(path) == 2 and path[1] == "outcome"):
         return
     step = text_of(path[0]) if path else "ID"
     remedy = f"write steps.{step}.out.NAME or steps.{step}.outcome"
@@ -385,7 +428,9 @@ def text_of(value: Any) -> str:  # noqa: ANN401 (as above)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return "NaN" if value != value else {float("inf"): "Infinity", -float("inf"): "-Infinity"}.get(value, repr(value))  # noqa: PLR0124 (NaN)
+        return (
+            "NaN" if value != value else {float("inf"): "Infinity", -float("inf"): "-Infinity"}.get(value, repr(value))
+        )
     if isinstance(value, int):
         return str(value) if abs(value) < 10**40 else repr(float(value)) if abs(value) < 10**300 else "Infinity"
     return msgspec.json.encode(value).decode()

@@ -239,9 +239,7 @@ class _Parser:
     def deeper(self) -> None:
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise unreadable(
-                f"the expression nests deeper than {_DEEPEST}", "make it shorter", self.tokens[self.i][2]
-            )
+            raise unreadable(f"the expression nests deeper than {_DEEPEST}", "make it shorter", self.tokens[self.i][2])
 
     def either(self) -> Tree:
         self.deeper()
@@ -353,7 +351,7 @@ def _tokens(text: str) -> list[tuple[str, Any, int]]:
             while i < n and text[i] in _WORD:
                 i += 1
             tokens.append(("word", text[start:i], start))
-        elif c in _DIGITS or c in "+-." and _starts_number(text, i):
+        elif c in _DIGITS or (c in "+-." and _starts_number(text, i)):
             start = i
             while i < n and text[i] in _NUMBER and (text[i] not in "+-" or i == start or text[i - 1] in "eE"):
                 i += 1

@@ -1,0 +1,272 @@
+"""Files that people write: `pipeline.yaml`, params, settings. Every fault at once, each with its place and a remedy.
+
+Reading is quick when nothing is wrong: plain values of the marked tree, then `msgspec.convert`. Only a refusal wakes
+`kinds`, which walks values and types together; only a fault asks the marks where it is. `core/resolve` says what the
+values mean.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from headway.core.grammar import File
+from headway.core.pipeline import Pipeline
+from headway.core.problem import Path, Problem
+from headway.core.resolve import Around, resolve
+from headway.errors import Fault, FileFaulty
+
+
+def read_pipeline(
+    data: bytes,
+    *,
+    path: str,
+    known_step_types: Collection[str],
+    read_file: Callable[[str], bytes | None],
+    name: str = "pipeline",
+) -> Pipeline:
+    """The pipeline that a file's bytes mean.
+
+    `path` is what faults call the file; `read_file` gives the bytes of a file beside it, None when there is none;
+    `name` is the pipeline's when the file gives none. Raises FileFaulty with all faults.
+    """
+    reading = _Reading(data, path)
+    file = reading.file()
+    params = reading.params(file, read_file)
+    around = Around(
+        params=params,
+        step_types=known_step_types,
+        lines=reading.step_lines(),
+        damaged=reading.damaged,
+        name=name,
+    )
+    if file is not None:
+        pipeline, problems = resolve(file, around)
+        reading.add(problems)
+        if pipeline is not None and not reading.faults:
+            return pipeline
+    raise faulty(path, reading.faults)
+
+
+def faulty(path: str, faults: Sequence[Fault]) -> FileFaulty:
+    """The error for a file with these faults, which it puts in order."""
+    ordered = sorted(faults, key=lambda fault: (fault.line, fault.column))
+    n = len(ordered)
+    return FileFaulty(
+        f"{path} has {n} fault{'s' * (n > 1)}",
+        at=f"{path}:{ordered[0].line}:{ordered[0].column}" if n and ordered[0].line else path,
+        remedy="mend what is listed; docs/pipeline.md has every key",
+        faults=tuple(ordered),
+    )
+
+
+class _Reading:
+    """One file on its way from bytes to a `File`, with its marks for whatever is found to be wrong."""
+
+    def __init__(self, data: bytes, path: str) -> None:
+        from headway.codec import marks
+
+        self.marks = marks
+        self.path = path
+        self.faults: list[Fault] = []
+        self.damaged: set[int] = set()
+        self.text = decoded(data, path)
+        try:
+            self.root = marks.compose(self.text)
+            values = marks.Values(has_aliases="&" in self.text)
+            # Any: plain values of whatever was written.
+            self.value: Any = None if self.root is None else values.of(self.root)
+        except marks.Unreadable as e:
+            e.fault.excerpt = self.excerpt(e.fault.line)
+            raise faulty(path, [e.fault]) from e
+        except RecursionError as e:
+            deep = Fault("values nest too deep", line=1, column=1, remedy="write it flatter")
+            raise faulty(path, [deep]) from e
+        for node, problem, remedy in values.faults:
+            fault = marks.fault_at(node, problem, remedy)
+            fault.excerpt = self.excerpt(fault.line)
+            self.faults.append(fault)
+
+    def file(self) -> File | None:
+        """The values as a `File`; what is faulty is left out and told of. None when nothing is left."""
+        if self.root is None:
+            empty = Fault("the file is empty", line=1, column=1, remedy="write steps:, then - run: python train.py")
+            self.faults.append(empty)
+            return None
+        self.texts_of_env()
+        if not self.faults:
+            try:
+                return msgspec.convert(self.value, File)
+            except (msgspec.ValidationError, RecursionError):
+                pass
+        from headway.codec.kinds import converts, problems_of
+
+        problems, left = problems_of(self.value, File)
+        self.add(problems)
+        self.damaged = {
+            p.path[1] for p in problems if len(p.path) > 1 and p.path[0] == "steps" and isinstance(p.path[1], int)
+        }
+        # Faults of values (a key given twice) say nothing of the path; the lines of their steps do.
+        if len(self.faults) > len(problems):
+            self.damaged |= set(range(len(self.step_lines())))
+        file = converts(left, File)
+        if isinstance(file, File):
+            return file
+        assert self.faults, "kinds refuses whatever convert refuses"
+        return None
+
+    def texts_of_env(self) -> None:
+        """Let environment variables be what was written: `1.10` and `007` are texts there, not numbers."""
+        if not isinstance(self.value, dict):
+            return
+        self.value = self.with_texts(self.value, ())
+        steps = self.value.get("steps")
+        if isinstance(steps, list):
+            for i, step in enumerate(steps):
+                if isinstance(step, dict) and "env" in step:
+                    steps[i] = self.with_texts(step, ("steps", i))
+
+    def with_texts(self, value: dict[str, Any], path: Path) -> dict[str, Any]:
+        env = value.get("env")
+        if not isinstance(env, dict) or all(isinstance(v, str) for v in env.values()):
+            return value
+        texts = {}
+        for name, one in env.items():
+            node = self.marks.find(self.root, (*path, "env", name))
+            texts[name] = node.value if isinstance(one, int | float | bool) and type(node.value) is str else one
+        return {**value, "env": texts}
+
+    def params(self, file: File | None, read_file: Callable[[str], bytes | None]) -> Mapping[str, Any] | None:
+        """The parsed params file; None when there is none or it cannot be read, which is a fault."""
+        if file is None or not file.params:
+            return None
+        data = read_file(file.params)
+        if data is None:
+            self.add([Problem(path=("params",), problem=f"there is no file {file.params}", remedy="write it")])
+            return None
+        try:
+            return read_params(data, path=file.params)
+        except FileFaulty as e:
+            self.add(
+                [
+                    Problem(
+                        path=("params",),
+                        problem=f"{file.params}{f':{f.line}:{f.column}' if f.line else ''}: {f.problem}",
+                        remedy=f.remedy,
+                    )
+                    for f in e.faults
+                ]
+            )
+            return None
+
+    def step_lines(self) -> list[int]:
+        """The line in which each step begins."""
+        if self.root is None:
+            return []
+        steps = self.marks.find(self.root, ("steps",))
+        if steps is self.root or steps.id != "sequence":
+            return []
+        return [node.start_mark.line + 1 for node in steps.value]
+
+    def add(self, problems: Sequence[Problem]) -> None:
+        """Give each problem its place."""
+        for problem in problems:
+            node = self.marks.find(self.root, problem.path, at_key=problem.at_key)
+            line, column = self.marks.place(node, self.text, problem.offset)
+            self.faults.append(
+                Fault(
+                    problem.problem,
+                    line=line,
+                    column=column,
+                    where=where(problem.path, self.value),
+                    excerpt=self.excerpt(line),
+                    remedy=problem.remedy,
+                )
+            )
+
+    def excerpt(self, line: int) -> str:
+        lines = self.text.split("\n", line)
+        return lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
+
+
+def decoded(data: bytes, path: str) -> str:
+    """The text of a file, which is UTF-8 with or without a mark. Raises FileFaulty."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1
+        column = e.start - data.rfind(b"\n", 0, e.start)
+        fault = Fault("the file is not UTF-8 text", line=line, column=column, remedy="save it as UTF-8")
+        raise faulty(path, [fault]) from e
+    return text.replace("\r\n", "\n")
+
+
+# Any: plain values of whatever was written.
+def where(path: Path, value: Any) -> str:  # noqa: ANN401 (as above)
+    """A path as people read it: `steps[1] "Train Model" . depz`.
+
+    >>> where(("steps", 0, "in", 1), {"steps": [{"name": "A"}]})
+    'steps[0] "A" . in[1]'
+    """
+    said = ""
+    for part in path:
+        if isinstance(part, int):
+            said += f"[{part}]"
+        else:
+            said += f" . {part}" if said.endswith('"') else f".{part}" if said else part
+        value = _below(value, part)
+        name = value.get("name") if isinstance(value, dict) and isinstance(part, int) else None
+        if isinstance(name, str) and name:
+            said += f' "{name}"'
+    return said
+
+
+def _below(value: Any, part: str | int) -> Any:  # noqa: ANN401 (as above)
+    if isinstance(value, dict):
+        return value.get(part)
+    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
+
+
+def read_params(data: bytes, *, path: str) -> dict[str, Any]:
+    """The nested values of a params file: YAML, or JSON or TOML by its name. Raises FileFaulty with all faults."""
+    text = decoded(data, path)
+    value: Any
+    if path.endswith(".toml"):
+        value = _toml(text, path)
+    elif path.endswith(".json"):
+        value = _json(text, path)
+    else:
+        reading = _Reading(data, path)
+        if reading.faults:
+            raise faulty(path, reading.faults)
+        value = {} if reading.value is None else reading.value
+    if not isinstance(value, dict):
+        fault = Fault("params must be a mapping", line=1, column=1, remedy="write name: value")
+        raise faulty(path, [fault])
+    return value
+
+
+def _toml(text: str, path: str) -> Any:  # noqa: ANN401 (as above)
+    import tomllib
+
+    try:
+        # Dates become texts, for a param is a number, a text, true, false or nothing.
+        return msgspec.to_builtins(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as e:
+        raise faulty(path, [Fault(f"not TOML: {e}", remedy="mend the line named")]) from e
+
+
+def _json(text: str, path: str) -> Any:  # noqa: ANN401 (as above)
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as e:
+        raise faulty(path, [Fault(f"not JSON: {e}", remedy="mend the place named")]) from e
+
+
+def check(value: Any, kind: Any, where_at: str = "") -> list[Fault]:  # noqa: ANN401 (as above; any type)
+    """All faults of plain values (from TOML, say) as a `kind`, without lines; `where_at` is put before each path."""
+    from headway.codec.kinds import problems_of
+
+    problems, _ = problems_of(value, kind)
+    prefix = f"{where_at}." if where_at else ""
+    return [Fault(p.problem, where=prefix + where(p.path, value), remedy=p.remedy) for p in problems]

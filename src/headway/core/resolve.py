@@ -1,0 +1,422 @@
+"""What a person wrote into the pipeline that runs: ids, matrices, paths, order, and every name checked.
+
+Faults are collected, not raised: a `Problem` says where in the values it is. Knows no file and no line.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from headway.core import declare, order, refer
+from headway.core.expression import Scope, StepScope, fill_known
+from headway.core.expression_syntax import OPEN
+from headway.core.facts import Scalar
+from headway.core.grammar import File, Step
+from headway.core.ids import is_name
+from headway.core.matrix import instance_ids, spread
+from headway.core.pipeline import Pipeline, StepSpec
+from headway.core.problem import Path, Problem, did_you_mean
+from headway.core.schedule import trigger_problems
+
+
+class Around(Struct, frozen=True, kw_only=True):
+    """What the file's own text does not say.
+
+    `params` are those of its params file, or None when they are not known. `lines` holds each step's line.
+    `damaged` are steps with faults found before, of which no more is said than must be. `name` is the pipeline's
+    when the file gives none.
+    """
+
+    # Any: a user's own nested numbers and texts.
+    params: Mapping[str, Any] | None = None
+    step_types: Collection[str] = ()
+    lines: Sequence[int] = ()
+    damaged: Collection[int] = ()
+    name: str = "pipeline"
+
+
+class _Node:
+    """A step, or one instance of its matrix, on the way to a StepSpec."""
+
+    __slots__ = ("at", "id", "inputs", "matrix", "needs", "outputs", "step", "step_index")
+
+    def __init__(self, step: Step, step_index: int, made: str, matrix: dict[str, Scalar]) -> None:
+        self.step = step
+        self.step_index = step_index
+        self.id = made
+        self.matrix = matrix
+        self.outputs: dict[str, str] = {}
+        self.inputs: tuple[str, ...] = ()
+
+
+def resolve(file: File, around: Around) -> tuple[Pipeline | None, list[Problem]]:
+    """The pipeline, or None and everything that is wrong."""
+    return _Resolver(file, around).resolve()
+
+
+class _Resolver:
+    """Goes over the file step by step; made, used once, dropped."""
+
+    def __init__(self, file: File, around: Around) -> None:
+        self.file = file
+        self.around = around
+        self.problems: list[Problem] = []
+        self.nodes: list[_Node] = []
+        self.groups: list[range] = []
+        self.by_id: dict[str, range] = {}
+        self.writers = order.Writers()
+        self.uses: list[list[refer.Use]] = []
+
+    def resolve(self) -> tuple[Pipeline | None, list[Problem]]:
+        self.check_top()
+        self.spread()
+        self.find_outputs()
+        self.find_inputs()
+        self.find_uses()
+        needs = self.ordered()
+        specs = self.specs(needs)
+        if self.problems:
+            return None, self.problems
+        return self.pipeline(specs), []
+
+    def pipeline(self, specs: tuple[StepSpec, ...]) -> Pipeline:
+        file = self.file
+        triggers = file.triggers if file.triggers is not UNSET else file.on
+        return Pipeline(
+            name=file.pipeline or self.around.name,
+            steps=specs,
+            env={name: _text(value) for name, value in file.env.items()},
+            params_file=file.params or None,
+            params=dict(self.around.params or {}),
+            triggers={} if triggers is UNSET else msgspec.to_builtins(triggers),
+            monitors=msgspec.to_builtins(file.monitors),
+        )
+
+    def fault(self, path: Path, problem: str, remedy: str, *, at_key: bool = False) -> None:
+        self.problems.append(Problem(path=path, problem=problem, remedy=remedy, at_key=at_key))
+
+    # --- the top of the file ------------------------------------------------------------------------------------
+
+    def check_top(self) -> None:
+        file = self.file
+        if file.pipeline and not is_name(file.pipeline):
+            self.fault(("pipeline",), f"`{file.pipeline}` cannot name a pipeline", "use letters, digits, - _ and .")
+        if not file.steps:
+            self.fault(("steps",), "there are no steps", "write at least one: - run: python train.py")
+        if file.triggers is not UNSET and file.on is not UNSET:
+            self.fault(("on",), "both `triggers` and `on` are given", "they mean the same: keep one", at_key=True)
+        self.problems += trigger_problems(file)
+        known = self.known()
+        for _, path, text in refer.texts_in(file.env, ("env",)):
+            problem = refer.check_global(text, path, known)
+            if problem is not None:
+                self.problems.append(problem)
+
+    # --- ids and matrices ---------------------------------------------------------------------------------------
+
+    def spread(self) -> None:
+        steps = self.file.steps
+        ids, problems = declare.ids_of(steps)
+        self.problems += problems
+        for i, (step, made) in enumerate(zip(steps, ids, strict=True)):
+            if i not in self.around.damaged:
+                self.problems += declare.shape_problems(step, i, self.around.step_types)
+            start = len(self.nodes)
+            if step.matrix:
+                combinations, problems = spread(step.matrix, ("steps", i, "matrix"))
+                self.problems += problems
+                # A faulty matrix stands for one instance, so that other steps may still name it.
+                combinations = combinations or [{}]
+                names = instance_ids(made, combinations)
+                self.nodes += [_Node(step, i, n, c) for n, c in zip(names, combinations, strict=True)]
+                self.by_id.update({n: range(start + k, start + k + 1) for k, n in enumerate(names)})
+            else:
+                self.nodes.append(_Node(step, i, made, {}))
+            group = range(start, len(self.nodes))
+            self.groups.append(group)
+            self.by_id.setdefault(made, group)
+
+    # --- paths --------------------------------------------------------------------------------------------------
+
+    def find_outputs(self) -> None:
+        for i, group in enumerate(self.groups):
+            declared = declare.named_outputs(self.file.steps[i])
+            for name, written, below in declared:
+                self.add_output(i, group, name, written, ("steps", i, *below))
+        for path, inner, above, outer in self.writers.nested():
+            self.clash(inner, f"`{path}`", outer, f"`{above}`, which holds it")
+
+    def add_output(self, i: int, group: range, name: str, written: str, at: Path) -> None:
+        problem = declare.path_problem(written, at, "writes")
+        if problem is None and not order.MAGIC.isdisjoint(written) and OPEN not in written:
+            problem = Problem(path=at, problem=f"`{written}` is a glob", remedy="name the folder, or each file")
+        if problem is not None:
+            self.problems.append(problem)
+            return
+        plain = declare.normal(written)
+        for n in group:
+            node = self.nodes[n]
+            path = self.known_path(plain, node.matrix, at) if OPEN in plain else plain
+            node.outputs[name] = path
+            other = self.writers.add(path, n)
+            if other is None:
+                continue
+            if other[0] in group:
+                self.fault(
+                    at,
+                    f"every instance of the matrix writes `{path}`",
+                    "put a matrix value into the path: models/${{ matrix." + next(iter(node.matrix), "x") + " }}.pkl",
+                )
+                return
+            self.clash(n, f"`{path}`", other[0], "the same path", at)
+
+    def clash(self, node: int, what: str, other: int, how: str, at: Path = ()) -> None:
+        one, two = self.nodes[node], self.nodes[other]
+        if one.step_index < two.step_index and not at:
+            one, two = two, one
+        path: Path = at or ("steps", one.step_index, "out")
+        self.fault(path, f"`{one.id}` and `{two.id}` write {what} and {how}" if "holds" in how else
+                   f"`{one.id}` and `{two.id}` both write {what}", "let each step write paths of its own")  # fmt: skip
+
+    def known_path(self, written: str, matrix: dict[str, Scalar], at: Path) -> str:
+        """The path with matrix values and declared outputs of other steps filled in, what else it holds left."""
+        filled = fill_known(written, Scope(matrix=matrix, steps=_Outputs(self)))
+        if OPEN in filled:
+            return filled
+        problem = declare.path_problem(filled, at, "uses") if filled else None
+        if problem is not None:
+            self.problems.append(problem)
+        return declare.normal(filled)
+
+    def find_inputs(self) -> None:
+        for i, group in enumerate(self.groups):
+            step = self.file.steps[i]
+            if step.in_ is UNSET:
+                continue
+            written = []
+            for k, text in enumerate(declare.texts(step.in_)):
+                at: Path = ("steps", i, "in") if isinstance(step.in_, str) else ("steps", i, "in", k)
+                problem = declare.path_problem(text, at, "reads")
+                if problem is None:
+                    written.append((declare.normal(text), at))
+                else:
+                    self.problems.append(problem)
+            for n in group:
+                node = self.nodes[n]
+                node.inputs = tuple(
+                    self.known_path(text, node.matrix, at) if OPEN in text else text for text, at in written
+                )
+
+    # --- names --------------------------------------------------------------------------------------------------
+
+    def known(self) -> refer.Known:
+        return refer.Known(
+            params=self.around.params,
+            params_file=self.file.params,
+            groups=self.by_id,
+            outputs=[node.outputs for node in self.nodes],
+            runs=[node.step.run for node in self.nodes],
+        )
+
+    def find_uses(self) -> None:
+        known = self.known()
+        for i, step in enumerate(self.file.steps):
+            at: Path = ("steps", i)
+            self.uses.append(refer.uses_of(step, self.groups[i], at, known, self.problems))
+            if step.params and self.around.params is not None:
+                for k, name in enumerate(declare.texts(step.params)):
+                    if not refer.param_exists(name, self.around.params):
+                        self.fault(
+                            (*at, "params") if isinstance(step.params, str) else (*at, "params", k),
+                            f"{self.file.params} has no `{name}`",
+                            refer.missing_param(name, self.around.params),
+                        )
+
+    # --- order --------------------------------------------------------------------------------------------------
+
+    def ordered(self) -> order.Needs:
+        explicit = [self.explicit(i, step) for i, step in enumerate(self.file.steps)]
+        is_graph = self.file.order == "graph"
+        if is_graph:
+            needs = order.by_graph(self.wanted(explicit))
+        else:
+            needs = order.by_list(explicit, self.groups)
+        self.sequence, rings = order.sequence(needs)
+        for ring in rings:
+            self.ring(ring)
+        if not rings:
+            self.check_comes_before(order.Ancestors(needs, self.sequence), is_graph=is_graph)
+        return needs
+
+    def explicit(self, i: int, step: Step) -> tuple[int, ...] | None:
+        """The nodes that the step names in `needs`; None when it has no `needs`."""
+        if step.needs is UNSET:
+            return None
+        found: dict[int, None] = {}
+        for k, name in enumerate(declare.texts(step.needs)):
+            at: Path = ("steps", i, "needs") if isinstance(step.needs, str) else ("steps", i, "needs", k)
+            group = self.by_id.get(name)
+            if group is None:
+                self.fault(
+                    at,
+                    f"there is no step `{name}`",
+                    did_you_mean(name, self.by_id, "write the id of another step"),
+                )
+            elif group[0] in self.groups[i]:
+                self.fault(at, "a step cannot wait for itself", "take it out, or name another step")
+            else:
+                found.update(dict.fromkeys(group))
+        return tuple(found)
+
+    def wanted(self, explicit: Sequence[tuple[int, ...] | None]) -> list[set[int] | None]:
+        """For `order: graph`: what each node must wait for, None for one that declares nothing."""
+        wanted: list[set[int] | None] = []
+        for n, node in enumerate(self.nodes):
+            step, named = node.step, explicit[node.step_index]
+            some = set(named or ())
+            for use in self.uses[node.step_index]:
+                some.update(use.nodes)
+            for path in node.inputs:
+                some.update(self.writers.of(path))
+            some.discard(n)
+            is_silent = step.in_ is UNSET and step.out is UNSET and named is None
+            wanted.append(None if is_silent else some)
+        return wanted
+
+    def ring(self, ring: Sequence[int]) -> None:
+        names = [self.nodes[n].id for n in ring]
+        first = min(ring, key=lambda n: (self.nodes[n].step.needs is UNSET, n))
+        node = self.nodes[first]
+        path: Path = ("steps", node.step_index)
+        self.fault(
+            path if node.step.needs is UNSET else (*path, "needs"),
+            "steps wait for each other: " + " -> ".join([*names[:8], *(["…"] if len(names) > 8 else []), names[0]]),
+            "take one of these out of `needs`, `in` or `out`",
+        )
+
+    def check_comes_before(self, ancestors: order.Ancestors, *, is_graph: bool) -> None:
+        """Whatever a step uses must have been made when it starts."""
+        for n, node in enumerate(self.nodes):
+            for use in self.uses[node.step_index]:
+                late = [m for m in use.nodes if not ancestors.has(n, m)]
+                if late:
+                    problem, remedy = self.lateness(n, late[0], "uses what")
+                    self.problems.append(
+                        Problem(path=use.path, problem=problem, remedy=remedy, offset=use.offset)
+                    )
+            for k, path in enumerate(node.inputs):
+                at: Path = ("steps", node.step_index, "in")
+                for m in self.writers.of(path):
+                    if m == n:
+                        self.fault(
+                            at, f"`{node.id}` reads and writes `{path}`",
+                            "write another path: what a step reads must stay as it was",
+                        )  # fmt: skip
+                    elif not is_graph and not ancestors.has(n, m):
+                        problem, remedy = self.lateness(n, m, f"reads `{path}`, which")
+                        many = not isinstance(node.step.in_, str)
+                        self.fault((*at, k) if many else at, problem, remedy)
+
+    def lateness(self, n: int, m: int, how: str) -> tuple[str, str]:
+        user, maker = self.nodes[n], self.nodes[m]
+        if m > n:
+            return f"`{user.id}` {how} `{maker.id}` makes later", f"move `{maker.id}` above it"
+        return f"`{user.id}` {how} `{maker.id}` makes, but does not wait for it", f"add `{maker.id}` to its `needs`"
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def specs(self, needs: order.Needs) -> tuple[StepSpec, ...]:
+        shared: dict[int, dict[str, Any]] = {}
+        lines = self.around.lines
+        ids = [node.id for node in self.nodes]
+        specs = []
+        for n in self.sequence:
+            node = self.nodes[n]
+            i = node.step_index
+            common = shared.get(i)
+            if common is None:
+                common = shared[i] = _common(node.step, i, ids[self.groups[i][0]], self.problems)
+                common["line"] = lines[i] if i < len(lines) else 0
+            name = common["name"]
+            if node.matrix:
+                name = f"{name} ({', '.join(_text(v) for v in node.matrix.values())})"
+            specs.append(
+                StepSpec(
+                    **{**common, "name": name},
+                    id=node.id,
+                    needs=tuple([ids[m] for m in needs[n]]),
+                    inputs=node.inputs,
+                    outputs=node.outputs,
+                    matrix=node.matrix,
+                )
+            )
+        return tuple(specs)
+
+
+def _common(step: Step, i: int, made: str, problems: list[Problem]) -> dict[str, Any]:
+    """The fields of a StepSpec that all instances of a step share, those that are defaults left out."""
+    fields: dict[str, Any] = {"name": step.name or made}
+    if step.run:
+        fields["run"] = step.run
+    if step.uses:
+        fields["uses"] = step.uses
+        fields["with_values"] = step.with_
+    if step.shell:
+        fields["shell"] = step.shell
+    if step.if_ != "":
+        fields["condition"] = step.if_ if isinstance(step.if_, str) else _text(step.if_)
+    if step.params:
+        fields["params"] = tuple(declare.texts(step.params))
+    if step.env:
+        fields["env"] = {name: _text(value) for name, value in step.env.items()}
+    if step.retry:
+        fields["retry"] = declare.retry_of(step, i, problems)
+    if step.timeout is not UNSET:
+        fields["timeout_s"] = declare.timeout_of(step, i, problems)
+    if step.continue_on_error:
+        fields["continue_on_error"] = True
+    if step.resources is not _NO_RESOURCES:
+        fields["resources"] = declare.resources_of(step, i, problems)
+    if step.runner != "local":
+        fields["runner"] = step.runner
+    for key in ("metrics", "tests"):
+        path = getattr(step, key)
+        if path:
+            problem = declare.path_problem(path, ("steps", i, key), "writes")
+            if problem is not None:
+                problems.append(problem)
+            fields[key] = declare.normal(path)
+    fields["cacheable"] = step.in_ is not UNSET or step.out is not UNSET
+    return fields
+
+
+_NO_RESOURCES = Step().resources
+
+
+class _Outputs(Mapping[str, StepScope]):
+    """The declared outputs of all steps, as expressions see them, each made when looked at."""
+
+    __slots__ = ("_resolver",)
+
+    def __init__(self, resolver: _Resolver) -> None:
+        self._resolver = resolver
+
+    def __getitem__(self, name: str) -> StepScope:
+        group = self._resolver.by_id[name]
+        if len(group) != 1:
+            raise KeyError(name)
+        return StepScope(out=self._resolver.nodes[group[0]].outputs)
+
+    def __iter__(self):  # noqa: ANN204 (an iterator of ids)
+        return iter(self._resolver.by_id)
+
+    def __len__(self) -> int:
+        return len(self._resolver.by_id)
+
+
+def _text(value: Scalar) -> str:
+    from headway.core.expression import text_of
+
+    return text_of(value)
