@@ -300,12 +300,16 @@ def _hash(fd: int, size: int) -> tuple[Digest, int]:
 
 
 def _read(fd: int) -> bytes:
-    # One more than there is tells the end; no system reads more than 2 GiB at once.
-    data = os.read(fd, os.fstat(fd).st_size + 1)
-    parts = [data]
-    while data:
-        data = os.read(fd, 1 << 30)
+    size = os.fstat(fd).st_size
+    data = os.read(fd, size)
+    if len(data) == size:
+        return data
+    # No system reads more than 2 GiB at once.
+    parts, seen = [data], len(data)
+    while seen < size and data:
+        data = os.read(fd, size - seen)
         parts.append(data)
+        seen += len(data)
     return b"".join(parts)
 
 

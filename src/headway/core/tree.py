@@ -1,0 +1,220 @@
+"""What a folder holds, as a value: its entries, the bytes they are kept as, and what differs between two of them.
+
+Pure: `flows/store` reads and writes folders. The bytes are specified in `docs/formats/store.md`. Paths are relative to
+the folder, with `/`; a name that is not UTF-8 holds the stray bytes as Python does (surrogate escapes).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+from blake3 import blake3
+from msgspec import Struct
+
+from headway.core.ids import Digest
+from headway.errors import BlobDamaged
+
+HEAD = b'["headway-tree",1]\n'
+"""The first line of every tree."""
+
+
+class TreeFile(Struct, frozen=True, array_like=True, tag="file", gc=False):
+    """A file: what it holds, how much, and whether it may be executed."""
+
+    path: str
+    digest: Digest
+    size_bytes: int
+    executable: bool = False
+
+
+class TreeLink(Struct, frozen=True, array_like=True, tag="link", gc=False):
+    """A symbolic link, kept as such: what it points to is not looked at."""
+
+    path: str
+    target: str
+
+
+class TreeFolder(Struct, frozen=True, array_like=True, tag="dir", gc=False):
+    """A folder in which there is nothing; others are told by the paths of what is in them."""
+
+    path: str
+
+
+TreeEntry = TreeFile | TreeLink | TreeFolder
+
+
+class Tree(Struct, frozen=True):
+    """The entries of a folder in the order of their paths' bytes. Make it with `tree_of`."""
+
+    entries: tuple[TreeEntry, ...] = ()
+
+    @property
+    def files(self) -> list[TreeFile]:
+        """Its files, without links and empty folders."""
+        return [entry for entry in self.entries if isinstance(entry, TreeFile)]
+
+
+class TreeDiff(Struct, frozen=True, kw_only=True):
+    """What must be done to one tree to make it another; `changed` holds the entries of the other."""
+
+    added: tuple[TreeEntry, ...] = ()
+    removed: tuple[TreeEntry, ...] = ()
+    changed: tuple[TreeEntry, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def tree_of(entries: Iterable[TreeEntry]) -> Tree:
+    """A tree of entries in any order.
+
+    >>> tree_of([TreeFolder("b"), TreeLink("a", "b")]).entries[0].path
+    'a'
+    """
+    return Tree(tuple(sorted(entries, key=_order)))
+
+
+def encode_tree(tree: Tree) -> bytes:
+    r"""The bytes a tree is kept as: equal trees give equal bytes.
+
+    >>> encode_tree(tree_of([TreeFolder("b"), TreeLink("a", "b")]))
+    b'["headway-tree",1]\n["link","a","b"]\n["dir","b"]\n'
+    """
+    try:
+        lines = _encoder.encode_lines(tree.entries)
+    except UnicodeEncodeError:
+        lines = b"%"
+    if b"%" in lines:
+        lines = _encoder.encode_lines([_with_texts(entry, quoted) for entry in tree.entries])
+    return HEAD + lines
+
+
+def decode_tree(data: bytes) -> Tree:
+    """Read such bytes. Raises BlobDamaged for anything `encode_tree` cannot have made of a real folder.
+
+    So a path never leaves the folder, and nothing lies below a file or a link.
+    """
+    if not data.startswith(HEAD):
+        raise _damaged("it does not begin as a tree does")
+    try:
+        entries = _decoder.decode_lines(data[len(HEAD) :])
+        if b"%" in data:
+            entries = [_with_texts(entry, unquoted) for entry in entries]
+    except (msgspec.MsgspecError, ValueError) as e:
+        raise _damaged(str(e)) from e
+    _check(entries)
+    return Tree(tuple(entries))
+
+
+def digest_of_tree(tree: Tree) -> Digest:
+    """The name of a tree: the digest of its bytes."""
+    return Digest(blake3(encode_tree(tree)).hexdigest())
+
+
+def difference(old: Tree, new: Tree) -> TreeDiff:
+    """What must be done to `old` to make it `new`.
+
+    >>> one, two = tree_of([TreeFolder("a")]), tree_of([TreeFolder("b")])
+    >>> [entry.path for entry in difference(one, two).removed]
+    ['a']
+    """
+    before = {entry.path: entry for entry in old.entries}
+    after = {entry.path: entry for entry in new.entries}
+    return TreeDiff(
+        added=tuple(entry for path, entry in after.items() if path not in before),
+        removed=tuple(entry for path, entry in before.items() if path not in after),
+        changed=tuple(entry for path, entry in after.items() if path in before and before[path] != entry),
+    )
+
+
+def quoted(path: str) -> str:
+    r"""A path with each stray byte as `%XX` and `%` as `%25`: so any name can be written as UTF-8.
+
+    >>> quoted("100%"), quoted("a\udcffb")
+    ('100%25', 'a%FFb')
+    """
+    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in path.replace("%", "%25"))
+
+
+def unquoted(text: str) -> str:
+    r"""The path again. Raises ValueError for what `quoted` cannot have made.
+
+    >>> unquoted("a%FFb") == "a\udcffb"
+    True
+    """
+    if "%" not in text:
+        return text
+    first, *rest = text.split("%")
+    path = first
+    for part in rest:
+        code = int(part[:2], 16)
+        path += ("%" if code == 0x25 else chr(0xDC00 + code)) + part[2:]
+    # Stray bytes that make UTF-8 together would be a second way to write a name.
+    if quoted(path) != text or path.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape") != path:
+        raise ValueError(f"{text!r} is not a quoted path")
+    return path
+
+
+def is_inside(path: str) -> bool:
+    """Whether a relative path, as it is written, names something below where it starts.
+
+    >>> is_inside("a/b"), is_inside("../b"), is_inside("/a"), is_inside("a//b"), is_inside(".")
+    (True, False, False, False, False)
+    """
+    wrapped = f"/{path}/"
+    return not ("//" in wrapped or "/./" in wrapped or "/../" in wrapped or "\0" in path)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[TreeEntry] = msgspec.json.Decoder(TreeEntry)
+
+
+def _order(entry: TreeEntry) -> bytes:
+    return entry.path.encode("utf-8", "surrogateescape")
+
+
+def _with_texts(entry: TreeEntry, change: Callable[[str], str]) -> TreeEntry:
+    match entry:
+        case TreeFile():
+            return TreeFile(change(entry.path), entry.digest, entry.size_bytes, entry.executable)
+        case TreeLink():
+            return TreeLink(change(entry.path), change(entry.target))
+        case TreeFolder():
+            return TreeFolder(change(entry.path))
+
+
+def _check(entries: Sequence[TreeEntry]) -> None:
+    before = b""
+    taken: set[str] = set()
+    folders: set[str] = set()
+    for entry in entries:
+        path, key = entry.path, _order(entry)
+        if not is_inside(path):
+            raise _damaged(f"the path {path!r} leaves the folder")
+        if key <= before:
+            raise _damaged(f"the path {path!r} is not in its place")
+        if isinstance(entry, TreeFile) and not _is_digest(entry.digest):
+            raise _damaged(f"{path!r} has no digest")
+        before = key
+        taken.add(path)
+        while path := path.rpartition("/")[0]:
+            if path in folders:
+                break
+            folders.add(path)
+    # In the order of bytes `a-b` stands between `a` and `a/b`, so this is seen only at the end.
+    if both := taken & folders:
+        raise _damaged(f"{min(both)!r} is no folder, yet holds something")
+
+
+def _is_digest(text: str) -> bool:
+    try:
+        return len(text) == 64 and bytes.fromhex(text).hex() == text
+    except ValueError:
+        return False
+
+
+def _damaged(what: str) -> BlobDamaged:
+    return BlobDamaged(
+        f"the list of a folder's content cannot be used: {what}",
+        at="store: tree",
+        remedy="do not trust where it came from; run the step that made the folder again",
+    )

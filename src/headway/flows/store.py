@@ -1,0 +1,277 @@
+"""Files and folders of the workspace into the store of blobs, and back.
+
+A file is one blob. A folder is a tree (see `core/tree`) kept as a blob, and a blob for each file. What is in the
+workspace is read by `flows/digest`. Nothing is deleted from the store here: see `flows/gc`.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from headway.core.ids import Artifact, Digest
+from headway.core.tree import (
+    Tree,
+    TreeEntry,
+    TreeFile,
+    TreeFolder,
+    TreeLink,
+    decode_tree,
+    difference,
+    encode_tree,
+    is_inside,
+)
+from headway.errors import BlobDamaged, BlobMissing, DiskFull, OutputUnreadable
+from headway.flows.digest import (
+    Listing,
+    Read,
+    StatCache,
+    digest_path,
+    file_artifact,
+    is_passed_over,
+    list_folder,
+    locate,
+    read_settled,
+    reader,
+    tree_artifact,
+    tree_here,
+)
+from headway.ports import Blobs
+
+__all__ = ["StatCache", "digest_path", "keep", "missing", "present", "restore", "tree_in"]
+
+
+def keep(blobs: Blobs, root: str, path: str, cache: StatCache) -> Artifact:
+    """Put the file or folder at `path`, relative to `root`, into the store; the artifact that names it.
+
+    Only what is not there yet is written. Durable after `blobs.sync()`. Raises FileMissing, OutputUnreadable (see
+    `digest_path`), DiskFull.
+    """
+    name, here, status = locate(root, path)
+    if stat.S_ISREG(status.st_mode):
+        return file_artifact(name, *_keeping(blobs, root, cache, {name: status})(name, status))
+    listing = list_folder(here)
+    read = _keeping(blobs, root, cache, {f"{name}/{below}": status for below, status in listing.files.items()})
+    tree = tree_here(name, listing, read)
+    blobs.put(encode_tree(tree))
+    return tree_artifact(name, tree)
+
+
+def restore(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> int:
+    """Make `artifact.path` below `root` hold what the artifact names; how many entries had to be changed for that.
+
+    Each file is replaced atomically, and only if it differs. A folder loses what does not belong into it; links in
+    it are never followed. Nothing is touched when the store lacks a part. Calling again goes on where it stopped.
+    Raises BlobMissing, BlobDamaged, DiskFull, and OutputUnreadable when the path leaves `root`, would replace the
+    project itself, or something that is not ours stands in its place.
+    """
+    path = _safe(artifact.path)
+    here = os.path.join(root, path)
+    with _translated(path):
+        if artifact.kind == "file":
+            return _restore_file(blobs, artifact, root, cache)
+        tree = tree_in(blobs, artifact.digest)
+        _need(blobs, tree)
+        if os.path.islink(here):
+            raise OutputUnreadable(
+                f"{path} is a link, and what it leads to may hold more than this project's files",
+                at=here,
+                remedy="remove the link, or name the folder it leads to",
+            )
+        os.makedirs(here, exist_ok=True)
+        listing = list_folder(here, follow=False)
+        others, listing.others = listing.others, []
+        now = tree_here(path, listing, reader(root, cache))
+        for other in others:
+            os.unlink(os.path.join(here, other))
+        return len(others) + _Folder(blobs, here, listing).become(tree, now)
+
+
+def present(blobs: Blobs, artifact: Artifact) -> bool:
+    """Whether the store holds all of an artifact."""
+    return not missing(blobs, [artifact])
+
+
+def missing(blobs: Blobs, artifacts: Iterable[Artifact]) -> set[Digest]:
+    """The digests of those artifacts of which the store lacks something, be it one file of a folder."""
+    wanted = {artifact.digest: artifact.kind for artifact in artifacts}
+    gone = set(wanted) - blobs.has(list(wanted))
+    parts: dict[Digest, set[Digest]] = {}
+    for digest, kind in wanted.items():
+        if kind == "tree" and digest not in gone:
+            try:
+                parts[digest] = {file.digest for file in tree_in(blobs, digest).files}
+            except (BlobMissing, BlobDamaged):
+                gone.add(digest)
+    if parts:
+        there = blobs.has(list(set().union(*parts.values())))
+        gone |= {digest for digest, needed in parts.items() if not needed <= there}
+    return gone
+
+
+def tree_in(blobs: Blobs, digest: Digest) -> Tree:
+    """The tree that is kept under a digest. Raises BlobMissing, BlobDamaged (also when the blob is no tree)."""
+    return decode_tree(blobs.get(digest))
+
+
+def _keeping(blobs: Blobs, root: str, cache: StatCache, files: dict[str, os.stat_result]) -> Read:
+    """A reader that stores each file, unless it is known to be in the store already (asked once for all)."""
+    known = {digest for name, status in files.items() if (digest := cache.get(name, status)) is not None}
+    there = blobs.has(list(known))
+
+    def read(name: str, status: os.stat_result) -> tuple[Digest, os.stat_result]:
+        digest = cache.get(name, status)
+        if digest is not None and digest in there:
+            return digest, status
+        return read_settled(root, name, status, cache, lambda path: blobs.put_file(path)[0])
+
+    return read
+
+
+def _restore_file(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> int:
+    here = os.path.join(root, artifact.path)
+    try:
+        status = os.lstat(here)
+    except (FileNotFoundError, NotADirectoryError):
+        os.makedirs(os.path.dirname(here), exist_ok=True)
+    else:
+        if stat.S_ISDIR(status.st_mode):
+            # Only an empty folder gives way: what else is in it, nobody has a copy of.
+            os.rmdir(here)
+        elif stat.S_ISREG(status.st_mode):
+            now = digest_path(root, artifact.path, cache)
+            if now.digest == artifact.digest:
+                if now.executable == artifact.executable:
+                    return 0
+                _set_executable(here, artifact.executable)
+                return 1
+    blobs.fetch(artifact.digest, here, executable=artifact.executable)
+    return 1
+
+
+class _Folder:
+    """A folder of the workspace that is made to hold a tree; `listing` is what is in it now."""
+
+    __slots__ = ("_blobs", "_here", "_listing")
+
+    def __init__(self, blobs: Blobs, here: str, listing: Listing) -> None:
+        self._blobs = blobs
+        self._here = here
+        self._listing = listing
+
+    def become(self, tree: Tree, now: Tree) -> int:
+        """Remove what does not belong, then write what differs from `now`; how many entries that were."""
+        todo = difference(now, tree)
+        if not todo:
+            return 0
+        old = {entry.path: entry for entry in now.entries}
+        for entry in todo.removed:
+            if not isinstance(entry, TreeFolder):
+                os.unlink(self._at(entry.path))
+        self._remove_folders(tree)
+        for entry in (*todo.changed, *todo.added):
+            self._write(entry, old.get(entry.path))
+        return len(todo.added) + len(todo.removed) + len(todo.changed)
+
+    def _remove_folders(self, tree: Tree) -> None:
+        wanted = {entry.path for entry in tree.entries if isinstance(entry, TreeFolder)}
+        for entry in tree.entries:
+            above = entry.path.rpartition("/")[0]
+            while above and above not in wanted:
+                wanted.add(above)
+                above = above.rpartition("/")[0]
+        # Deepest first: a folder's path is a prefix of those of what is in it.
+        for path in sorted(set(self._listing.folders) - wanted, reverse=True):
+            self._remove_folder(self._at(path))
+
+    def _remove_folder(self, folder: str) -> None:
+        """Remove a folder in which there is nothing but what the listing passed over."""
+        from shutil import rmtree
+
+        for name in os.listdir(folder):
+            if is_passed_over(name):
+                with suppress(NotADirectoryError):
+                    rmtree(os.path.join(folder, name))
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(folder, name))
+        os.rmdir(folder)
+
+    def _write(self, entry: TreeEntry, old: TreeEntry | None) -> None:
+        place = self._at(entry.path)
+        if old is None:
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+        elif isinstance(old, TreeFolder):
+            self._remove_folder(place)
+        elif isinstance(entry, TreeFolder):
+            os.unlink(place)
+        match entry:
+            case TreeFile():
+                if isinstance(old, TreeFile) and old.digest == entry.digest:
+                    _set_executable(place, entry.executable)
+                else:
+                    self._blobs.fetch(entry.digest, place, executable=entry.executable)
+            case TreeLink():
+                fresh = f"{place}.{os.getpid()}.new"
+                os.symlink(entry.target, fresh)
+                os.replace(fresh, place)
+            case TreeFolder():
+                os.makedirs(place, exist_ok=True)
+
+    def _at(self, path: str) -> str:
+        return os.path.join(self._here, path)
+
+
+def _safe(path: str) -> str:
+    """The path, if it is one a step may write to."""
+    if is_inside(path) and not _is_hidden(path):
+        return path
+    raise OutputUnreadable(
+        f"{path!r} is not a place in the project that can be restored",
+        at=path,
+        remedy="let `out` name a file or folder below the project's own",
+    )
+
+
+def _is_hidden(path: str) -> bool:
+    return any(is_passed_over(name) for name in path.split("/"))
+
+
+def _need(blobs: Blobs, tree: Tree) -> None:
+    """See, before anything is touched, that all of a tree can be had and nothing in it hides from `list_folder`."""
+    for entry in tree.entries:
+        if _is_hidden(entry.path):
+            raise BlobDamaged(
+                f"the list of a folder's content names {entry.path}, which is never kept",
+                at="store: tree",
+                remedy="do not trust where it came from; run the step that made the folder again",
+            )
+    wanted = {file.digest for file in tree.files}
+    gone = wanted - blobs.has(list(wanted))
+    if gone:
+        path = next(file.path for file in tree.files if file.digest in gone)
+        raise BlobMissing(
+            f"{len(gone)} of {len(wanted)} files of the folder are not in the store, {path} among them",
+            at="store",
+            remedy="run the step that made it again, or bring the store back from a copy",
+        )
+
+
+def _set_executable(path: str, executable: bool) -> None:  # noqa: FBT001 (a file's own property)
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    # Whoever may read a program may run it, as with a new file.
+    os.chmod(path, mode | (mode & 0o444) >> 2 if executable else mode & ~0o111)
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull("no space is left", at=path, remedy="free some, then run again") from e
+        raise OutputUnreadable(
+            f"{path} cannot be put in place: {e.strerror}",
+            at=e.filename or path,
+            remedy="move away what stands there, and see that its folder can be written to",
+        ) from e
