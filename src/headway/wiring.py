@@ -1,11 +1,14 @@
 """Settings to parts: the only place that chooses back-ends. Each part is made when first asked for."""
 
 import os
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from headway.backends import connect
 from headway.config import Settings
 from headway.ports import Blobs, Leases, Log, Runner, Target
+
+if TYPE_CHECKING:
+    from headway.flows.rollout import Delivery
 
 
 class Parts:
@@ -46,6 +49,22 @@ class Parts:
     def target(self, name: str) -> Target:
         """Where endpoints live; `name` is the scheme of a target back-end. Raises NameUnknown."""
         return self._open("target", f"{name}:{self.settings.home}/endpoints")  # type: ignore[return-value] # as above
+
+    def delivery(self, *, by: str = "") -> "Delivery":
+        """What a release works with, asked for by `by` (default: whoever runs this)."""
+        import time
+
+        from headway.flows.rollout import Delivery
+
+        return Delivery(
+            log=self.log,
+            blobs=self.blobs,
+            leases=self.leases,
+            target=self.target,
+            models=os.path.join(self.settings.home, "models"),
+            now=time.time,
+            by=by or self.settings.environ.get("USER") or f"user {os.getuid()}",
+        )
 
     def close(self) -> None:
         """Let go of the log and the runner; the others hold nothing open."""

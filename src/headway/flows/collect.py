@@ -1,7 +1,6 @@
 """What a step left behind when it ended: outputs into the store, reports into the fact, what it printed into a blob."""
 
 import os
-from typing import TYPE_CHECKING
 
 from headway.codec import reports, wire
 from headway.core import facts as f
@@ -9,12 +8,10 @@ from headway.core import run as r
 from headway.core.ids import Artifact, Digest
 from headway.errors import DiskFull, FileMissing, HeadwayError
 from headway.flows.commands import file_name
+from headway.flows.context import Context, Ports
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.store import keep
 from headway.ports import Exit
-
-if TYPE_CHECKING:
-    from headway.flows.run import Context, Ports
 
 _BUILT_IN: dict[int, f.Outcome] = {3: "refused", 4: "invalid", 6: "held", 7: "rolled-back"}
 
@@ -42,7 +39,7 @@ class Files:
 class Collector:
     """Turns the end of a process into the fact that a step finished."""
 
-    def __init__(self, context: "Context", ports: "Ports", preparer: Preparer) -> None:
+    def __init__(self, context: Context, ports: Ports, preparer: Preparer) -> None:
         """Works for one run."""
         self._context = context
         self._ports = ports

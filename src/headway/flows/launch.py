@@ -16,9 +16,10 @@ from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline
 from headway.errors import AppendConflict, BlobMissing, FileFaulty, LeaseHeld, NameUnknown
 from headway.flows import surroundings
+from headway.flows.context import Context, Ports
 from headway.flows.prepare import Preparer
 from headway.flows.reuse import Reuse
-from headway.flows.run import Acts, Context, Ports, Watcher
+from headway.flows.run import Acts, Watcher
 from headway.flows.settle import settle
 from headway.flows.store import StatCache
 from headway.ports import Blobs, Leases, Log, Runner

@@ -10,12 +10,13 @@ from headway.codec import wire
 from headway.core import facts as f
 from headway.core import run as r
 from headway.core.expression import references
+from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline, StepSpec
 from headway.errors import HeadwayError
+from headway.flows.context import Ports
 from headway.flows.launch import Pins, Where, select
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.reuse import Reuse
-from headway.flows.run import Ports
 from headway.flows.store import StatCache
 
 
@@ -88,7 +89,7 @@ class _Planning:
             self._judge(prepared, known)
         self._machine.due([step for step in steps if self._planned[step].action != "reuse"])
 
-    def _judge(self, prepared: Prepared, known: dict[str, tuple[f.RunId, f.StepFinished]]) -> None:
+    def _judge(self, prepared: Prepared, known: dict[str, tuple[RunId, f.StepFinished]]) -> None:
         spec = prepared.spec
         if prepared.key is not None and prepared.key in known:
             run, fact = known[prepared.key]
@@ -131,7 +132,7 @@ def _steps_in(spec: StepSpec) -> set[str]:
     if spec.run is not None and "${{" not in spec.run and not spec.env:
         return set()
     texts = [spec.run or "", *spec.env.values(), wire.encode(spec.with_values).decode()]
-    return {name for text in texts for name in references(text).steps}
+    return {str(r.path[0]) for text in texts for r in references(text) if r.root == "steps" and r.path}
 
 
 def _upwards(path: str) -> Iterator[str]:

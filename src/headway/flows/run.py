@@ -4,20 +4,18 @@ Everything here may be killed at any moment: a step is claimed in the log before
 store before it is said to have finished, and whoever resumes asks the runner what is left.
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from headway.core import facts as f
 from headway.core import run as r
-from headway.core.ids import RunId
 from headway.core.pipeline import StepSpec
 from headway.errors import HeadwayError
 from headway.flows.collect import Collector
-from headway.flows.commands import file_name
+from headway.flows.context import Context, Ports
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.reuse import Reuse
-from headway.ports import Blobs, Exit, Log, Runner, Task
+from headway.ports import Exit, Task
 
 TICK_S = 0.05
 """How long facts may stay unsynced while nothing happens; also how often a terminal is redrawn."""
@@ -46,56 +44,6 @@ class Watcher(Protocol):
 
     def tick(self, now: float) -> None:
         """Time went by."""
-
-
-class Ports(Protocol):
-    """What a run needs of the world; `wiring.Parts` is one."""
-
-    @property
-    def log(self) -> Log:
-        """The facts."""
-
-    @property
-    def blobs(self) -> Blobs:
-        """The content."""
-
-    @property
-    def runner(self) -> Runner:
-        """Where steps run."""
-
-
-class Context:
-    """What stays the same during a run: who it is, where it works, what steps inherit."""
-
-    __slots__ = ("environ", "folder", "force", "home", "run_id", "seed", "source")
-
-    def __init__(  # noqa: PLR0913 (these are the run's own coordinates)
-        self,
-        *,
-        run_id: RunId,
-        folder: str,
-        home: str,
-        environ: Mapping[str, str],
-        source: f.Source,
-        force: bool = False,
-        seed: int = 0,
-    ) -> None:
-        self.run_id = run_id
-        self.folder = folder
-        self.home = home
-        self.environ = environ
-        self.source = source
-        self.force = force
-        self.seed = seed
-
-    @property
-    def workspace(self) -> str:
-        """The folder of this run's own files."""
-        return os.path.join(self.home, "runs", str(self.run_id))
-
-    def key(self, step: str, attempt: int) -> str:
-        """The name of one attempt for the runner."""
-        return f"run/{self.run_id}/{file_name(step)}/{attempt}"
 
 
 class Acts:

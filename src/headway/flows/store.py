@@ -10,6 +10,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
+import msgspec
+
 from headway.core.ids import Artifact, Digest
 from headway.core.tree import (
     Tree,
@@ -86,6 +88,13 @@ def restore(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> in
         for other in others:
             os.unlink(os.path.join(here, other))
         return len(others) + _Folder(blobs, here, listing).become(tree, now)
+
+
+def materialize(blobs: Blobs, artifact: Artifact, path: str) -> None:
+    """Write an artifact's content to `path` (absolute), replacing what is there. Raises as `restore`."""
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    restore(blobs, msgspec.structs.replace(artifact, path=name), folder, StatCache())
 
 
 def present(blobs: Blobs, artifact: Artifact) -> bool:
