@@ -191,7 +191,11 @@ def _refuse_not_yet(text: str) -> None:
 def _nearest(metric: str) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(metric.replace("-", "_").lower(), WORDS, n=1)
+    spelt = metric.replace("-", "_").lower()
+    # An abbreviation is a likelier slip than a typing error, and too far from the whole word to be found as one.
+    close = [name for name in WORDS if len(spelt) > 1 and name.startswith(spelt)] or get_close_matches(
+        spelt, WORDS, n=1
+    )
     known = f"the metrics are {', '.join(WORDS)}"
     return f"did you mean {close[0]!r}? {known}" if close else known
 

@@ -12,6 +12,9 @@ from headway.stats.power import rows_to_decide
 POWER = 0.8
 """The chance at which "so many more rows would decide it" is meant."""
 
+MOST_DECIMALS = 9
+"""Anything smaller is told as zero."""
+
 
 def explain(check: Check, evidence: Evidence, outcome: Literal["pass", "fail", "unsure"]) -> str:
     """The rule, the finding, the rows and the advice.
@@ -157,7 +160,7 @@ def _few_decimals(check: Check, largest: float) -> int:
         return 1
     if math.isfinite(check.words.highest) or largest == 0:
         return 3
-    return max(2 - math.floor(math.log10(largest)), 0)
+    return min(max(2 - math.floor(math.log10(largest)), 0), MOST_DECIMALS)
 
 
 def _decimals(check: Check, evidence: Evidence) -> int:

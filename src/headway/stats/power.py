@@ -21,5 +21,5 @@ def rows_to_decide(gap: float, spread: float, confidence: float, power: float = 
     from headway.stats.interval import normal_quantile
 
     reach = normal_quantile(confidence) + normal_quantile(power)
-    n_rows = (reach * spread / gap) ** 2
-    return math.ceil(n_rows) if n_rows <= MANY else None
+    root = reach * spread / gap
+    return math.ceil(root * root) if root <= math.sqrt(MANY) else None

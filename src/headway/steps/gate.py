@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from headway.core.check import Check, Evidence, parse_checks
 from headway.core.gate import Unsure, Verdict, conclude, exit_code, judge, unmeasured, without_champion
-from headway.core.ids import parse_model_ref
+from headway.core.ids import Artifact, parse_model_ref
 from headway.errors import DataUnreadable, NameUnknown, Unmeasurable
 from headway.steps import Bench
 
@@ -29,32 +29,44 @@ LINES = 5
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """Let a challenger pass only if every check holds on the holdout, surely enough.
 
-    `challenger`: a model file or folder of this project. `champion`: `name@alias` or `name@version`; without one, or
-    while it means nothing yet, only checks of the new model alone count. `data`: a CSV or Parquet file that neither
-    model was trained on, `target` its column of true values. `confidence`: how sure each verdict must be; a model that
-    breaks a check passes with probability 1 - confidence at most. `unsure`: what happens if the data cannot tell.
+    Outputs: `outcome` (pass, fail, unsure or error) and `verdict` (the digest of what was asked and answered).
     """
 
-    challenger: str
-    data: str
-    target: str
-    checks: Annotated[tuple[str, ...], Meta(min_length=1)]
-    champion: str | None = None
-    confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
-    unsure: Unsure = "hold"
+    challenger: Annotated[str, Meta(description="The model that wants to serve: a path, or an output of a step.")]
+    data: Annotated[str, Meta(description="The holdout, which neither model was trained on: a CSV or Parquet file.")]
+    target: Annotated[str, Meta(description="The holdout's column of true values; the models do not see it.")]
+    checks: Annotated[
+        tuple[str, ...], Meta(min_length=1, description="Conditions, such as new.auc - old.auc > -0.01; all must hold.")
+    ]
+    champion: Annotated[
+        str | None, Meta(description="name@alias or name@version; while it means nothing, comparisons do not count.")
+    ] = None
+    confidence: Annotated[
+        float, Meta(gt=0.5, lt=1, description="1 minus the chance that a model which breaks a check passes it.")
+    ] = 0.95
+    unsure: Annotated[Unsure, Meta(description="What to do when the data cannot tell. Default: hold.")] = "hold"
 
     def run(self, bench: Bench) -> int:
         """Measure, judge and report; 0 let through, 3 refused, 6 held, 1 could not be measured."""
         checks = parse_checks(self.checks)
-        champion = self._find_champion(bench)
+        challenger, data, champion = bench.artifact(self.challenger), bench.artifact(self.data), self._champion(bench)
         truth, rows = _split(_read(bench.path(self.data), self.data), self.target, self.data)
         # One model in memory at a time.
-        new = _ask(bench.load_model(bench.artifact(self.challenger)), rows)
+        new = _ask(bench.load_model(challenger), rows)
         old = None if champion is None else _ask(bench.load_model(champion), rows)
         verdict = decide(checks, truth, new, old, self.confidence)
-        return self._report(bench, verdict, champion)
+        record = Record(
+            step=self,
+            challenger=challenger,
+            champion=None if champion is None else f"{champion.model}@{champion.version}",
+            data=data,
+            verdict=verdict,
+            exit_code=exit_code(verdict.outcome, self.unsure),
+        )
+        _report(bench, record)
+        return record.exit_code
 
-    def _find_champion(self, bench: Bench) -> "ModelRegistered | None":
+    def _champion(self, bench: Bench) -> "ModelRegistered | None":
         if self.champion is None:
             return None
         ref = parse_model_ref(self.champion)
@@ -68,30 +80,14 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
             )
         return found
 
-    def _report(self, bench: Bench, verdict: Verdict, champion: "ModelRegistered | None") -> int:
-        import msgspec
-
-        code = exit_code(verdict.outcome, self.unsure)
-        against = None if champion is None else f"{champion.model}@{champion.version}"
-        record = Record(step=self, champion=against, verdict=verdict, exit_code=code)
-        path = bench.scratch("verdict.json")
-        with open(path, "wb") as f:
-            f.write(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
-        bench.output("outcome", verdict.outcome)
-        bench.output("verdict", path)
-        for name, value in _metrics(verdict).items():
-            bench.metric(name, value)
-        bench.summary(_markdown(record))
-        for line in _lines(record):
-            bench.say(line)
-        return code
-
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What is kept of a gate: what was asked (`step`), of which `champion` (`name@version` or none), and the answer."""
+    """What is kept of a gate: what was asked, of which model, champion (`name@version` or none) and data; the answer."""
 
     step: Step
+    challenger: Artifact
     champion: str | None
+    data: Artifact
     verdict: Verdict
     exit_code: int
 
@@ -152,8 +148,6 @@ def _read(path: str, name: str) -> "pl.DataFrame":
         )
     try:
         return pl.read_csv(path) if ending == ".csv" else pl.read_parquet(path)
-    except FileNotFoundError as e:
-        raise DataUnreadable(f"{name} does not exist", at=f"data: {name}", remedy="name the holdout's file") from e
     except (pl.exceptions.PolarsError, OSError) as e:
         raise DataUnreadable(
             f"{name} cannot be read: {e}", at=f"data: {name}", remedy="mend the file, or write it as Parquet"
@@ -187,9 +181,29 @@ def _ask(model: "LoadedModel", rows: "pl.DataFrame") -> "Answers":
 # --- telling -----------------------------------------------------------------------------------------------------
 
 
+def _report(bench: Bench, record: Record) -> None:
+    import msgspec
+
+    digest = bench.blobs.put(msgspec.json.format(msgspec.json.encode(record)))
+    # No fact may name what could still be lost.
+    bench.blobs.sync()
+    bench.output("outcome", record.verdict.outcome)
+    # By its digest, so that `register` can keep it with the version that it let through.
+    bench.output("verdict", digest)
+    for name, value in _metrics(record.verdict).items():
+        bench.metric(name, value)
+    bench.summary(_markdown(record))
+    for line in _lines(record):
+        bench.say(line)
+
+
 def _headline(record: Record) -> str:
     done = {0: "let through", 1: "could not be measured", 3: "refused", 6: "held"}[record.exit_code]
-    against = f"against {record.champion}" if record.champion else "no champion yet"
+    named = record.step.champion
+    against = f"against {record.champion}" if record.champion else "no champion named"
+    if named and not record.champion:
+        # The name stands here, for a slip in it would look the same.
+        against = f"{named} is no version yet"
     return f"gate: {record.verdict.outcome}, {done} ({against}): {record.verdict.why}"
 
 
