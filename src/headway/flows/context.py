@@ -9,6 +9,9 @@ from headway.core.ids import RunId
 from headway.flows.commands import file_name
 from headway.ports import Blobs, Log, Runner
 
+PARAMS = "params.json"
+"""The run's parameters, overrides applied, in the run's folder: HEADWAY_PARAMS names it to the steps."""
+
 
 class Ports(Protocol):
     """What a run needs of the world; `wiring.Parts` is one."""
@@ -57,4 +60,9 @@ class Context:
 
     def key(self, step: str, attempt: int) -> str:
         """The name of one attempt for the runner."""
-        return f"run/{self.run_id}/{file_name(step)}/{attempt}"
+        return attempt_key(self.run_id, step, attempt)
+
+
+def attempt_key(run: RunId, step: str, attempt: int) -> str:
+    """The name under which a runner knows one attempt at a step, for ever."""
+    return f"run/{run}/{file_name(step)}/{attempt}"

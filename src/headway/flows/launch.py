@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -16,10 +17,10 @@ from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline
 from headway.errors import AppendConflict, BlobMissing, FileFaulty, LeaseHeld, NameUnknown
 from headway.flows import surroundings
-from headway.flows.context import Context, Ports
+from headway.flows.context import PARAMS, Context, Ports, attempt_key
 from headway.flows.prepare import Preparer
 from headway.flows.reuse import Reuse
-from headway.flows.run import Acts, Watcher
+from headway.flows.run import GRACE_S, Acts, Watcher
 from headway.flows.settle import settle
 from headway.flows.store import StatCache
 from headway.ports import Blobs, Leases, Log, Runner
@@ -62,6 +63,7 @@ def launch(
     """Run `pipeline` (overrides applied) and see it through. Raises LeaseHeld when a run is at work in this folder."""
     asked = surroundings.ask(where.folder, where.environ)
     with _Lease(parts.leases):
+        close_abandoned(where, parts)
         chosen, known = select(pipeline, options, parts.log)
         source = surroundings.answer(asked, parts.blobs)
         started = f.RunStarted(
@@ -107,6 +109,34 @@ def latest(log: Log) -> RunId | None:
         if isinstance(entry.fact, f.RunStarted):
             return entry.fact.run
     return None
+
+
+def close_abandoned(where: Where, parts: Ports) -> None:
+    """End what is left of this folder's last run when its process is gone; it can still be resumed.
+
+    Its steps may be alive although it is not, and would write into the files of the next run. Call with the lease.
+    """
+    number = latest(parts.log)
+    if number is None or not os.path.isdir(os.path.join(where.home, "runs", str(number))):
+        return
+    entries = parts.log.read(_stream(number))
+    if isinstance(entries[-1].fact, f.RunFinished):
+        return
+    at_work: dict[str, int] = {}
+    for entry in entries:
+        match entry.fact:
+            case f.StepStarted(step=step, attempt=attempt):
+                at_work[step] = attempt
+            case f.StepFinished(step=step) | f.StepLost(step=step):
+                at_work.pop(step, None)
+            case _:
+                pass
+    for step, attempt in at_work.items():
+        key = attempt_key(number, step, attempt)
+        if parts.runner.ask(key) == "running":
+            parts.runner.evict(key, grace_s=GRACE_S)
+    end = f.RunFinished(outcome="interrupted", exit_code=130, why="its process was gone when the next run began")
+    parts.log.append(_stream(number), [end], expect=len(entries), at=time.time())
 
 
 def select(pipeline: Pipeline, options: f.RunOptions, log: Log) -> tuple[Pipeline, dict[str, StepScope]]:
@@ -341,8 +371,8 @@ def _stream(run: RunId) -> str:
 
 
 def _tidy(workspace: str) -> None:
-    """Take away the run's folder when nothing is left in it."""
-    try:
+    """Take away the run's folder when nothing is left in it but what was written for its steps to read."""
+    with suppress(OSError):
+        os.unlink(os.path.join(workspace, PARAMS))
+    with suppress(OSError):
         os.rmdir(workspace)
-    except OSError:
-        return

@@ -4,15 +4,17 @@ Everything here may be killed at any moment: a step is claimed in the log before
 store before it is said to have finished, and whoever resumes asks the runner what is left.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from headway.codec import wire
 from headway.core import facts as f
 from headway.core import run as r
 from headway.core.pipeline import StepSpec
 from headway.errors import HeadwayError
 from headway.flows.collect import Collector
-from headway.flows.context import Context, Ports
+from headway.flows.context import PARAMS, Context, Ports
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.reuse import Reuse
 from headway.ports import Exit, Task
@@ -83,7 +85,18 @@ class Acts:
             **context.environ,
             "HEADWAY_RUN_ID": str(context.run_id),
             "HEADWAY_SEED": str(context.seed),
+            **self._params(),
         }
+
+    def _params(self) -> dict[str, str]:
+        """A file of the parameters as this run has them, for scripts that would else read them without overrides."""
+        params = self._machine.pipeline.params
+        if not params:
+            return {}
+        path = os.path.join(self._context.workspace, PARAMS)
+        with open(path, "wb") as file:
+            file.write(wire.encode(params))
+        return {"HEADWAY_PARAMS": path}
 
     def act(self, action: r.Action) -> Iterator[Sequence[f.Fact]]:
         """Carry out one action; yields what happened, each batch to be appended before going on."""

@@ -27,8 +27,9 @@ TARGET = "late"
 DEFAULTS = {"learning_rate": 0.2, "n_trees": 50, "max_leaves": 8, "min_flights_per_leaf": 500, "seed": 0}
 
 
-def read_params(path="params.yaml"):
-    """The section `train` of params.yaml, over the defaults."""
+def read_params():
+    """The section `train` of params.yaml, over the defaults; a pipeline's own values, when it hands some over."""
+    path = os.environ.get("HEADWAY_PARAMS", "params.yaml")
     if not Path(path).exists():
         return DEFAULTS
     return DEFAULTS | (yaml.safe_load(Path(path).read_text()) or {}).get("train", {})
