@@ -17,7 +17,7 @@ from headway.core.registry import Registered, Registration
 from headway.core.rollout import Order, Released
 from headway.errors import FileMissing, HeadwayError, OutputUnreadable
 from headway.flows import registry
-from headway.flows.store import StatCache, keep, materialize
+from headway.flows.store import StatCache, keep, restore
 from headway.ports import Blobs, Leases, Log, Target
 from headway.steps import Bench, StepTask, find, read_with
 
@@ -107,7 +107,7 @@ class _Bench:
         self._parts = parts
         self._reports = reports
         self._now = now
-        self._stats = StatCache(None)
+        self._stats = StatCache()
 
     # --- ports --------------------------------------------------------------------------------------------------
 
@@ -166,8 +166,10 @@ class _Bench:
         return made if made is not None else keep(self.blobs, self.folder, named, self._stats)
 
     def materialize(self, artifact: Artifact, path: str) -> None:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        materialize(self.blobs, artifact, path)
+        folder, name = os.path.split(path)
+        os.makedirs(folder, exist_ok=True)
+        # A cache of its own: this folder's names are not the project's.
+        restore(self.blobs, msgspec.structs.replace(artifact, path=name), folder, StatCache())
 
     # --- models -------------------------------------------------------------------------------------------------
 

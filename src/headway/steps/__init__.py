@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from headway.core.facts import Metric, Scalar, Source
 from headway.core.ids import Artifact, RunId
-from headway.errors import FileFaulty, NameUnknown
+from headway.errors import Fault, FileFaulty, NameUnknown
 
 if TYPE_CHECKING:
     # Named by `Bench` alone: `headway run` reads the list of step types and needs none of them.
@@ -209,21 +209,41 @@ def _installed(name: str) -> object:
 
 # Any: `with:` as a person wrote it, expressions filled in.
 def read_with(step: type[Struct], values: Mapping[str, Any], *, at: str = "with") -> Step:
-    """The values of `with:` as the step's own type.
+    """The values of `with:` as the step's own type. A text stands for a number where an expression put it.
 
     Raises FileFaulty with all faults, each with the nearest known name where one is misspelt.
     """
     import msgspec
 
-    from headway.codec.human import check
-
-    faults = check(dict(values), step)
-    if faults:
+    given = {key: value for key, value in values.items() if not key.startswith("x-")}
+    try:
+        return msgspec.convert(given, step, strict=False)  # type: ignore[return-value] # `find` made sure it is a Step
+    except msgspec.ValidationError as e:
+        faults = _faults(step, given) or (Fault(str(e), where="with", remedy="see docs/steps.md"),)
         n = len(faults)
         raise FileFaulty(
             f"`with:` has {n} fault{'s' * (n > 1)}",
             at=at,
-            remedy="mend what is listed",
-            faults=tuple(faults),
-        )
-    return msgspec.convert(values, step, strict=False)  # type: ignore[return-value] # `find` made sure it is a Step
+            remedy="mend what is listed; docs/steps.md has every step type and its keys",
+            faults=faults,
+        ) from e
+
+
+# Any: as above.
+def _faults(step: type[Struct], given: dict[str, Any]) -> tuple[Fault, ...]:
+    """All faults: those of kind and spelling that every file is checked for, and those of a field's own limits."""
+    import msgspec
+
+    from headway.codec.human import check
+
+    plain, limits = dict(given), {}
+    for field in msgspec.structs.fields(step):
+        key = field.encode_name
+        if key in given:
+            try:
+                plain[key] = msgspec.to_builtins(msgspec.convert(given[key], field.type, strict=False))
+            except msgspec.ValidationError as e:
+                limits[key] = Fault(f"`{key}`: {str(e).lower()}", where=f"with.{key}", remedy="see docs/steps.md")
+    faults = check(plain, step, "with")
+    told = {fault.where for fault in faults}
+    return (*faults, *(fault for fault in limits.values() if not any(fault.where in where for where in told)))

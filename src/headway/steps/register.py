@@ -1,5 +1,6 @@
 """Make a version of a model: immutable, numbered, with all that led to it."""
 
+import os
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -7,7 +8,7 @@ from msgspec import Meta, Struct
 from headway.core.ids import Digest, is_name
 from headway.core.registry import Registration
 from headway.errors import UsageMistaken
-from headway.steps import Bench, StepTask
+from headway.steps import Bench
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -40,7 +41,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                 data=task.data,
                 params=task.params,
                 metrics=task.metrics,
-                verdict=_verdict(task),
+                verdict=_verdict(bench),
                 by=task.by,
                 alias=self.alias or None,
             )
@@ -65,9 +66,12 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                 )
 
 
-def _verdict(task: StepTask) -> Digest | None:
-    """The newest verdict that an earlier step of the run reported, by its digest."""
-    for values in reversed(list(task.values.values())):
+def _verdict(bench: Bench) -> Digest | None:
+    """The newest verdict that an earlier step of the run reported: a file, kept now, or what was kept already."""
+    for values in reversed(list(bench.task.values.values())):
         if text := values.get("verdict"):
-            return Digest(text)
+            path = bench.path(text)
+            if os.path.isfile(path):
+                return bench.blobs.put_file(path)[0]
+            return next(iter(bench.blobs.has([Digest(text)])), None)
     return None
