@@ -60,6 +60,11 @@ class Holder:
         host, port = self.shared.getsockname()
         return f"http://{host}:{port}"
 
+    @property
+    def control(self) -> str:
+        """The path of the socket on which it is told what to do."""
+        return os.path.join(self.place.sockets, "control.sock")
+
     # --- what can be asked --------------------------------------------------------------------------------------
 
     async def start(self, asked: Words) -> Words:
@@ -108,6 +113,7 @@ class Holder:
         if version is None:
             await self.close()
             # Given back before the answer, so that whoever asked can start the endpoint anew at once.
+            os.unlink(self.control)
             self.shared.close()
             os.close(self.lock)
         elif version in self.children:
@@ -164,7 +170,7 @@ class Holder:
         if spec and not before.get("stopped"):
             self.active = int(spec["version"])
             self._add(spec, is_kept=True)
-        control = await asyncio.start_unix_server(self._hear, os.path.join(self.place.sockets, "control.sock"))
+        control = await asyncio.start_unix_server(self._hear, self.control)
         self.save()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.ended.set)
         _tell(report, {"ok": True})
@@ -187,7 +193,7 @@ class Holder:
         serving = self.children.get(self.active or 0)
         kept = {
             "pid": os.getpid(),
-            "control": os.path.join(self.place.sockets, "control.sock"),
+            "control": self.control,
             "url": self.url,
             "port": self.shared.getsockname()[1],
             "serving": None if serving is None else serving.spec,
@@ -259,6 +265,8 @@ def main() -> int:
     if os.fork():
         # The starter waits for this first process only: the holder is nobody's zombie and in nobody's process tree.
         os._exit(0)
+    # Nor does it keep what it was handed by accident: a step's output, or the file by which a runner knows its tasks.
+    os.closerange(3, 1 << 16)
     folder, port, workplace = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     report = os.dup(1)
     os.dup2(2, 1)

@@ -1,0 +1,105 @@
+"""Endpoints that exist only in this object: the fake that passes the target's contract, for tests and dry runs.
+
+`url` is `memory://<endpoint>`; `call` is a client's request to it. What a version answers is up to a function.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from headway.errors import VersionNotReady
+from headway.ports import Answer, EndpointState, Serving, Target
+
+
+def connect(_: str) -> "MemoryTarget":
+    """A target of its own."""
+    return MemoryTarget()
+
+
+def its_version(serving: Serving, body: bytes) -> Answer:
+    """Answer every row with the version's number; 400 for what is no JSON."""
+    try:
+        asked = msgspec.json.decode(body)
+    except msgspec.DecodeError as e:
+        return Answer(status=400, body=msgspec.json.encode({"error": str(e)}), ms=0.0)
+    inputs = asked.get("inputs", asked) if isinstance(asked, dict) else asked
+    n_rows = len(inputs) if isinstance(inputs, list) else 1
+    told = {"predictions": [serving.version] * n_rows, "model": f"{serving.model}@{serving.version}"}
+    return Answer(status=200, body=msgspec.json.encode(told), ms=0.0)
+
+
+class MemoryTarget:
+    """`answer` speaks for every version. A version of the format `broken` cannot be started.
+
+    `live` and `serving` may be changed by a test that plays a crash; `n_answered` counts clients' requests by version.
+    """
+
+    __slots__ = ("_answer", "live", "n_answered", "serving")
+
+    def __init__(self, answer: Callable[[Serving, bytes], Answer] = its_version) -> None:
+        self._answer = answer
+        self.live: dict[str, dict[int, Serving]] = {}
+        self.serving: dict[str, int] = {}
+        self.n_answered: dict[tuple[str, int], int] = {}
+
+    def start(self, serving: Serving, *, port: int, timeout_s: float) -> str:  # noqa: ARG002 (there is no port)
+        """See `ports.Target`."""
+        versions = self.live.setdefault(serving.endpoint, {})
+        if serving.format == "broken":
+            raise _not_ready(serving.endpoint, serving.version)
+        versions.setdefault(serving.version, serving)
+        return f"memory://{serving.endpoint}/{serving.version}"
+
+    def ask(self, endpoint: str, version: int, requests: Sequence[bytes], *, timeout_s: float) -> list[Answer]:  # noqa: ARG002 (nothing takes time)
+        """See `ports.Target`."""
+        serving = self._find(endpoint, version)
+        return [self._answer(serving, body) for body in requests]
+
+    def switch(self, endpoint: str, version: int) -> str:
+        """See `ports.Target`."""
+        self._find(endpoint, version)
+        self.serving[endpoint] = version
+        return f"memory://{endpoint}"
+
+    def stop(self, endpoint: str, version: int | None) -> None:
+        """See `ports.Target`."""
+        if version is None:
+            self.live.pop(endpoint, None)
+            self.serving.pop(endpoint, None)
+            return
+        self.live.get(endpoint, {}).pop(version, None)
+        if self.serving.get(endpoint) == version:
+            del self.serving[endpoint]
+
+    def state(self, endpoint: str) -> EndpointState | None:
+        """See `ports.Target`."""
+        if endpoint not in self.live:
+            return None
+        versions = self.live[endpoint]
+        serving = self.serving.get(endpoint)
+        return EndpointState(
+            url=f"memory://{endpoint}", serving=serving, versions=tuple(sorted(versions)), healthy=serving in versions
+        )
+
+    def call(self, url: str, body: bytes) -> Answer:
+        """A client's request to an endpoint's URL. Raises VersionNotReady when nothing serves there."""
+        endpoint = url.removeprefix("memory://")
+        version = self.serving.get(endpoint, 0)
+        serving = self._find(endpoint, version)
+        self.n_answered[endpoint, version] = self.n_answered.get((endpoint, version), 0) + 1
+        return self._answer(serving, body)
+
+    def _find(self, endpoint: str, version: int) -> Serving:
+        found = self.live.get(endpoint, {}).get(version)
+        if found is None:
+            raise _not_ready(endpoint, version)
+        return found
+
+
+_: type[Target] = MemoryTarget
+
+
+def _not_ready(endpoint: str, version: int) -> VersionNotReady:
+    return VersionNotReady(
+        f"version {version} of {endpoint} has no live process", at=f"endpoint: {endpoint}", remedy="start it first"
+    )

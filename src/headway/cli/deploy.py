@@ -1,0 +1,66 @@
+"""Put a registered version on an endpoint by hand, as a `deploy` step would.
+
+Group: Production
+
+    headway deploy flights@3 --endpoint flights --golden tests/golden.jsonl
+    headway deploy flights@champion --endpoint flights       after a restart of the machine
+
+Exit code 7: the version did not take over; what served before still serves.
+"""
+
+import argparse
+import os
+import time
+
+from headway import wiring
+from headway.cli import print_json
+from headway.config import Settings
+from headway.core.ids import is_name, parse_model_ref
+from headway.core.rollout import Order
+from headway.errors import NameUnknown, UsageMistaken
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("model", metavar="MODEL", help="name@version or name@alias")
+    parser.add_argument("--endpoint", required=True, metavar="NAME", help="where it shall serve")
+    parser.add_argument("--target", default="local", metavar="TARGET", help="where the endpoint lives (default: local)")
+    parser.add_argument("--golden", default="", metavar="FILE", help="golden requests, JSON lines")
+    parser.add_argument("--port", type=int, default=0, help="default: the one the endpoint has, or any free one")
+    parser.add_argument("--why", default="", metavar="TEXT", help="recorded with it")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Release it."""
+    from headway.flows import registry
+    from headway.flows.release import release
+
+    if not is_name(args.endpoint):
+        raise UsageMistaken(
+            f"{args.endpoint!r} cannot be an endpoint's name", at="--endpoint", remedy="use letters, digits and -_."
+        )
+    ref = parse_model_ref(args.model)
+    with wiring.open(settings) as parts:
+        version = registry.known(parts.log, ref.name).resolve(ref)
+        if version is None:
+            raise NameUnknown(f"there is no {ref}", at="MODEL", remedy="`headway models` lists the versions")
+        world = parts.delivery()
+        order = Order(
+            endpoint=args.endpoint,
+            model=version.model,
+            version=version.version,
+            # Each call by hand is an act of its own.
+            key=f"hand/{os.getpid()}/{time.time_ns()}",
+            target=args.target,
+            port=args.port,
+            why=args.why,
+            by=world.by,
+        )
+        done = release(world, order, golden_file=args.golden)
+    if args.json:
+        print_json(done)
+        return 0
+    print(done)
+    if version.verdict is None:
+        print("  note: no verdict of a gate is recorded with this version")
+    return 0
