@@ -9,7 +9,7 @@ import msgspec
 from headway.codec import wire
 from headway.core import facts as f
 from headway.core import run as r
-from headway.core.expression import references
+from headway.core.expression_names import step_ids
 from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline, StepSpec
 from headway.errors import HeadwayError
@@ -132,7 +132,7 @@ def _steps_in(spec: StepSpec) -> set[str]:
     if spec.run is not None and "${{" not in spec.run and not spec.env:
         return set()
     texts = [spec.run or "", *spec.env.values(), wire.encode(spec.with_values).decode()]
-    return {str(r.path[0]) for text in texts for r in references(text) if r.root == "steps" and r.path}
+    return {step for text in texts for step in step_ids(text)}
 
 
 def _upwards(path: str) -> Iterator[str]:
