@@ -22,6 +22,7 @@ def told(text: str, estimate: float, low: float | None, high: float | None, **mo
         old=more.get("old"),
         n_differ=int(more["n_differ"]) if "n_differ" in more else None,
         spread=more.get("spread", math.sqrt(0.1)),
+        approximate=bool(more.get("approximate", False)),
     )
     return judge(check, evidence).why
 
@@ -115,3 +116,7 @@ def test_the_odds_are_told_in_whole_numbers(confidence: float, odds: str) -> Non
 
 def test_small_odds_are_told_out_of_more() -> None:
     assert "at most 2 times in 1,000" in told("new.auc > 0.5", 0.9, 0.8, 0.95, confidence=0.998)
+
+
+def test_a_method_without_a_guarantee_promises_none() -> None:
+    assert "gets through about 5 times in 100" in told("new.auc > 0.5", 0.9, 0.8, 0.95, approximate=True)

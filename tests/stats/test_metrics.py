@@ -124,6 +124,14 @@ def test_a_few_rows_that_differ_give_a_wide_range_that_holds_zero(metric: str) -
         assert found.low < 0 < found.high
 
 
+def test_methods_without_a_guarantee_say_so() -> None:
+    truth, new, old = world()
+    alone = {name for name in METRICS if measure(name, truth, new, None, 0.95).approximate}
+    compared = {name for name in METRICS if measure(name, truth, new, old, 0.95).approximate}
+    assert alone == {"auc", "log_loss", "brier", "mae", "mse"}
+    assert compared == alone | {"precision", "f1"}
+
+
 @pytest.mark.parametrize("metric", ["log_loss", *NUMBERS])
 def test_few_rows_cannot_bound_a_loss_without_limit(metric: str) -> None:
     truth, new, old = world(n_rows=FEW_ROWS - 1)

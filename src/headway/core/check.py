@@ -78,6 +78,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `estimate` is the metric of the new model, or its difference from the old one's; `low` and `high` bound it, each
     missed with probability 1 - `confidence` at most; None: nothing bounds it there. `n_rows` count for this metric, on
     `n_differ` of them the models differ. `spread` is the standard deviation of one row's part in the estimate.
+    `approximate` methods keep the confidence only about, the better the more rows there are.
     """
 
     metric: str
@@ -91,6 +92,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     old: float | None = None
     n_differ: int | None = None
     spread: float | None = None
+    approximate: bool = False
 
 
 def parse_check(text: str) -> Check:

@@ -74,12 +74,12 @@ def _range(check: Check, evidence: Evidence, decimals: int) -> str:
 
 
 def _on_pass(_: Check, evidence: Evidence) -> str:
-    return f"A model that breaks this rule gets through at most {_odds(evidence)}."
+    return f"A model that breaks this rule gets through {_odds(evidence)}."
 
 
 def _on_fail(check: Check, evidence: Evidence) -> str:
     instead = "Keep the champion, or train a better challenger" if check.compares else "Train a better model"
-    return f"{instead}; a model that keeps this rule is refused at most {_odds(evidence)}."
+    return f"{instead}; a model that keeps this rule is refused {_odds(evidence)}."
 
 
 def _on_unsure(check: Check, evidence: Evidence) -> str:
@@ -115,7 +115,8 @@ def _odds(evidence: Evidence) -> str:
     while round(alpha * out_of, 6) < 1:
         out_of *= 10
     times = round(alpha * out_of, 2)
-    return f"{times:g} time{'s' * (times != 1)} in {out_of:,}"
+    bound = "about" if evidence.approximate else "at most"
+    return f"{bound} {times:g} time{'s' * (times != 1)} in {out_of:,}"
 
 
 # --- numbers -----------------------------------------------------------------------------------------------------

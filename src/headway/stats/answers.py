@@ -80,6 +80,17 @@ def positives(truth: Column) -> Flags:
     return truth.astype(np.bool_)
 
 
+def some(flags: Flags, metric: str, kind: str) -> Flags:
+    """The flags as they are; raises Unmeasurable if none is set, for then `metric` has nothing to count."""
+    if not flags.any():
+        raise Unmeasurable(
+            f"{metric} has no value: none of the {len(flags):,} rows is {kind}",
+            at=metric,
+            remedy="measure on rows that hold both classes",
+        )
+    return flags
+
+
 def right_answers(truth: Column, answers: Answers) -> Flags:
     """Which labels are the true ones; raises Unmeasurable if the two are of kinds that are never equal.
 

@@ -9,8 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from msgspec import Struct
 
-from headway.errors import Unmeasurable
-from headway.stats import auc, compare
+from headway.stats import auc, compare, ratio
 from headway.stats.answers import (
     Answers,
     Column,
@@ -21,6 +20,7 @@ from headway.stats.answers import (
     numbers,
     positives,
     right_answers,
+    some,
 )
 from headway.stats.interval import Interval, clopper_pearson, student, wilson
 
@@ -37,6 +37,7 @@ class Estimate(Struct, frozen=True, kw_only=True):
     `low` and `high` bound it at the confidence asked for, each on its own side; None: nothing bounds it there.
     `n_rows` is the number of rows that count for this metric (recall: the positive ones), `n_differ` of those on which
     the two models differ. `spread` is the standard deviation of one row's part: that of `value` is spread/sqrt(n_rows).
+    `approximate` says that the method keeps the confidence only about, the better the more rows there are.
     """
 
     value: float
@@ -48,6 +49,7 @@ class Estimate(Struct, frozen=True, kw_only=True):
     spread: float
     old: float | None = None
     n_differ: int | None = None
+    approximate: bool = False
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -122,60 +124,22 @@ def _every_row(truth: Column) -> Flags:
 
 
 def _positive_rows(truth: Column) -> Flags:
-    return _some(positives(truth), "recall", "positive")
+    return some(positives(truth), "recall", "positive")
 
 
 def _negative_rows(truth: Column) -> Flags:
-    return _some(~positives(truth), "specificity", "negative")
-
-
-def _some(flags: Flags, metric: str, kind: str) -> Flags:
-    if not flags.any():
-        raise Unmeasurable(
-            f"{metric} has no value: none of the {len(flags):,} rows is {kind}",
-            at=metric,
-            remedy="measure on rows that hold both classes",
-        )
-    return flags
+    return some(~positives(truth), "specificity", "negative")
 
 
 # --- shares of rows that the answers choose too: precision, F1 ---------------------------------------------------
 
 
-class _Ratio(Struct, frozen=True, kw_only=True, eq=False):
-    """A metric that grows with the share of `hits` among `trials`, flags of shape `(n_rows,)`.
-
-    `tell` makes the metric of that share, `slope` is its derivative; a share s of changed answers moves the metric by
-    `reach` * s at most.
-    """
-
-    hits: Flags
-    trials: Flags
-    tell: Callable[[float], float]
-    slope: Callable[[float], float]
-    reach: float
-
-    @property
-    def share(self) -> float:
-        return int(np.count_nonzero(self.hits)) / int(np.count_nonzero(self.trials))
-
-    def parts(self) -> Values:
-        """Each row's part in the metric's error, to first order: the influence function of a ratio."""
-        share = self.share
-        parts = self.slope(share) * (self.hits - share * self.trials) / float(np.mean(self.trials))
-        return np.asarray(parts, dtype=np.float64)
-
-    def between(self, interval: Callable[[int, int, float], Interval], level: float) -> Interval:
-        bounds = interval(int(np.count_nonzero(self.hits)), int(np.count_nonzero(self.trials)), level)
-        return Interval(low=self.tell(bounds.low), high=self.tell(bounds.high), level=level)
-
-
-def _ratio(make: Callable[[Column, Answers], _Ratio]) -> Metric:
+def _ratio(make: Callable[[Column, Answers], ratio.Ratio]) -> Metric:
     """One model: exact, given how many rows count. Two: by square-and-add, for each has a denominator of its own."""
 
     def of_one(truth: Column, answers: Answers, level: float) -> Estimate:
-        ratio = make(truth, answers)
-        bounds, value = ratio.between(clopper_pearson, level), ratio.tell(ratio.share)
+        made = make(truth, answers)
+        bounds, value = made.between(clopper_pearson, level), made.value
         return Estimate(
             value=value,
             low=bounds.low,
@@ -183,35 +147,35 @@ def _ratio(make: Callable[[Column, Answers], _Ratio]) -> Metric:
             n_rows=len(truth),
             method="Clopper-Pearson",
             new=value,
-            spread=float(np.std(ratio.parts())),
+            spread=float(np.std(made.parts())),
         )
 
     def of_two(truth: Column, new: Answers, old: Answers, level: float) -> Estimate:
         ours, theirs = make(truth, new), make(truth, old)
         new_parts, old_parts = ours.parts(), theirs.parts()
-        new_value, old_value = ours.tell(ours.share), theirs.tell(theirs.share)
         pairs = compare.count_pairs(right_answers(truth, new), right_answers(truth, old))
         n_differ, reach = pairs.gained + pairs.lost, max(ours.reach, theirs.reach)
         if n_differ < FEW_ROWS:
             bounds = _scaled(compare.bound_by_movement(pairs.gained, pairs.lost, pairs.n_rows, level), reach)
         else:
             bounds = compare.square_and_add(
-                new_value,
+                ours.value,
                 ours.between(wilson, level),
-                old_value,
+                theirs.value,
                 theirs.between(wilson, level),
-                _correlation(new_parts, old_parts),
+                ratio.correlation(new_parts, old_parts),
             )
         return Estimate(
-            value=new_value - old_value,
+            value=ours.value - theirs.value,
             low=max(bounds.low, -1.0),
             high=min(bounds.high, 1.0),
             n_rows=len(truth),
             method="share of rows that differ" if n_differ < FEW_ROWS else "square-and-add",
-            new=new_value,
-            old=old_value,
+            new=ours.value,
+            old=theirs.value,
             spread=float(np.std(new_parts - old_parts)),
             n_differ=n_differ,
+            approximate=n_differ >= FEW_ROWS,
         )
 
     return Metric(of_one=of_one, of_two=of_two)
@@ -219,37 +183,6 @@ def _ratio(make: Callable[[Column, Answers], _Ratio]) -> Metric:
 
 def _scaled(interval: Interval, factor: float) -> Interval:
     return Interval(low=factor * interval.low, high=factor * interval.high, level=interval.level)
-
-
-def _correlation(new_parts: Values, old_parts: Values) -> float:
-    """0, which widens the interval, where one of the two does not vary."""
-    scale = float(np.std(new_parts) * np.std(old_parts))
-    return 0.0 if scale == 0 else float(np.mean(new_parts * old_parts)) / scale
-
-
-def _precision(truth: Column, answers: Answers) -> _Ratio:
-    positive = positives(truth)
-    called = _some(right_answers(truth, answers) == positive, "precision", "called positive")
-    return _Ratio(
-        hits=called & positive,
-        trials=called,
-        tell=lambda share: share,
-        slope=lambda _: 1.0,
-        reach=1 / float(np.mean(called)),
-    )
-
-
-def _f1(truth: Column, answers: Answers) -> _Ratio:
-    """F1 = 2J / (1 + J), where J is the share of true positives among rows that are, or are called, positive."""
-    positive = _some(positives(truth), "f1", "positive")
-    called = right_answers(truth, answers) == positive
-    return _Ratio(
-        hits=called & positive,
-        trials=called | positive,
-        tell=lambda share: 2 * share / (1 + share),
-        slope=lambda share: 2 / (1 + share) ** 2,
-        reach=2 / float(np.mean(called) + np.mean(positive)),
-    )
 
 
 # --- means of a loss of each row: log-loss, Brier, absolute and squared error ------------------------------------
@@ -270,6 +203,7 @@ def _mean_loss(losses: Callable[[Column, Answers], Values], worst: float | None)
             method=found.method,
             new=found.value,
             spread=found.spread,
+            approximate=found.approximate,
         )
 
     def of_two(truth: Column, new: Answers, old: Answers, level: float) -> Estimate:
@@ -285,6 +219,7 @@ def _mean_loss(losses: Callable[[Column, Answers], Values], worst: float | None)
             old=float(np.mean(old_losses)),
             spread=found.spread,
             n_differ=int(np.count_nonzero(new_losses != old_losses)),
+            approximate=found.approximate,
         )
 
     return Metric(of_one=of_one, of_two=of_two)
@@ -303,7 +238,14 @@ def _mean(values: Values, reach: float | None, level: float) -> Estimate:
         bounds = _scaled(compare.bound_by_movement(up, down, len(values), level), reach)
         low, high, method = bounds.low, bounds.high, "share of rows that tell"
     return Estimate(
-        value=value, low=low, high=high, n_rows=len(values), method=method, new=value, spread=float(np.std(values))
+        value=value,
+        low=low,
+        high=high,
+        n_rows=len(values),
+        method=method,
+        new=value,
+        spread=float(np.std(values)),
+        approximate=n_telling >= FEW_ROWS,
     )
 
 
@@ -340,6 +282,7 @@ def _auc_of_one(truth: Column, answers: Answers, level: float) -> Estimate:
         method="DeLong, logit",
         new=places.area,
         spread=error * len(truth) ** 0.5,
+        approximate=True,
     )
 
 
@@ -358,6 +301,7 @@ def _auc_of_two(truth: Column, new: Answers, old: Answers, level: float) -> Esti
         old=theirs.area,
         spread=auc.standard_error(*moves) * len(truth) ** 0.5,
         n_differ=auc.n_moved(ours, theirs),
+        approximate=True,
     )
 
 
@@ -369,8 +313,8 @@ METRICS: dict[str, Metric] = {
     "accuracy": _share_right(_every_row),
     "recall": _share_right(_positive_rows),
     "specificity": _share_right(_negative_rows),
-    "precision": _ratio(_precision),
-    "f1": _ratio(_f1),
+    "precision": _ratio(ratio.precision),
+    "f1": _ratio(ratio.f1),
     "auc": Metric(of_one=_auc_of_one, of_two=_auc_of_two),
     "log_loss": _mean_loss(_log_losses, worst=None),
     "brier": _mean_loss(_brier_losses, worst=1.0),

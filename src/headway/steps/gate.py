@@ -82,7 +82,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What is kept of a gate: what was asked, of which model, champion (`name@version` or none) and data; the answer."""
+    """What is kept of a gate: what was asked, of which models (`champion`: `name@version`) and data, and the answer."""
 
     step: Step
     challenger: Artifact
@@ -130,6 +130,7 @@ def measure(check: Check, truth: "Column", new: "Answers", old: "Answers | None"
         old=found.old,
         n_differ=found.n_differ,
         spread=found.spread,
+        approximate=found.approximate,
     )
 
 

@@ -1,0 +1,82 @@
+"""Precision and F1: shares whose denominator depends on the answers, so that two models do not share it.
+
+What they are made of, not how they are compared: `metrics` chooses the method.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from msgspec import Struct
+
+from headway.stats.answers import Answers, Column, Flags, Values, positives, right_answers, some
+from headway.stats.interval import Interval
+
+
+class Ratio(Struct, frozen=True, kw_only=True, eq=False):
+    """A metric that grows with the share of `hits` among `trials`, flags of shape `(n_rows,)`.
+
+    `tell` makes the metric of that share, `slope` is its derivative; a share s of changed answers moves the metric by
+    `reach` * s at most.
+    """
+
+    hits: Flags
+    trials: Flags
+    tell: Callable[[float], float]
+    slope: Callable[[float], float]
+    reach: float
+
+    @property
+    def share(self) -> float:
+        """Hits per trial, in [0, 1]."""
+        return int(np.count_nonzero(self.hits)) / int(np.count_nonzero(self.trials))
+
+    @property
+    def value(self) -> float:
+        """The metric, in [0, 1]."""
+        return self.tell(self.share)
+
+    def parts(self) -> Values:
+        """Each row's part in the metric's error, to first order: the influence function of a ratio."""
+        share = self.share
+        parts = self.slope(share) * (self.hits - share * self.trials) / float(np.mean(self.trials))
+        return np.asarray(parts, dtype=np.float64)
+
+    def between(self, interval: Callable[[int, int, float], Interval], level: float) -> Interval:
+        """The metric's interval, made by `interval(hits, trials, level)`."""
+        bounds = interval(int(np.count_nonzero(self.hits)), int(np.count_nonzero(self.trials)), level)
+        return Interval(low=self.tell(bounds.low), high=self.tell(bounds.high), level=level)
+
+
+def correlation(new_parts: Values, old_parts: Values) -> float:
+    """The correlation of the errors of two ratios, from their parts; 0, which is careful, where one does not vary."""
+    scale = float(np.std(new_parts) * np.std(old_parts))
+    return 0.0 if scale == 0 else float(np.mean(new_parts * old_parts)) / scale
+
+
+def precision(truth: Column, answers: Answers) -> Ratio:
+    """The share of truly positive rows among those called positive; raises Unmeasurable if none is."""
+    positive = positives(truth)
+    called = some(right_answers(truth, answers) == positive, "precision", "called positive")
+    return Ratio(
+        hits=called & positive,
+        trials=called,
+        tell=lambda share: share,
+        slope=lambda _: 1.0,
+        reach=1 / float(np.mean(called)),
+    )
+
+
+def f1(truth: Column, answers: Answers) -> Ratio:
+    """F1 = 2J / (1 + J), where J is the share of true positives among rows that are, or are called, positive.
+
+    Raises Unmeasurable if no row is positive.
+    """
+    positive = some(positives(truth), "f1", "positive")
+    called = right_answers(truth, answers) == positive
+    return Ratio(
+        hits=called & positive,
+        trials=called | positive,
+        tell=lambda share: 2 * share / (1 + share),
+        slope=lambda share: 2 / (1 + share) ** 2,
+        reach=2 / float(np.mean(called) + np.mean(positive)),
+    )
