@@ -11,6 +11,7 @@ import pytest
 from headway.codec import reports, wire
 from headway.core.ids import Artifact, Digest, RunId
 from headway.core.registry import Registration
+from headway.core.rollout import Order
 from headway.errors import FileFaulty, FileMissing, ModelUntrusted, NameUnknown, OutputUnreadable
 from headway.flows.step import perform, read_task
 from headway.steps import StepTask
@@ -40,7 +41,7 @@ def test_a_task_is_carried_out_and_reports_into_its_files(tmp_path: Path) -> Non
     (tmp_path / "model.py").write_text(RULE)
     task = task_file(tmp_path, with_values={"model": "model.py", "name": "churn"})
     environ = {"HEADWAY_OUTPUT": str(tmp_path / "output")}
-    parts = MemoryParts()
+    parts = MemoryParts(str(tmp_path))
     assert perform(task, parts, environ=environ) == 0
     values = reports.read_values((tmp_path / "output").read_bytes(), step="register")
     assert values["version"] == "churn@1"
@@ -50,18 +51,18 @@ def test_a_task_is_carried_out_and_reports_into_its_files(tmp_path: Path) -> Non
 def test_without_report_files_a_step_runs_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(RULE)
     task = task_file(tmp_path, with_values={"model": "model.py", "name": "churn"})
-    assert perform(task, MemoryParts(), environ={}) == 0
+    assert perform(task, MemoryParts(str(tmp_path)), environ={}) == 0
 
 
 def test_faults_of_with_name_the_step(tmp_path: Path) -> None:
     with pytest.raises(FileFaulty) as raised:
-        perform(task_file(tmp_path, with_values={"modle": "m"}), MemoryParts(), environ={})
+        perform(task_file(tmp_path, with_values={"modle": "m"}), MemoryParts(str(tmp_path)), environ={})
     assert raised.value.at == "pipeline.yaml: step register"
 
 
 def test_an_unknown_step_type_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NameUnknown):
-        perform(task_file(tmp_path, uses="nothing"), MemoryParts(), environ={})
+        perform(task_file(tmp_path, uses="nothing"), MemoryParts(str(tmp_path)), environ={})
 
 
 def test_a_task_file_that_is_missing_or_of_another_version_is_refused(tmp_path: Path) -> None:
@@ -149,3 +150,15 @@ def test_an_alias_is_moved_under_the_name_of_who_runs(tmp_path: Path) -> None:
     bench.move_alias("churn", "champion", 1, why="by hand")
     assert (found := bench.resolve("churn@champion")) is not None
     assert found.version == 1
+
+
+def test_a_release_reaches_the_target(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(RULE)
+    trial = Trial(str(tmp_path))
+    trial.run("register", {"model": "m.py", "name": "churn"})
+    bench = trial.bench("deploy")
+    done = bench.release(Order(endpoint="live", model="churn", version=1, key=bench.key, target="memory"))
+    assert done.version == 1
+    state = bench.target("memory").state("live")
+    assert state is not None
+    assert state.serving == 1

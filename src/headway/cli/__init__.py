@@ -233,7 +233,7 @@ def pipeline_of(settings: "Settings", file: str, options: "RunOptions") -> "Pipe
     from headway import steps
     from headway.flows import pipeline
 
-    read = pipeline.read(settings.folder, file, home=settings.home, step_types=steps.known())
+    read = pipeline.read(settings.folder, file, home=settings.home, step_types=steps.Usable())
     return pipeline.with_overrides(read, options.overrides)
 
 

@@ -7,7 +7,7 @@ Steps do not know back-ends, formats or each other: all they can reach is their 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -17,6 +17,8 @@ from headway.core.ids import Artifact, RunId
 from headway.errors import Fault, FileFaulty, NameUnknown
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
     # Named by `Bench` alone: `headway run` reads the list of step types and needs none of them.
     from headway.core.facts import ModelRegistered
     from headway.core.ids import ModelRef
@@ -171,6 +173,24 @@ def known() -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not name.startswith("-")))
 
 
+class Usable(Collection[str]):
+    """Every step type there is. Going through it gives the built-in ones; `in` asks installed packages too.
+
+    That is slow, but it happens only for a name that is not built in.
+    """
+
+    __slots__ = ()
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and (name in known() or bool(_offers(name)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(known())
+
+    def __len__(self) -> int:
+        return len(known())
+
+
 def find(name: str) -> type[Struct]:
     """The `Step` class of a type: built in, else offered by an installed package. Raises NameUnknown."""
     if name in known():
@@ -190,10 +210,8 @@ def find(name: str) -> type[Struct]:
 
 
 def _installed(name: str) -> object:
-    """What an installed package offers under this name. Slow (it reads every package's entry points): called last."""
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=ENTRY_POINTS, name=name):
+    """What an installed package offers under this name."""
+    for point in _offers(name):
         # Any: whatever the package has put there; `find` looks at it.
         loaded: Any = point.load()
         return loaded
@@ -205,6 +223,13 @@ def _installed(name: str) -> object:
         at=f"uses: {name}",
         remedy=f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(known())}",
     )
+
+
+def _offers(name: str) -> "EntryPoints":
+    """Slow: it reads every installed package's entry points. Called last."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=ENTRY_POINTS, name=name)
 
 
 # Any: `with:` as a person wrote it, expressions filled in.

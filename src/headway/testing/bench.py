@@ -25,25 +25,30 @@ if TYPE_CHECKING:
 
 
 class MemoryParts:
-    """The ports of a project that lives as long as the test; `targets` by name are the test's own."""
+    """The ports of a project that lives as long as the test. `home` is a folder for what a release lays out there.
 
-    def __init__(self, targets: Mapping[str, Target] | None = None, *, now: Callable[[], float] = time.time) -> None:
+    `targets` by name are the test's own; without any there is one called `memory`.
+    """
+
+    def __init__(
+        self, home: str, *, targets: Mapping[str, Target] | None = None, now: Callable[[], float] = time.time
+    ) -> None:
         self.log: Log = connect("log", "memory:")  # type: ignore[assignment] # connect answers by name
         self.blobs: Blobs = connect("blobs", "memory:")  # type: ignore[assignment] # as above
         self.leases: Leases = connect("leases", "memory:")  # type: ignore[assignment] # as above
-        self._targets = dict(targets or {})
+        memory: Target = connect("target", "memory:")  # type: ignore[assignment] # as above
+        self.targets = dict(targets or {"memory": memory})
+        self._home = home
         self._now = now
 
     def target(self, name: str) -> Target:
         """One of the test's targets. Raises NameUnknown."""
-        if name not in self._targets:
+        if name not in self.targets:
             raise NameUnknown(f"no target answers to {name!r}", at="target", remedy="give it to MemoryParts")
-        return self._targets[name]
+        return self.targets[name]
 
     def delivery(self, *, by: str = "") -> "Delivery":
-        """What a release works with; models are laid out in a temporary folder."""
-        from tempfile import mkdtemp
-
+        """What a release works with."""
         from headway.flows.rollout import Delivery
 
         return Delivery(
@@ -51,7 +56,7 @@ class MemoryParts:
             blobs=self.blobs,
             leases=self.leases,
             target=self.target,
-            models=mkdtemp(prefix="headway-models-"),
+            models=os.path.join(self._home, "models"),
             now=self._now,
             by=by,
         )
@@ -66,7 +71,8 @@ class Trial:
 
     def __init__(self, folder: str, *, parts: MemoryParts | None = None, now: Callable[[], float] = time.time) -> None:
         self.folder = os.path.abspath(folder)
-        self.parts = parts or MemoryParts(now=now)
+        self._home = os.path.join(self.folder, ".headway")
+        self.parts = parts or MemoryParts(self._home, now=now)
         self.task = StepTask(folder=self.folder, run_id=RunId(1), step_id="", uses="")
         self.outputs: dict[str, str] = {}
         self.metrics: dict[str, float] = {}
@@ -90,13 +96,13 @@ class Trial:
             self.task,
             uses=uses,
             step_id=self.task.step_id or uses,
-            scratch=self.task.scratch or os.path.join(self.folder, ".headway", "scratch", str(self._n)),
+            scratch=self.task.scratch or os.path.join(self._home, "scratch", str(self._n)),
         )
         return flow.bench(task, self.parts, reports=files or self._files(), now=self._now)
 
     def _files(self) -> flow.Reports:
         self._n += 1
-        base = os.path.join(self.folder, ".headway", "reports", str(self._n))
+        base = os.path.join(self._home, "reports", str(self._n))
         os.makedirs(os.path.dirname(base), exist_ok=True)
         return flow.Reports(output=base + ".output", metrics=base + ".metrics", summary=base + ".summary")
 
