@@ -30,22 +30,30 @@ def read_pipeline(
     `path` is what faults call the file; `read_file` gives the bytes of a file beside it, None when there is none;
     `name` is the pipeline's when the file gives none. Raises FileFaulty with all faults.
     """
-    reading = _Reading(data, path)
-    file = reading.file()
-    params = reading.params(file, read_file)
-    around = Around(
-        params=params,
-        step_types=known_step_types,
-        lines=reading.step_lines(),
-        damaged=reading.damaged,
-        name=name,
-    )
-    if file is not None:
-        pipeline, problems = resolve(file, around)
-        reading.add(problems)
-        if pipeline is not None and not reading.faults:
-            return pipeline
-    raise faulty(path, reading.faults)
+    import gc
+
+    # A large file makes a million objects and no rings: looking for rings among them would take most of the time.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        reading = _Reading(data, path)
+        file = reading.file()
+        if file is not None:
+            around = Around(
+                params=reading.params(file, read_file),
+                step_types=known_step_types,
+                lines=reading.step_lines(),
+                damaged=reading.damaged,
+                name=name,
+            )
+            pipeline, problems = resolve(file, around)
+            reading.add(problems)
+            if pipeline is not None and not reading.faults:
+                return pipeline
+        raise faulty(path, reading.faults)
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def faulty(path: str, faults: Sequence[Fault]) -> FileFaulty:
@@ -70,22 +78,30 @@ class _Reading:
         self.path = path
         self.faults: list[Fault] = []
         self.damaged: set[int] = set()
-        self.text = decoded(data, path)
+        text = decoded(data, path)
+        # YAML's line breaks are Python's.
+        self.lines = text.splitlines()
         try:
-            self.root = marks.compose(self.text)
-            values = marks.Values(has_aliases="&" in self.text)
+            self.root = marks.compose(text)
+            values = marks.Values(has_aliases="&" in text)
             # Any: plain values of whatever was written.
             self.value: Any = None if self.root is None else values.of(self.root)
         except marks.Unreadable as e:
             e.fault.excerpt = self.excerpt(e.fault.line)
             raise faulty(path, [e.fault]) from e
         except RecursionError as e:
-            deep = Fault("values nest too deep", line=1, column=1, remedy="write it flatter")
-            raise faulty(path, [deep]) from e
+            raise faulty(path, [Fault("values nest too deep", line=1, column=1, remedy="write it flatter")]) from e
         for node, problem, remedy in values.faults:
-            fault = marks.fault_at(node, problem, remedy)
+            below = marks.path_to(self.root, node)
+            fault = marks.fault_at(node, problem, remedy, where=where(below, self.value))
             fault.excerpt = self.excerpt(fault.line)
             self.faults.append(fault)
+            self.note_damage(below)
+
+    def note_damage(self, path: Path) -> None:
+        """Remember the step that a fault lies in."""
+        if len(path) > 1 and path[0] == "steps" and isinstance(path[1], int):
+            self.damaged.add(path[1])
 
     def file(self) -> File | None:
         """The values as a `File`; what is faulty is left out and told of. None when nothing is left."""
@@ -103,12 +119,8 @@ class _Reading:
 
         problems, left = problems_of(self.value, File)
         self.add(problems)
-        self.damaged = {
-            p.path[1] for p in problems if len(p.path) > 1 and p.path[0] == "steps" and isinstance(p.path[1], int)
-        }
-        # Faults of values (a key given twice) say nothing of the path; the lines of their steps do.
-        if len(self.faults) > len(problems):
-            self.damaged |= set(range(len(self.step_lines())))
+        for problem in problems:
+            self.note_damage(problem.path)
         file = converts(left, File)
         if isinstance(file, File):
             return file
@@ -172,7 +184,7 @@ class _Reading:
         """Give each problem its place."""
         for problem in problems:
             node = self.marks.find(self.root, problem.path, at_key=problem.at_key)
-            line, column = self.marks.place(node, self.text, problem.offset)
+            line, column = self.marks.place(node, self.lines, problem.offset)
             self.faults.append(
                 Fault(
                     problem.problem,
@@ -185,20 +197,19 @@ class _Reading:
             )
 
     def excerpt(self, line: int) -> str:
-        lines = self.text.split("\n", line)
-        return lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
+        """The line as it is written."""
+        return self.lines[line - 1] if 0 < line <= len(self.lines) else ""
 
 
 def decoded(data: bytes, path: str) -> str:
     """The text of a file, which is UTF-8 with or without a mark. Raises FileFaulty."""
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
         line = data.count(b"\n", 0, e.start) + 1
         column = e.start - data.rfind(b"\n", 0, e.start)
         fault = Fault("the file is not UTF-8 text", line=line, column=column, remedy="save it as UTF-8")
         raise faulty(path, [fault]) from e
-    return text.replace("\r\n", "\n")
 
 
 # Any: plain values of whatever was written.
@@ -227,38 +238,42 @@ def _below(value: Any, part: str | int) -> Any:  # noqa: ANN401 (as above)
     return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
 
 
+def plain(data: bytes, *, path: str) -> dict[str, Any]:
+    """The values of a YAML file whose top is a mapping; an empty one has none. Raises FileFaulty with all faults."""
+    reading = _Reading(data, path)
+    if reading.faults:
+        raise faulty(path, reading.faults)
+    return _mapping({} if reading.value is None else reading.value, path)
+
+
+def _mapping(value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 (as above)
+    if isinstance(value, dict):
+        return value
+    raise faulty(path, [Fault("its top is not a mapping", line=1, column=1, remedy="write name: value")])
+
+
 def read_params(data: bytes, *, path: str) -> dict[str, Any]:
     """The nested values of a params file: YAML, or JSON or TOML by its name. Raises FileFaulty with all faults."""
-    text = decoded(data, path)
-    value: Any
     if path.endswith(".toml"):
-        value = _toml(text, path)
-    elif path.endswith(".json"):
-        value = _json(text, path)
-    else:
-        reading = _Reading(data, path)
-        if reading.faults:
-            raise faulty(path, reading.faults)
-        value = {} if reading.value is None else reading.value
-    if not isinstance(value, dict):
-        fault = Fault("params must be a mapping", line=1, column=1, remedy="write name: value")
-        raise faulty(path, [fault])
-    return value
+        return _toml(decoded(data, path), path)
+    if path.endswith(".json"):
+        return _json(decoded(data, path), path)
+    return plain(data, path=path)
 
 
-def _toml(text: str, path: str) -> Any:  # noqa: ANN401 (as above)
+def _toml(text: str, path: str) -> dict[str, Any]:
     import tomllib
 
     try:
         # Dates become texts, for a param is a number, a text, true, false or nothing.
-        return msgspec.to_builtins(tomllib.loads(text))
+        return _mapping(msgspec.to_builtins(tomllib.loads(text)), path)
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as e:
         raise faulty(path, [Fault(f"not TOML: {e}", remedy="mend the line named")]) from e
 
 
-def _json(text: str, path: str) -> Any:  # noqa: ANN401 (as above)
+def _json(text: str, path: str) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(text)
+        return _mapping(msgspec.json.decode(text), path)
     except (msgspec.DecodeError, RecursionError) as e:
         raise faulty(path, [Fault(f"not JSON: {e}", remedy="mend the place named")]) from e
 

@@ -4,13 +4,16 @@ It is asked only when `convert` refused, so it may take its time. It says the sa
 but that keys led by `x-` are free in each mapping of known keys.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from operator import ge, gt, le, lt
 from typing import Any
 
 import msgspec
 from msgspec import inspect as mi
 
+from headway.core.expression_syntax import OPEN
 from headway.core.grammar import FOREIGN
 from headway.core.problem import Path, Problem, close_to
 
@@ -31,7 +34,7 @@ def problems_of(value: Any, kind: Any) -> tuple[list[Problem], Any]:  # noqa: AN
     With no problems what is left converts; with some it does too, unless a part that must be there was faulty.
     """
     walker = _Walker()
-    left = walker.walk(value, _bare(_inspected(kind)), ())
+    left = walker.walk(value, _inspected(kind), ())
     return walker.problems, None if left is _GONE else left
 
 
@@ -71,24 +74,37 @@ class _Walker:
     def fault(self, path: Path, problem: str, remedy: str, *, at_key: bool = False) -> None:
         self.problems.append(Problem(path=path, problem=problem, remedy=remedy, at_key=at_key))
 
-    def walk(self, value: Any, kind: mi.Type, path: Path) -> Any:  # noqa: ANN401 (as above)
+    def walk(self, value: Any, written: mi.Type, path: Path) -> Any:  # noqa: ANN401 (as above)
         """What is left of the value, or `_GONE`."""
+        kind = _bare(written)
         fitting = next((k for k in _options(kind) if _fits(value, k)), None)
         if fitting is None:
-            self.fault(path, *_mismatch(value, kind, path))
+            problem, remedy = _mismatch(value, kind, path)
+            self.fault(path, problem, remedy or _example(written, path))
+            return _GONE
+        if limit := _beyond(value, fitting):
+            self.fault(path, f"`{_key(path)}` {limit}", _example(written, path))
             return _GONE
         if isinstance(fitting, mi.StructType):
             return self.struct(value, fitting, path)
         if isinstance(fitting, mi.DictType):
             return self.mapping(value, fitting, path)
         if isinstance(fitting, mi.ListType | mi.VarTupleType):
-            left = [self.walk(below, _bare(fitting.item_type), (*path, i)) for i, below in enumerate(value)]
-            return [one for one in left if one is not _GONE]
+            return self.items(value, fitting.item_type, path)
         return value
 
+    def items(self, values: Sequence[Any], kind: mi.Type, path: Path) -> Any:  # noqa: ANN401 (as above)
+        """The list, if every item keeps its place: a mapping that went becomes an empty one, else all of it goes."""
+        left = [self.walk(below, kind, (*path, i)) for i, below in enumerate(values)]
+        if any(one is _GONE for one in left):
+            bare = _bare(kind)
+            if not isinstance(bare, mi.StructType) or any(f.required for f in bare.fields):
+                return _GONE
+            left = [{} if one is _GONE else one for one in left]
+        return left
+
     def mapping(self, value: Mapping[str, Any], kind: mi.DictType, path: Path) -> dict[str, Any]:
-        inner = _bare(kind.value_type)
-        left = {key: self.walk(below, inner, (*path, key)) for key, below in value.items()}
+        left = {key: self.walk(below, kind.value_type, (*path, key)) for key, below in value.items()}
         return {key: below for key, below in left.items() if below is not _GONE}
 
     def struct(self, value: Mapping[str, Any], kind: mi.StructType, path: Path) -> Any:  # noqa: ANN401 (as above)
@@ -98,7 +114,7 @@ class _Walker:
         for key, below in value.items():
             known = fields.get(key)
             if known is not None:
-                kept = self.walk(below, _bare(known.type), (*path, key))
+                kept = self.walk(below, known.type, (*path, key))
                 if kept is not _GONE:
                     left[key] = kept
                 elif known.required:
@@ -108,8 +124,7 @@ class _Walker:
         for name, known in fields.items():
             if known.required and name not in value:
                 is_whole = False
-                remedy = f"add `{name}:`"
-                self.fault(path, f"`{name}` is missing", remedy)
+                self.fault(path, f"`{name}` is missing", _example(known.type, (name,)))
         return left if is_whole else _GONE
 
 
@@ -121,51 +136,87 @@ def _options(kind: mi.Type) -> Iterator[mi.Type]:
         yield kind
 
 
-def _fits(value: Any, kind: mi.Type) -> bool:  # noqa: ANN401, PLR0911 (as above; one line a kind)
-    if isinstance(kind, mi.AnyType):
-        return True
+def _fits(value: Any, kind: mi.Type) -> bool:  # noqa: ANN401 (as above)
+    """Whether the value is of this kind, its parts apart. A kind that is not known here is left to `convert`."""
     if isinstance(kind, mi.LiteralType):
         return any(type(value) is type(known) and value == known for known in kind.values)
-    if isinstance(kind, mi.BoolType):
-        return isinstance(value, bool)
-    if isinstance(value, bool):
-        return False
     if isinstance(kind, mi.IntType):
-        return isinstance(value, int) or isinstance(value, float) and value.is_integer() and abs(value) < 2**63
-    if isinstance(kind, mi.FloatType):
-        return isinstance(value, int | float)
-    if isinstance(kind, mi.StrType):
-        return isinstance(value, str)
-    if isinstance(kind, mi.NoneType):
-        return value is None
-    if isinstance(kind, mi.ListType | mi.VarTupleType):
-        return isinstance(value, list | tuple)
-    return isinstance(kind, mi.DictType | mi.StructType) and isinstance(value, Mapping)
+        # msgspec takes 2.0 for a whole number, as JSON Schema does.
+        return type(value) is int or (type(value) is float and value.is_integer() and abs(value) < 2**63)
+    if isinstance(kind, mi.StructType) and kind.tag_field is not None and isinstance(value, Mapping):
+        return bool(value.get(kind.tag_field, kind.tag) == kind.tag)
+    taken = _TAKES.get(type(kind))
+    return taken is None or (isinstance(value, taken) and not (isinstance(value, bool) and bool not in taken))
+
+
+_TAKES: dict[type, tuple[type, ...]] = {
+    mi.BoolType: (bool,), mi.FloatType: (int, float), mi.StrType: (str,), mi.NoneType: (type(None),),
+    mi.ListType: (list, tuple), mi.VarTupleType: (list, tuple), mi.DictType: (Mapping,), mi.StructType: (Mapping,),
+}  # fmt: skip
+
+
+def _beyond(value: Any, kind: mi.Type) -> str:  # noqa: ANN401 (as above)
+    """Which limit of its kind the value breaks, or nothing."""
+    said = ""
+    if isinstance(kind, mi.IntType | mi.FloatType):
+        for limit, breaks, words in (
+            (kind.ge, lt, "at least"), (kind.gt, le, "more than"), (kind.le, gt, "at most"), (kind.lt, ge, "less than"),
+        ):  # fmt: skip
+            if limit is not None and breaks(value, limit):
+                said = f"must be {words} {limit}, not {value}"
+    elif isinstance(kind, mi.StrType | mi.ListType | mi.VarTupleType | mi.DictType):
+        unit = "characters" if isinstance(kind, mi.StrType) else "entries"
+        if kind.min_length is not None and len(value) < kind.min_length:
+            said = f"must have at least {kind.min_length} {unit}"
+        elif kind.max_length is not None and len(value) > kind.max_length:
+            said = f"must have at most {kind.max_length} {unit}"
+        elif isinstance(kind, mi.StrType) and kind.pattern and not re.search(kind.pattern, value):
+            said = f"must be of the form {kind.pattern}"
+    return said
 
 
 def _mismatch(value: Any, kind: mi.Type, path: Path) -> tuple[str, str]:  # noqa: ANN401 (as above)
     """Problem and remedy for a value that is of no kind that may stand here."""
     options = list(_options(kind))
-    key = next((str(part) for part in reversed(path) if isinstance(part, str)), "the file")
     wanted = dict.fromkeys(_name(k) for k in options)
     found = kind_of(value)
-    problem = f"`{key}` must be {_either(wanted)}, not {found}"
+    problem = f"`{_key(path)}` must be {_either(wanted)}, not {found}"
     literals = [str(v) for k in options if isinstance(k, mi.LiteralType) for v in k.values]
+    return problem, _remedy(value, {type(k) for k in options}, literals)
+
+
+def _example(kind: mi.Type, path: Path) -> str:
+    """The remedy that a key's own description holds, which editors show too."""
+    described = (kind.extra_json_schema or {}) if isinstance(kind, mi.Metadata) else {}
+    examples = described.get("examples")
+    if not examples:
+        return f"write `{_key(path)}: …`"
+    return f"write it like this: {_key(path)}: {msgspec.json.encode(examples[0]).decode()}"
+
+
+def _remedy(value: Any, kinds: set[type], literals: list[str]) -> str:  # noqa: ANN401 (as above)
+    remedy = ""
     if literals and isinstance(value, str):
         near = close_to(value, literals)
-        return problem, f"did you mean `{near}`?" if near else "write " + " or ".join(literals)
-    if value is None:
-        return problem, "write a value, or take the key out"
-    kinds = {type(k) for k in options}
-    if isinstance(value, int | float) and mi.StrType in kinds:
-        return problem, f'put it in quotes: "{str(value).lower()}"'
-    if isinstance(value, str) and mi.ListType in kinds:
-        return problem, f"write [{value}]"
-    if isinstance(value, str) and mi.BoolType in kinds and value.lower() in ("yes", "no", "on", "off"):
-        return problem, f"write {'true' if value.lower() in ('yes', 'on') else 'false'}"
-    if isinstance(value, str) and "${{" in value:
-        return problem, "write the value itself; expressions are not replaced here"
-    return problem, "see docs/pipeline.md"
+        remedy = f"did you mean `{near}`?" if near else "write " + " or ".join(literals)
+    elif value is None:
+        remedy = "write a value, or take the key out"
+    elif isinstance(value, int | float) and mi.StrType in kinds:
+        remedy = f'put it in quotes: "{str(value).lower()}"'
+    elif isinstance(value, str) and OPEN in value:
+        remedy = "write the value itself; expressions are not replaced here"
+    elif isinstance(value, str) and mi.ListType in kinds:
+        remedy = f"write [{value}]"
+    elif isinstance(value, str) and mi.BoolType in kinds and value.lower() in _YES | _NO:
+        remedy = "write true" if value.lower() in _YES else "write false"
+    return remedy
+
+
+_YES, _NO = frozenset({"yes", "on", "y"}), frozenset({"no", "off", "n"})
+
+
+def _key(path: Path) -> str:
+    return next((str(part) for part in reversed(path) if isinstance(part, str)), "the file")
 
 
 def _name(kind: mi.Type) -> str:
@@ -184,15 +235,16 @@ def _either(words: Any) -> str:  # noqa: ANN401 (any iterable of texts)
 
 
 def _known(key: str, fields: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """The key that was probably meant, not one that is there already."""
+    """The key that was probably meant, not one that is there already; other tools' words count as near."""
     free = [name for name in fields if name not in given] or list(fields)
-    word = str(key).lower().replace("_", "-")
-    if word in free:
-        return f"did you mean `{word}`?"
-    if FOREIGN.get(word) in free:
-        return f"here it is called `{FOREIGN[word]}`"
-    near = close_to(word, free)
-    return f"did you mean `{near}`?" if near else "the keys here are " + ", ".join(fields)
+    words = {name: name for name in free}
+    words |= {foreign: name for foreign, name in FOREIGN.items() if name in free and foreign not in words}
+    near = close_to(str(key).replace("_", "-"), words) or close_to(str(key), words)
+    if near in free:
+        return f"did you mean `{near}`?"
+    if near:
+        return f"here it is called `{words[near]}`"
+    return "the keys here are " + ", ".join(fields) if len(fields) <= 8 else "docs/pipeline.md has every key"
 
 
 def converts(value: Any, kind: Any) -> Any:  # noqa: ANN401 (as above)

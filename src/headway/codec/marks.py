@@ -3,7 +3,7 @@
 The only file that imports `yaml`. Knows nothing of what the values mean.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from headway.core.problem import Path
@@ -25,12 +25,13 @@ _WORDS: dict[str, Any] = {
 _NUMERIC = frozenset("0123456789+-.eE")
 # The empty text is among them: a value that is missing is null.
 _LEADING = frozenset(("", *"0123456789+-.~tTfFnN"))
+_QUOTE_TAGS = "put texts that begin with ! in quotes"
 # Aliases may repeat a value; more values than this are a bomb, not a pipeline.
 _MOST = 1_000_000
 
 
-class Unreadable(Exception):  # noqa: N818 (never leaves this package: `human` makes a FileFaulty of it)
-    """The text is not YAML; `fault` says where."""
+class Unreadable(Exception):
+    """The text is not YAML; `fault` says where. Never leaves this package: `human` makes a FileFaulty of it."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.problem)
@@ -63,45 +64,25 @@ def compose(text: str) -> Node:
 
 # Any: yaml is imported late, so its types have no names here.
 def _make_loader(yaml: Any) -> Callable[[str], Any]:  # noqa: ANN401 (as above)
-    """A composer that leaves kinds alone: `_scalar` decides them, by YAML 1.2. libyaml's when it is there."""
-    try:
-        from yaml.cyaml import CParser
+    """A composer that leaves kinds alone: `Values` decides them, by YAML 1.2. With libyaml where there is one."""
+    parents: tuple[Any, ...]
+    if yaml.__with_libyaml__:
+        parents = (yaml.cyaml.CParser,)
+    else:
+        parents = (yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.composer.Composer)
 
-        class Fast(CParser):  # type: ignore[misc] # the C class has no types
-            def resolve(self, _kind: object, _value: object, _implicit: object) -> None:
-                return None
+    def begin(self: object, text: str) -> None:
+        for parent in parents:
+            parent.__init__(self, *((text,) if parent is parents[0] else ()))
 
-            def descend_resolver(self, _parent: object, _index: object) -> None:
-                return None
+    nothing = dict.fromkeys(("resolve", "descend_resolver", "ascend_resolver"), _nothing)
+    return type(
+        "Loader", parents, {"__init__": begin, "dispose": parents[0].__dict__.get("dispose", _nothing), **nothing}
+    )
 
-            def ascend_resolver(self) -> None:
-                return None
 
-    except ImportError:
-        from yaml.composer import Composer
-        from yaml.parser import Parser
-        from yaml.reader import Reader
-        from yaml.scanner import Scanner
-
-        class Slow(Reader, Scanner, Parser, Composer):
-            def __init__(self, text: str) -> None:
-                Reader.__init__(self, text)
-                Scanner.__init__(self)
-                Parser.__init__(self)
-                Composer.__init__(self)
-
-            def resolve(self, _kind: object, _value: object, _implicit: object) -> None:
-                return None
-
-            def descend_resolver(self, _parent: object, _index: object) -> None:
-                return None
-
-            def ascend_resolver(self) -> None:
-                return None
-
-        return Slow
-    del yaml
-    return Fast
+def _nothing(*_: object) -> None:
+    """What a composer is told about kinds."""
 
 
 _SYNTAX = (
@@ -150,75 +131,75 @@ class Values:
         """The plain value of a node."""
         value = node.value
         if type(value) is not str:
-            return self.collection(node) if self._shared is None else self.shared(node)
+            return self._collection(node) if self._shared is None else self._once(node)
         if node.tag is not None:
-            return self.tagged(value, node)
+            return self._tagged(value, node)
         if node.style:
             if "\0" in value:
                 self.faults.append((node, "the text holds a NUL", "take \\0 out"))
             return value
-        return self.plain(value, node) if value[:1] in _LEADING else value
+        return self._plain(value, node) if value[:1] in _LEADING else value
 
-    def collection(self, node: Node) -> Any:  # noqa: ANN401 (as above)
+    def _collection(self, node: Node) -> Any:  # noqa: ANN401 (as above)
         if node.tag is not None and node.tag not in (_MAP, _SEQ):
             self.faults.append((node, f"the tag {_tag(node.tag)} is not known", "take it out"))
         if node.id == "sequence":
             return [self.of(below) for below in node.value]
         found: dict[str, Any] = {}
         for key, below in node.value:
-            found[key.value if type(key.value) is str else self.odd_key(key)] = self.of(below)
+            found[key.value if type(key.value) is str else self._odd_key(key)] = self.of(below)
         if len(found) != len(node.value):
-            self.duplicates(node)
+            self._duplicates(node)
         if "<<" in found:
-            self.merge(node, found)
+            self._merge(node, found)
         return found
 
-    def tagged(self, text: str, node: Node) -> Any:  # noqa: ANN401 (as above)
+    def _tagged(self, text: str, node: Node) -> Any:  # noqa: ANN401 (as above)
         """A scalar with a kind written before it: `!!str 10`."""
         if node.tag == _STR:
             return text
-        value = self.plain(text, node)
+        value = self._plain(text, node)
         kinds = {"null": value is None, "bool": isinstance(value, bool)}
         kinds["int"] = isinstance(value, int) and not isinstance(value, bool)
         kinds["float"] = isinstance(value, float) or kinds["int"]
         kind = _CORE.get(node.tag)
         if kind is None:
-            self.faults.append((node, f"the tag {_tag(node.tag)} is not known", "put texts that begin with ! in quotes"))
+            self.faults.append((node, f"the tag {_tag(node.tag)} is not known", _QUOTE_TAGS))
         elif not kinds[kind]:
             self.faults.append((node, f"`{text}` is not of the kind {_tag(node.tag)}", "take the tag out"))
         return value
 
-    def plain(self, text: str, node: Node) -> Any:  # noqa: ANN401 (as above)
+    def _plain(self, text: str, node: Node) -> Any:  # noqa: ANN401 (as above)
         if text in _WORDS:
             return _WORDS[text]
         if _NUMERIC.issuperset(text):
-            return self.number(text, node)
+            return self._number(text, node)
         if text.startswith(("0x", "0o")):
             try:
-                return self.in_range(int(text, 0), node) if "_" not in text else text
+                return self._in_range(int(text, 0), node) if "_" not in text else text
             except ValueError:
                 return text
         return text
 
-    def number(self, text: str, node: Node) -> int | float | str:
+    def _number(self, text: str, node: Node) -> int | float | str:
         try:
             if text.lstrip("+-").isdigit():
-                return self.in_range(int(text), node)
+                return self._in_range(int(text), node)
             return float(text)
         except ValueError:
             return text
 
-    def in_range(self, value: int, node: Node) -> int:
+    def _in_range(self, value: int, node: Node) -> int:
         if not -(1 << 63) <= value < 1 << 63:
             self.faults.append((node, "the number does not fit into 64 bits", "put it in quotes to make it a text"))
             return 0
         return value
 
-    def odd_key(self, key: Node) -> str:
+    def _odd_key(self, key: Node) -> str:
         self.faults.append((key, "a key must be a text", "write one word before the `:`"))
         return ""
 
-    def duplicates(self, node: Node) -> None:
+    def _duplicates(self, node: Node) -> None:
         seen: dict[str, Node] = {}
         for key, _ in node.value:
             if type(key.value) is not str:
@@ -229,7 +210,7 @@ class Values:
             else:
                 seen[key.value] = key
 
-    def merge(self, node: Node, found: dict[str, Any]) -> None:
+    def _merge(self, node: Node, found: dict[str, Any]) -> None:
         """`<<: *other` takes over the keys that are not given here, as YAML 1.1 has it and people use it."""
         others = found.pop("<<")
         for other in others if isinstance(others, list) else [others]:
@@ -240,7 +221,7 @@ class Values:
                 at = next(key for key, _ in node.value if key.value == "<<")
                 self.faults.append((at, "`<<` takes a mapping, or a list of them", "write <<: *name"))
 
-    def shared(self, node: Node) -> Any:  # noqa: ANN401 (as above)
+    def _once(self, node: Node) -> Any:  # noqa: ANN401 (as above)
         """A collection that may be met again through an alias: made once, its repetitions counted."""
         assert self._shared is not None
         name = id(node)
@@ -249,7 +230,7 @@ class Values:
             return None
         if name not in self._shared:
             self._open.add(name)
-            self._shared[name] = self.collection(node)
+            self._shared[name] = self._collection(node)
             self._open.discard(name)
             self._sizes[name] = size = 1 + sum(self._sizes.get(id(n), 1) for n in _below(node))
             if size > _MOST:
@@ -308,34 +289,55 @@ def _pair(node: Node, name: str, depth: int) -> tuple[Node, Node] | None:
     return None
 
 
-def place(node: Node, text: str, offset: int) -> tuple[int, int]:
+def path_to(root: Node, wanted: Node) -> Path:
+    """Where a node, or the key of one, stands below the root."""
+    todo: list[tuple[Node, Path]] = [(root, ())]
+    seen: set[int] = set()
+    while todo:
+        node, path = todo.pop()
+        if node is wanted:
+            return path
+        if type(node.value) is str or id(node) in seen:
+            continue
+        seen.add(id(node))
+        for i, below in enumerate(node.value):
+            if isinstance(below, tuple):
+                key, value = below
+                under = (*path, str(key.value))
+                if key is wanted:
+                    return under
+                todo.append((value, under))
+            else:
+                todo.append((below, (*path, i)))
+    return ()
+
+
+def place(node: Node, lines: Sequence[str], offset: int) -> tuple[int, int]:
     """Line and column (from 1) of the character at `offset` of a scalar's value, as near as its style allows.
 
-    Quotes, folding and indentation make a value differ from its text, so the word at the offset is looked for.
+    Quotes, folding and indentation make a value differ from what is written, so what stands there is looked for.
     """
-    mark = node.start_mark
-    if offset < 0 or type(node.value) is not str:
-        return mark.line + 1, mark.column + 1
-    # A BOM is gone from the parser's count, and marks count characters: lines and columns are the safe way in.
-    begin = _index(text, mark.line, mark.column)
-    end = _index(text, node.end_mark.line, node.end_mark.column)
-    for length in (24, 12, 6, 3, 1):
-        word = node.value[offset : offset + length].partition("\n")[0]
-        times = node.value.count(word, 0, offset) if word else 0
-        at = begin - 1
-        for _ in range(times + 1):
-            at = text.find(word, at + 1, end) if word else -1
-            if at < 0:
-                break
-        if at >= 0:
-            return text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
-    return mark.line + 1, mark.column + 1
+    start, end = node.start_mark, node.end_mark
+    if offset >= 0 and type(node.value) is str:
+        written = list(lines[start.line : end.line + 1])
+        if written:
+            # Blanks instead of what stands before the value keep the columns.
+            written[0] = " " * start.column + written[0][start.column :]
+        for length in (24, 12, 6, 3, 1):
+            word = node.value[offset : offset + length].partition("\n")[0]
+            found = _nth(written, word, node.value.count(word, 0, offset)) if word else None
+            if found is not None:
+                return start.line + found[0] + 1, found[1] + 1
+    return start.line + 1, start.column + 1
 
 
-def _index(text: str, line: int, column: int) -> int:
-    at = 0
-    for _ in range(line):
-        at = text.find("\n", at) + 1
-        if not at:
-            return len(text)
-    return at + column
+def _nth(lines: Sequence[str], word: str, n: int) -> tuple[int, int] | None:
+    """Line and column (from 0) of the n-th (from 0) place of a word."""
+    for i, line in enumerate(lines):
+        at = line.find(word)
+        while at >= 0:
+            if not n:
+                return i, at
+            n -= 1
+            at = line.find(word, at + len(word))
+    return None

@@ -11,6 +11,7 @@ from headway.core.expression_syntax import OPEN
 from headway.core.grammar import Retry as WrittenRetry
 from headway.core.grammar import Step, Texts
 from headway.core.ids import slug
+from headway.core.order import MAGIC
 from headway.core.pipeline import Resources, Retry
 from headway.core.problem import Path, Problem, close_to
 from headway.core.units import duration_s, size_bytes
@@ -90,9 +91,7 @@ def shape_problems(step: Step, i: int, step_types: Collection[str]) -> list[Prob
         )
     elif not step.run.strip() and not step.uses:
         found.append(
-            Problem(
-                path=at, problem="the step does nothing", remedy="give it `run:` a command, or `uses:` a step type"
-            )
+            Problem(path=at, problem="the step does nothing", remedy="give it `run:` a command, or `uses:` a step type")
         )
     elif step.uses:
         if step.uses not in step_types:
@@ -101,17 +100,16 @@ def shape_problems(step: Step, i: int, step_types: Collection[str]) -> list[Prob
             found.append(_misplaced(at, "shell", "run", "a step type has no shell"))
     elif step.with_:
         found.append(_misplaced(at, "with", "uses", "a command takes no `with`"))
-    for name, value in step.env.items():
-        if not name or "=" in name:
-            found.append(
-                Problem(
-                    path=(*at, "env", name),
-                    problem=f"`{name}` cannot name an environment variable",
-                    remedy="use letters, digits and _",
-                    at_key=True,
-                )
-            )
-        del value
+    found += [
+        Problem(
+            path=(*at, "env", name),
+            problem=f"`{name}` cannot name an environment variable",
+            remedy="use letters, digits and _",
+            at_key=True,
+        )
+        for name in step.env
+        if not name or "=" in name
+    ]
     return found
 
 
@@ -156,7 +154,13 @@ def normal(path: str) -> str:
 
 def path_problem(path: str, at: Path, what: str) -> Problem | None:
     """Why a path (normal or not) cannot be used; None when it can."""
-    if OPEN not in path and _ODD_PARTS.isdisjoint(path.split("/")) and path[0] not in "~." and "\\" not in path:
+    if (
+        OPEN not in path
+        and _ODD_PARTS.isdisjoint(path.split("/"))
+        and path
+        and path[0] not in "~."
+        and "\\" not in path
+    ):
         return None
     stripped = normal(path)
     why, remedy = "", "write it relative to the folder of this file"
@@ -164,7 +168,7 @@ def path_problem(path: str, at: Path, what: str) -> Problem | None:
         why, remedy = "is an address, not a path", "let a step fetch it into the project's folder"
     elif path.startswith(("/", "~")):
         why = "does not lie in the project's folder"
-    elif OPEN not in path and ".." in stripped.split("/"):
+    elif stripped.startswith("../") or (OPEN not in path and ".." in stripped.split("/")):
         why, remedy = "may lead out of the project's folder", "write it without `..`"
     elif not stripped:
         why, remedy = "is no file or folder of the project", f"name what the step {what}"
@@ -173,6 +177,14 @@ def path_problem(path: str, at: Path, what: str) -> Problem | None:
     elif "\\" in path:
         why, remedy = "has a backslash", "write `/` between folders"
     return Problem(path=at, problem=f"`{path}` {why}", remedy=remedy) if why else None
+
+
+def output_problem(path: str, at: Path) -> Problem | None:
+    """Why an output's path cannot be used; None when it can."""
+    problem = path_problem(path, at, "writes")
+    if problem is None and OPEN not in path and not MAGIC.isdisjoint(path):
+        problem = Problem(path=at, problem=f"`{path}` is a glob", remedy="name the folder, or each file")
+    return problem
 
 
 def named_outputs(step: Step) -> list[tuple[str, str, tuple[str | int, ...]]]:
@@ -215,7 +227,7 @@ def retry_of(step: Step, i: int, problems: list[Problem]) -> Retry:
     if written.times < 0:
         problems.append(_bad((*at, "times"), f"{written.times} attempts make no sense", "write 0, 1, 2, …"))
     if not 1 <= written.factor <= 1000:
-        problems.append(_bad((*at, "factor"), "the factor must be from 1 to 1000", "write 1 to wait evenly, 2 to double"))
+        problems.append(_bad((*at, "factor"), "the factor is not from 1 to 1000", "1 waits evenly, 2 doubles"))
     wait = duration_s(written.wait)
     if wait is None:
         problems.append(_bad((*at, "wait"), f"`{written.wait}` is not a time", TIMES))

@@ -12,45 +12,21 @@ True
 ('python train.py --lr "${HEADWAY_EXPR_1}"', {'HEADWAY_EXPR_1': '0.1'})
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from headway.core.expression_shell import BARE, COMMENT, SHELLS, slots
-from headway.core.expression_syntax import (
-    CLOSE,
-    OPEN,
-    Tree,
-    condition,
-    end_of,
-    nearest,
-    parse,
-    template,
-    unreadable,
-    walk,
-)
+from headway.core.expression_names import check_run_path, check_step_path, is_outcome, step_ids, unknown_root
+from headway.core.expression_shell import BARE, COMMENT, slots
+from headway.core.expression_syntax import CLOSE, OPEN, Tree, condition, end_of, parse, template, walk
+from headway.core.expression_tokens import unreadable
+from headway.core.expression_values import CALLS, compare, text_of, truth
 from headway.errors import ExpressionUnreadable
 
 VARIABLE = "HEADWAY_EXPR_"
 """What the environment variables begin with that carry values into a shell's text."""
 
-ROOTS = ("params", "steps", "env", "matrix", "run")
-"""The names that an expression may begin with."""
-
-# Names of GitHub's that people paste, and where the same thing is found here.
-_FOREIGN = {
-    "secrets": "secrets come in environment variables: use $NAME in the script",
-    "github": "Headway is not GitHub: use run.id or run.name, or an environment variable",
-    "inputs": "values that may be set from outside are params: params.NAME, and `headway run -p NAME=…`",
-    "vars": "values that may be set from outside are params: params.NAME, and `headway run -p NAME=…`",
-    "needs": "write steps.ID.out.NAME",
-    "strategy": "write matrix.NAME",
-    "job": "write run.id or steps.ID.outcome",
-    "runner": "use an environment variable of the machine: $NAME in the script",
-}
-_NAN = float("nan")
 _MISSING = object()
 
 
@@ -76,16 +52,19 @@ class Scope(Struct, frozen=True, kw_only=True):
     interrupted: bool = False
 
 
-class Reference(Struct, frozen=True, kw_only=True):
-    """A name an expression uses: `steps`, (`train`, `out`, `model`), and the offset in the whole text.
+class References(Struct, frozen=True, kw_only=True):
+    """What a text refers to; `steps` are ids."""
 
-    The path ends before the first part that is itself computed; `is_whole` says whether none is.
+    steps: frozenset[str] = frozenset()
+
+
+def references(text: str) -> References:
+    """What the `${{ … }}` in a text refer to, those that cannot be read left out: reading the file refuses them.
+
+    >>> references("cp ${{ steps.train.out.model }} .").steps
+    frozenset({'train'})
     """
-
-    root: str
-    path: tuple[str | int, ...]
-    offset: int
-    is_whole: bool = True
+    return References(steps=frozenset(step_ids(text)))
 
 
 # Any (here and below): an expression's value is a Scalar, or a group or list of params.
@@ -109,7 +88,7 @@ def is_met(text: str, scope: Scope) -> bool:
     >>> is_met("params.deploy", Scope(params={"deploy": True})), is_met("true", Scope(failed=True))
     (True, False)
     """
-    return _truth(_value(condition(text)[0], scope))
+    return truth(_value(condition(text)[0], scope))
 
 
 def fill(value: Any, scope: Scope) -> Any:  # noqa: ANN401 (as above)
@@ -135,7 +114,7 @@ def fill_known(text: str, scope: Scope) -> str:
 
     The others stay as they are written, for `fill` when the run is under way; so does a text that cannot be read.
     """
-    pieces = []
+    pieces: list[str] = []
     at = 0
     while (start := text.find(OPEN, at)) >= 0:
         end = end_of(text, start)
@@ -149,7 +128,7 @@ def fill_known(text: str, scope: Scope) -> str:
 
 def _known_or(whole: str, scope: Scope) -> str:
     try:
-        tree, _ = template(whole)[0]
+        tree = parse(whole[len(OPEN) : -len(CLOSE)])
         names = [node for node in walk(tree) if node[0] == "ref"]
         if names and all(_is_settled(node, scope) for node in names):
             return text_of(_given(tree, scope))
@@ -160,7 +139,7 @@ def _known_or(whole: str, scope: Scope) -> str:
 
 def _is_settled(node: Tree, scope: Scope) -> bool:
     """Whether a name has its final value before anything runs: how a step ended is never known by then."""
-    if node[1] not in ("matrix", "steps") or _is_outcome(node):
+    if node[1] not in ("matrix", "steps") or is_outcome(node):
         return False
     return _lookup(node, scope) is not _MISSING
 
@@ -183,7 +162,7 @@ def bind(text: str, scope: Scope) -> tuple[str, dict[str, str]]:
         return text, {}
     names: dict[str, str] = {}
     env: dict[str, str] = {}
-    pieces = []
+    pieces: list[str] = []
     at = 0
     for slot in found:
         if slot.kind == COMMENT:
@@ -207,95 +186,7 @@ def _carried(value: str, inside: str) -> str:
     return value
 
 
-# --- what is used, for the checks before anything runs --------------------------------------------------------------
-
-
-def references(text: str) -> list[Reference]:
-    """The names used by the `${{ … }}` in a text. Raises ExpressionUnreadable."""
-    if OPEN not in text:
-        return []
-    return [r for part in template(text) if not isinstance(part, str) for r in _names(part[0], part[1])]
-
-
-def references_of_condition(text: str) -> list[Reference]:
-    """The names used by a condition. Raises ExpressionUnreadable."""
-    tree, begin = condition(text)
-    return _names(tree, begin)
-
-
-def references_of_run(text: str, shell: str | None) -> list[Reference]:
-    """The names used by a step's `run:`. Raises ExpressionUnreadable, also for a place where no value may go.
-
-    `shell` is the step's, or None for the default; expressions are understood in POSIX shells alone.
-    """
-    if OPEN not in text:
-        return []
-    if shell is not None and not quotes_are_known(shell):
-        raise unreadable(
-            f"expressions cannot be put into the text of shell `{shell}`",
-            "hand the value over with env: {NAME: ${{ … }}} and read the variable NAME",
-            text.find(OPEN),
-        )
-    found: list[Reference] = []
-    for slot in slots(text):
-        if slot.kind != COMMENT:
-            inside = slot.inside(text)
-            # Parsed through `template` so that an offset is one of the whole text.
-            found += [
-                Reference(root=r.root, path=r.path, offset=r.offset + slot.start, is_whole=r.is_whole)
-                for r in _located(inside, text[slot.start : slot.end], slot.start)
-            ]
-    return found
-
-
-def _located(_inside: str, whole: str, start: int) -> list[Reference]:
-    try:
-        return references(whole)
-    except ExpressionUnreadable as e:
-        raise unreadable(e.problem, e.remedy, e.offset + start) from e
-
-
-def quotes_are_known(shell: str) -> bool:
-    """Whether `shell:` names a shell whose quoting is understood: sh, bash, zsh and their like.
-
-    >>> quotes_are_known("/bin/bash -x {0}"), quotes_are_known("python")
-    (True, False)
-    """
-    words = shell.split()
-    return bool(words) and words[0].rpartition("/")[2] in SHELLS
-
-
-def _names(tree: Tree, begin: int) -> list[Reference]:
-    found = []
-    for node in walk(tree):
-        if node[0] == "ref":
-            path = []
-            for part in node[2]:
-                if isinstance(part, tuple):
-                    break
-                path.append(part)
-            found.append(
-                Reference(root=node[1], path=tuple(path), offset=node[3] + begin, is_whole=len(path) == len(node[2]))
-            )
-    return found
-
-
-def compared_outcomes(text: str, *, is_condition: bool) -> Iterator[tuple[str, int]]:
-    """The texts that `steps.ID.outcome` is compared with, each with an offset: a wrong word there is never true."""
-    trees = [condition(text)] if is_condition else [p for p in template(text) if not isinstance(p, str)]
-    for tree, begin in trees:
-        for node in walk(tree):
-            if node[0] == "compare" and node[1] in ("==", "!="):
-                for one, other in ((node[2], node[3]), (node[3], node[2])):
-                    if _is_outcome(one) and other[0] == "value" and isinstance(other[1], str):
-                        yield other[1], one[3] + begin
-
-
-def _is_outcome(node: Tree) -> bool:
-    return bool(node[0] == "ref" and node[1] == "steps" and len(node[2]) == 2 and node[2][1] == "outcome")
-
-
-# --- values ---------------------------------------------------------------------------------------------------------
+# --- what names stand for -------------------------------------------------------------------------------------------
 
 
 def _given(tree: Tree, scope: Scope) -> Any:  # noqa: ANN401 (as above)
@@ -328,16 +219,16 @@ def _value(tree: Tree, scope: Scope) -> Any:  # noqa: ANN401 (as above)
             value = _lookup(tree, scope)
             return None if value is _MISSING else value
         case "not":
-            return not _truth(_value(tree[1], scope))
+            return not truth(_value(tree[1], scope))
         case "compare":
-            return _compare(tree[1], _value(tree[2], scope), _value(tree[3], scope))
+            return compare(tree[1], _value(tree[2], scope), _value(tree[3], scope))
         case "call":
-            return _CALLS[tree[1]](scope, *(_value(a, scope) for a in tree[2]))
+            return CALLS[tree[1]](scope, *(_value(a, scope) for a in tree[2]))
     # `and` stops at the first value that is false, `or` at the first that is true; both give that value.
     value = None
     for below in tree[1]:
         value = _value(below, scope)
-        if _truth(value) is (tree[0] == "or"):
+        if truth(value) is (tree[0] == "or"):
             break
     return value
 
@@ -364,13 +255,6 @@ def _lookup(tree: Tree, scope: Scope) -> Any:  # noqa: ANN401 (as above)
     return value
 
 
-def unknown_root(root: str, offset: int) -> Exception:
-    """The error for a name that begins with a word no expression knows."""
-    near = nearest(root, ROOTS)
-    remedy = _FOREIGN.get(root) or (f"did you mean `{near}`?" if near else "names begin with " + ", ".join(ROOTS))
-    return unreadable(f"there is nothing named `{root}`", remedy, offset)
-
-
 def _below(value: Any, part: Any) -> Any:  # noqa: ANN401 (as above)
     if isinstance(value, Mapping):
         if isinstance(part, str):
@@ -391,146 +275,6 @@ def _of_step(path: list[Any], scope: Scope, offset: int) -> Any:  # noqa: ANN401
     return step.out.get(text_of(path[2]), _MISSING)
 
 
-def check_step_path(path: list[Any] | tuple[Any, ...], offset: int) -> None:
-    """Raise ExpressionUnreadable unless this is `ID.out.NAME` or `ID.outcome`."""
-    if (len(path) == 3 and path[1] == "out") or (len(path) == 2 and path[1] == "outcome"):
-        return
-    step = text_of(path[0]) if path else "ID"
-    remedy = f"write steps.{step}.out.NAME or steps.{step}.outcome"
-    if len(path) == 3 and path[1] == "outputs":
-        remedy = f"write steps.{step}.out.{text_of(path[2])}"
-    dotted = ".".join(["steps", *(text_of(p) for p in path)])
-    raise unreadable(f"`{dotted}` names nothing of a step", remedy, offset)
-
-
 def _of_run(path: list[Any], scope: Scope, offset: int) -> str:
     check_run_path(path, offset)
     return scope.run_id if path[0] == "id" else scope.run_name
-
-
-def check_run_path(path: list[Any] | tuple[Any, ...], offset: int) -> None:
-    """Raise ExpressionUnreadable unless this is `id` or `name`."""
-    if len(path) != 1 or path[0] not in ("id", "name"):
-        dotted = ".".join(["run", *(text_of(p) for p in path)])
-        raise unreadable(f"`{dotted}` names nothing of a run", "there are run.id and run.name", offset)
-
-
-def text_of(value: Any) -> str:  # noqa: ANN401 (as above)
-    """A value as text: null is empty, booleans are true and false, groups and lists are JSON.
-
-    >>> text_of(None), text_of(True), text_of(0.1), text_of([1, 2])
-    ('', 'true', '0.1', '[1,2]')
-    """
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return (
-            "NaN" if value != value else {float("inf"): "Infinity", -float("inf"): "-Infinity"}.get(value, repr(value))
-        )
-    if isinstance(value, int):
-        return str(value) if abs(value) < 10**40 else repr(float(value)) if abs(value) < 10**300 else "Infinity"
-    return msgspec.json.encode(value).decode()
-
-
-def _truth(value: Any) -> bool:  # noqa: ANN401 (as above)
-    """GitHub's: null, false, 0, NaN and the empty text are false; a group or list is true even when empty."""
-    if isinstance(value, Mapping | list | tuple):
-        return True
-    return bool(value) and value == value  # noqa: PLR0124 (NaN)
-
-
-def _number(value: Any) -> float | int:  # noqa: ANN401 (as above)
-    """GitHub's: null is 0, booleans 0 and 1, the empty text 0, a text its number, all else NaN."""
-    if value is None:
-        return 0
-    if isinstance(value, int | float):
-        return value
-    if not isinstance(value, str):
-        return _NAN
-    text = value.strip()
-    if not text:
-        return 0
-    if len(text) > 40 or not _NUMERIC.issuperset(text):
-        return _NAN
-    try:
-        return int(text, 0) if text[:2].lower() in ("0x", "0o") else float(text)
-    except ValueError:
-        return _NAN
-
-
-_NUMERIC = frozenset("0123456789abcdefABCDEFxXoO.+-")
-
-
-def _compare(operator: str, left: Any, right: Any) -> bool:  # noqa: ANN401 (as above)
-    if isinstance(left, str) and isinstance(right, str):
-        left, right = left.upper(), right.upper()
-    elif not (left is None and right is None and operator in ("==", "!=")):
-        left, right = _number(left), _number(right)
-    match operator:
-        case "==":
-            return bool(left == right)
-        case "!=":
-            return bool(left != right)
-        case "<":
-            return bool(left is not None and left < right)
-        case "<=":
-            return bool(left is not None and left <= right)
-        case ">":
-            return bool(left is not None and left > right)
-    return bool(left is not None and left >= right)
-
-
-def _contains(_: Scope, where: Any, what: Any) -> bool:  # noqa: ANN401 (as above)
-    if isinstance(where, list | tuple):
-        return any(_compare("==", item, what) for item in where)
-    return text_of(what).upper() in text_of(where).upper()
-
-
-def _format(_: Scope, pattern: Any, *values: Any) -> str:  # noqa: ANN401 (as above)
-    text = text_of(pattern)
-    pieces = []
-    i = 0
-    while i < len(text):
-        c = text[i]
-        if c in "{}" and text[i + 1 : i + 2] == c:
-            pieces.append(c)
-            i += 2
-            continue
-        if c in "{}":
-            end = text.find("}", i)
-            number = text[i + 1 : end] if c == "{" and end > 0 else ""
-            if not (number.isascii() and number.isdigit() and len(number) < 4 and int(number) < len(values)):
-                raise unreadable(
-                    f"format has no value for `{text[i : end + 1] or c}`",
-                    "write {0}, {1}, … for the values that follow, {{ and }} for braces",
-                )
-            pieces.append(text_of(values[int(number)]))
-            i = end + 1
-        else:
-            pieces.append(c)
-            i += 1
-    return "".join(pieces)
-
-
-def _join(_: Scope, values: Any, between: Any = ",") -> str:  # noqa: ANN401 (as above)
-    if isinstance(values, list | tuple):
-        return text_of(between).join(text_of(v) for v in values)
-    return text_of(values)
-
-
-# Any: each takes a scope and the values of its arguments, whose number the parser checked.
-_CALLS: dict[str, Callable[..., Any]] = {
-    "success": lambda scope: not scope.failed and not scope.interrupted,
-    "failure": lambda scope: scope.failed and not scope.interrupted,
-    "always": lambda _scope: True,
-    "cancelled": lambda scope: scope.interrupted,
-    "contains": _contains,
-    "startsWith": lambda _scope, text, start: text_of(text).upper().startswith(text_of(start).upper()),
-    "endsWith": lambda _scope, text, end: text_of(text).upper().endswith(text_of(end).upper()),
-    "format": _format,
-    "join": _join,
-}

@@ -6,7 +6,8 @@ environment variable is ever put there, never the value: a misjudged place can s
 
 from msgspec import Struct
 
-from headway.core.expression_syntax import CLOSE, OPEN, end_of, unreadable
+from headway.core.expression_syntax import CLOSE, OPEN, end_of
+from headway.core.expression_tokens import unreadable
 
 SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash"})
 """The shells whose quoting is understood here."""
@@ -94,13 +95,7 @@ class _Reader:
             if c == "$" and self.text.startswith(OPEN, self.i):
                 self.slot()
                 continue
-            frame = self.stack[-1]
-            if frame.kind == "command":
-                self.command(c, frame)
-            elif frame.kind in ('"', "heredoc"):
-                self.quoted(c, frame)
-            else:
-                self.nested(c, frame)
+            self.step(c, self.stack[-1])
         return self.found
 
     def slot(self) -> None:
@@ -131,18 +126,28 @@ class _Reader:
 
     # --- one character further --------------------------------------------------------------------------------------
 
-    def command(self, c: str, frame: _Frame) -> None:
-        """Outside quotes: at the top, inside `$( … )`, `( … )` or `<( … )`."""
+    def step(self, c: str, frame: _Frame) -> None:
         if c == "\\":
             self.escape()
-        elif c == "'":
+        elif c == "$":
+            self.dollar()
+        elif c == "`":
+            self.backquote(frame)
+        elif frame.kind == "command":
+            self.command(c, frame)
+        elif frame.kind in ('"', "heredoc"):
+            self.quoted(c, frame)
+        elif frame.kind == "arithmetic":
+            self.arithmetic(c, frame)
+        else:
+            self.nested(c, frame)
+
+    def command(self, c: str, frame: _Frame) -> None:
+        """Outside quotes: at the top, inside `$( … )`, `( … )` or `<( … )`."""
+        if c == "'":
             self.single()
         elif c == '"':
             self.push('"', '"')
-        elif c == "`":
-            self.backquote()
-        elif c == "$":
-            self.dollar()
         elif c == "(":
             self.parenthesis(frame)
         elif c == ")":
@@ -158,41 +163,28 @@ class _Reader:
 
     def quoted(self, c: str, frame: _Frame) -> None:
         """Inside double quotes, or a heredoc's body, which is like them but for the quotes."""
-        if c == "\\":
-            self.escape()
-        elif c == "$":
-            self.dollar()
-        elif c == "`":
-            self.backquote()
-        elif c == '"' and frame.kind == '"':
+        if c == '"' and frame.kind == '"':
             self.stack.pop()
-            self.i += 1
-        else:
-            self.i += 1
+        self.i += 1
 
     def nested(self, c: str, frame: _Frame) -> None:
-        """Inside `${ … }`, `$(( … ))` or backquotes."""
-        if c == "\\":
-            self.escape()
-        elif frame.kind == "`" and c == "`":
-            self.stack.pop()
-            self.i += 1
-        elif c == "$":
-            self.dollar()
-        elif c == '"' and not (frame.kind == "brace" and self.in_quotes()):
+        """Inside `${ … }` or backquotes."""
+        if c == '"' and not (frame.kind == "brace" and self.in_quotes()):
             self.push('"', '"')
-        elif c == "'" and frame.kind != "arithmetic" and not self.in_quotes():
+        elif c == "'" and not self.in_quotes():
             self.single()
-        elif frame.kind == "arithmetic" and c == "(":
-            frame.parens += 1
-            self.i += 1
-        elif frame.kind == "arithmetic" and c == ")":
-            self.arithmetic_end(frame)
-        elif frame.kind == "brace" and c == "}":
-            self.stack.pop()
-            self.i += 1
         else:
+            if c == "}" and frame.kind == "brace":
+                self.stack.pop()
             self.i += 1
+
+    def arithmetic(self, c: str, frame: _Frame) -> None:
+        """Inside `$(( … ))` or `(( … ))`."""
+        if c == ")":
+            self.arithmetic_end(frame)
+            return
+        frame.parens += c == "("
+        self.i += 1
 
     def in_quotes(self) -> bool:
         """Whether the innermost frame that is no `${ … }` is a pair of double quotes, or like one."""
@@ -218,8 +210,12 @@ class _Reader:
             self.refuse(what)
         self.i = end
 
-    def backquote(self) -> None:
-        self.push("`", "`")
+    def backquote(self, frame: _Frame) -> None:
+        if frame.kind == "`":
+            self.stack.pop()
+            self.i += 1
+        else:
+            self.push("`", "`")
 
     def dollar(self) -> None:
         rest = self.text[self.i : self.i + 3]

@@ -7,6 +7,8 @@ exist and how many arguments they take, and nothing of what names stand for: tha
 
 from typing import Any
 
+from headway.core.expression_tokens import tokens_of, unreadable
+from headway.core.problem import close_to
 from headway.errors import ExpressionUnreadable
 
 # Any: a recursive tuple type costs more to read than it proves; the forms are listed above.
@@ -32,29 +34,11 @@ OPEN, CLOSE = "${{", "}}"
 
 _SPELLED = {name.lower(): name for name in FUNCTIONS}
 _LITERALS = {"true": True, "false": False, "null": None}
-_COMPARED = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _TIGHT = frozenset({"<", "<=", ">", ">="})
-_WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-_DIGITS = frozenset("0123456789")
-_NUMBER = frozenset("0123456789abcdefxoABCDEFXO.+-_")
 # GitHub's own limits are 50 deep and 21,000 characters; the first also keeps Python's stack safe.
 _DEEPEST = 50
 _LONGEST = 21_000
 _KEPT = 4096
-
-
-def unreadable(problem: str, remedy: str, offset: int = 0) -> ExpressionUnreadable:
-    """The error for an expression; `offset` is where in its text, for whoever knows the file's line and column."""
-    return ExpressionUnreadable(problem, at="expression", remedy=remedy, offset=offset)
-
-
-def nearest(word: str, known: Any) -> str:  # noqa: ANN401 (any iterable of names)
-    """The known word that was probably meant, or nothing."""
-    from difflib import get_close_matches
-
-    by_lower = {k.lower(): k for k in known}
-    close = get_close_matches(word.lower(), by_lower, 1, 0.6)
-    return by_lower[close[0]] if close else ""
 
 
 def end_of(text: str, start: int) -> int:
@@ -113,14 +97,15 @@ def _cut(text: str) -> list[str | tuple[Tree, int]]:
         if end < 0:
             raise unreadable("`${{` is never closed", "close it with `}}`", start)
         begin = start + len(OPEN)
-        parts.append((_shifted(text[begin:end], begin), begin))
+        parts.append((shifted(text[begin:end], begin), begin))
         at = end + len(CLOSE)
     if at < len(text):
         parts.append(text[at:])
     return parts
 
 
-def _shifted(text: str, by: int) -> Tree:
+def shifted(text: str, by: int) -> Tree:
+    """`parse`, for a text that stands `by` characters into another: the offset of an error counts from there."""
     try:
         return parse(text)
     except ExpressionUnreadable as e:
@@ -161,7 +146,7 @@ def _condition(text: str) -> tuple[Tree, int]:
         bare = text[begin:end]
     if not bare.strip():
         return ("call", "success", (), 0), begin
-    tree = _shifted(bare, begin)
+    tree = shifted(bare, begin)
     if not names_status(tree):
         tree = ("and", (("call", "success", (), 0), tree))
     return tree, begin
@@ -206,7 +191,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         if len(text) > _LONGEST:
             raise unreadable(f"the expression has {len(text)} characters", f"keep it under {_LONGEST}")
-        self.tokens = _tokens(text)
+        self.tokens = tokens_of(text)
         self.i = 0
         self.depth = 0
 
@@ -302,7 +287,7 @@ class _Parser:
     def call(self, word: str, at: int) -> Tree:
         name = _SPELLED.get(word.lower())
         if name is None:
-            near = nearest(word, FUNCTIONS)
+            near = close_to(word, FUNCTIONS)
             raise unreadable(
                 f"there is no function `{word}`",
                 f"did you mean `{near}`?" if near else "there are " + ", ".join(FUNCTIONS),
@@ -336,89 +321,3 @@ class _Parser:
                 steps.append(tree[1] if literal else tree)
             else:
                 return tuple(steps)
-
-
-# Any: a token's value is a text, a number or an operator.
-def _tokens(text: str) -> list[tuple[str, Any, int]]:
-    tokens: list[tuple[str, Any, int]] = []
-    i, n = 0, len(text)
-    while i < n:
-        c = text[i]
-        if c in " \t\r\n":
-            i += 1
-        elif c in _WORD and (c not in _DIGITS or _after_dot(tokens)) and c != "-":
-            start = i
-            while i < n and text[i] in _WORD:
-                i += 1
-            tokens.append(("word", text[start:i], start))
-        elif c in _DIGITS or (c in "+-." and _starts_number(text, i)):
-            start = i
-            while i < n and text[i] in _NUMBER and (text[i] not in "+-" or i == start or text[i - 1] in "eE"):
-                i += 1
-            tokens.append(("value", _number(text[start:i], start), start))
-        elif c == "'":
-            value, i = _quoted(text, i)
-            tokens.append(("value", value, i))
-        else:
-            word = _operator(text, i)
-            tokens.append(("operator", word, i))
-            i += len(word)
-    tokens.append(("end", "", n))
-    return tokens
-
-
-def _after_dot(tokens: list[tuple[str, Any, int]]) -> bool:
-    """A name after a dot may begin with a digit: the id of a step named `1st try` does."""
-    return bool(tokens) and tokens[-1][:2] == ("operator", ".")
-
-
-def _starts_number(text: str, i: int) -> bool:
-    rest = text[i : i + 2]
-    if rest[0] == ".":
-        # `.5` is a number, `a.5` a name after a dot: the word before decides.
-        return len(rest) == 2 and rest[1] in _DIGITS and not (i and (text[i - 1] in _WORD or text[i - 1] in ")]"))
-    return len(rest) == 2 and (rest[1] in _DIGITS or rest[1] == ".")
-
-
-def _number(text: str, at: int) -> int | float:
-    lower = text.lower().lstrip("+-")
-    sign = -1 if text.startswith("-") else 1
-    try:
-        if "_" not in text and len(text) <= 40:
-            if lower.startswith(("0x", "0o")):
-                return sign * int(lower, 0)
-            return float(text) if any(c in ".e" for c in lower) else int(text)
-    except ValueError:
-        pass
-    raise unreadable(f"`{text}` is not a number", "write it like 10, -3, 0.5, 1e-4 or 0xff", at)
-
-
-def _quoted(text: str, i: int) -> tuple[str, int]:
-    pieces = []
-    at = i + 1
-    while True:
-        end = text.find("'", at)
-        if end < 0:
-            raise unreadable("a text is never closed", "close it with a single quote; '' stands for one inside", i)
-        pieces.append(text[at:end])
-        if text[end + 1 : end + 2] != "'":
-            return "'".join(pieces), end + 1
-        at = end + 2
-
-
-def _operator(text: str, i: int) -> str:
-    two = text[i : i + 2]
-    if two in _COMPARED or two in ("&&", "||"):
-        return two
-    c = text[i]
-    if c in "()[].,!<>":
-        return c
-    remedy = {
-        '"': "put texts in 'single quotes'",
-        "=": "compare with `==`",
-        "&": "write `&&`",
-        "|": "write `||`",
-        "$": "leave out `${{` and `}}` inside an expression",
-        "*": "name one value; there is no `*`",
-    }.get(c, "there are names, numbers, 'texts', == != < <= > >= && || ! ( ) and functions")
-    raise unreadable(f"`{c}` is not part of the language of expressions", remedy, i)

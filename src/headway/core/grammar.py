@@ -158,7 +158,7 @@ class Triggers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """What starts a run without a person."""
 
     data: Annotated[DataTrigger | list[DataTrigger] | UnsetType, _means("A new version of a dataset arrived.")] = UNSET
-    push: Annotated[PushTrigger | None | UnsetType, _means("New commits arrived.", {"branches": ["main"]})] = UNSET
+    push: Annotated[PushTrigger | UnsetType | None, _means("New commits arrived.", {"branches": ["main"]})] = UNSET
     schedule: Annotated[
         str | list[str | CronTrigger] | CronTrigger | UnsetType, _means("A time came.", "0 3 * * 1")
     ] = UNSET
@@ -166,7 +166,7 @@ class Triggers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     quality: Annotated[MonitorTrigger | UnsetType, _means("A monitor saw lost quality.", {"monitor": "live"})] = UNSET
     model_age: Annotated[ModelAgeTrigger | UnsetType, _means("The model that serves has become old.")] = UNSET
     pipeline: Annotated[str | PipelineTrigger | UnsetType, _means("Another pipeline ended.", "features")] = UNSET
-    http: Annotated[HttpTrigger | bool | None | UnsetType, _means("Somebody called an address.", True)] = UNSET
+    http: Annotated[HttpTrigger | bool | UnsetType | None, _means("Somebody called an address.", True)] = UNSET
     limits: Annotated[Limits | UnsetType, _means("How often all of these may start a run.")] = UNSET
 
 

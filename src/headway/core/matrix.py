@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from headway.core.expression import text_of
+from headway.core.expression_values import text_of
 from headway.core.facts import Scalar
 from headway.core.problem import Path, Problem
 

@@ -23,13 +23,10 @@ def by_list(explicit: Sequence[tuple[int, ...] | None], groups: Sequence[range])
     """
     needs: Needs = []
     waiting: dict[int, None] = {}
-    for wanted, group in zip(explicit, groups, strict=True):
-        if wanted is None:
-            wanted = tuple(waiting)
-            waiting.clear()
-        else:
-            for node in wanted:
-                waiting.pop(node, None)
+    for named, group in zip(explicit, groups, strict=True):
+        wanted = tuple(waiting) if named is None else named
+        for node in wanted:
+            waiting.pop(node, None)
         needs += [wanted] * len(group)
         waiting.update(dict.fromkeys(group))
     return needs
@@ -45,13 +42,11 @@ class Writers:
         self._found: dict[str, tuple[int, ...]] = {}
         self._sorted: list[str] | None = None
 
-    def add(self, path: str, node: int) -> tuple[int, str] | None:
-        """Note a writer; gives the other node and its path when that one is the same path or holds it."""
+    def add(self, path: str, node: int) -> int | None:
+        """Note a writer; gives the other node that writes the same path, if there is one."""
         other = self._by_path.setdefault(path, node)
-        if other != node:
-            return other, path
         self._sorted = None
-        return None
+        return other if other != node else None
 
     def nested(self) -> Iterable[tuple[str, int, str, int]]:
         """Outputs that lie inside the output of another node: inner path, its node, outer path, its node."""
@@ -135,11 +130,15 @@ def _matches(path: str, glob: str) -> bool:
 
 
 def _past_stars(places: set[int], parts: Sequence[str]) -> set[int]:
-    for at in tuple(places):
-        while at < len(parts) and parts[at] == "**":
-            at += 1
-            places.add(at)
-    return places
+    """The places, and those after any `**` there, which may stand for nothing."""
+    past = set(places)
+    todo = list(places)
+    while todo:
+        at = todo.pop()
+        if at < len(parts) and parts[at] == "**" and at + 1 not in past:
+            past.add(at + 1)
+            todo.append(at + 1)
+    return past
 
 
 def by_graph(wanted: Sequence[set[int] | None]) -> Needs:

@@ -4,12 +4,12 @@ Which step, output, param or matrix value a name stands for is known from the fi
 write to HEADWAY_OUTPUT. Whether the step named comes before is for `core/resolve`, which knows the order.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from headway.core import expression as ex
+from headway.core import expression_names as names
 from headway.core.expression_syntax import OPEN
 from headway.core.grammar import Step
 from headway.core.problem import Path, Problem, close_to, did_you_mean
@@ -32,11 +32,16 @@ class Use(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What names can stand for. `params` is None when it is not known; `groups` are the nodes of a step's id."""
+    """What names can stand for. `params` is None when it is not known; `groups` are the nodes of a step's id.
+
+    `damaged` steps have faults already; `has_unnamed` when one of those lost its name, so that any id may be its.
+    """
 
     # Any: a user's own nested numbers and texts.
     params: Mapping[str, Any] | None
     params_file: str
+    damaged: Collection[int] = ()
+    has_unnamed: bool = False
     groups: Mapping[str, range]
     outputs: Sequence[Mapping[str, str]]
     runs: Sequence[str]
@@ -48,16 +53,16 @@ def uses_of(step: Step, group: range, at: Path, known: Known, problems: list[Pro
     for kind, path, text in _texts(step, at):
         try:
             if kind == "run":
-                references = ex.references_of_run(text, step.shell or None)
+                references = names.in_run(text, step.shell or None)
             elif kind == "if":
-                references = ex.references_of_condition(text)
+                references = names.in_condition(text)
             else:
-                references = ex.references(text)
+                references = names.in_text(text)
             for reference in references:
                 use = _checked(reference, step, group, path, known)
                 if use is not None:
                     found.append(use)
-            for word, offset in ex.compared_outcomes(text, is_condition=kind == "if"):
+            for word, offset in names.compared_outcomes(text, is_condition=kind == "if"):
                 if word.lower() not in OUTCOMES:
                     problems.append(_no_outcome(word, path, offset))
         except ExpressionUnreadable as e:
@@ -103,35 +108,35 @@ def texts_in(value: Any, path: Path) -> Iterator[tuple[str, Path, str]]:  # noqa
             yield from texts_in(below, (*path, i))
 
 
-def _checked(reference: ex.Reference, step: Step, group: range, path: Path, known: Known) -> Use | None:
+def _checked(reference: names.Reference, step: Step, group: range, path: Path, known: Known) -> Use | None:
     """Check one name. Raises ExpressionUnreadable."""
+    at_step = path[1]
     match reference.root:
         case "steps":
             return _step(reference, group, path, known)
         case "params":
             _param(reference, known)
         case "matrix":
-            _matrix(reference, step)
+            if at_step not in known.damaged:
+                _matrix(reference, step)
         case "run":
             if reference.is_whole:
-                ex.check_run_path(reference.path, reference.offset)
+                names.check_run_path(reference.path, reference.offset)
         case "env":
             pass
         case _:
-            raise ex.unknown_root(reference.root, reference.offset)
+            raise names.unknown_root(reference.root, reference.offset)
     return None
 
 
 def check_global(text: str, path: Path, known: Known) -> Problem | None:
     """What is wrong with a text that belongs to no step (the `env` of the whole file)."""
     try:
-        for reference in ex.references(text):
+        for reference in names.in_text(text):
             if reference.root == "params":
                 _param(reference, known)
             elif reference.root not in ("run", "env"):
-                raise _fault(
-                    f"`{reference.root}` cannot be used here", "use it in a step's own env", reference.offset
-                )
+                raise _fault(f"`{reference.root}` cannot be used here", "use it in a step's own env", reference.offset)
     except ExpressionUnreadable as e:
         return Problem(path=path, problem=e.problem, remedy=e.remedy, offset=e.offset)
     return None
@@ -141,13 +146,15 @@ def _fault(problem: str, remedy: str, offset: int) -> ExpressionUnreadable:
     return ExpressionUnreadable(problem, at="expression", remedy=remedy, offset=offset)
 
 
-def _step(reference: ex.Reference, group: range, path: Path, known: Known) -> Use | None:
+def _step(reference: names.Reference, group: range, path: Path, known: Known) -> Use | None:
     if reference.is_whole:
-        ex.check_step_path(reference.path, reference.offset)
+        names.check_step_path(reference.path, reference.offset)
     if not reference.path:
         return None
     name = str(reference.path[0])
     nodes = known.groups.get(name)
+    if nodes is None and known.has_unnamed:
+        return None
     if nodes is None:
         raise _fault(
             f"there is no step `{name}`",
@@ -180,15 +187,14 @@ def _output(step: str, name: str, node: int, offset: int, known: Known) -> None:
         raise _fault(f"step `{step}` declares no output `{name}`", f"did you mean `{near}`?", offset)
 
 
-def _param(reference: ex.Reference, known: Known) -> None:
+def _param(reference: names.Reference, known: Known) -> None:
     if known.params is None:
         return
     # Any: walks down a user's own values.
     value: Any = known.params
     for depth, part in enumerate(reference.path):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
+        is_there = isinstance(value, Mapping) and part in value
+        if is_there or (isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value)):
             value = value[part]
         else:
             dotted = ".".join(str(p) for p in reference.path[: depth + 1])
@@ -221,20 +227,20 @@ def param_exists(dotted: str, params: Mapping[str, Any]) -> bool:
     return True
 
 
-def _matrix(reference: ex.Reference, step: Step) -> None:
+def _matrix(reference: names.Reference, step: Step) -> None:
     if not reference.path:
         return
     name = str(reference.path[0])
-    names = {n for n in step.matrix if n not in ("include", "exclude")}
+    known = {n for n in step.matrix if n not in ("include", "exclude")}
     for extra in step.matrix.get("include", ()):
         if isinstance(extra, Mapping):
-            names |= extra.keys()
-    if name in names:
+            known |= extra.keys()
+    if name in known:
         return
-    if not names:
+    if not known:
         raise _fault("the step has no `matrix`", "give it one, or use params", reference.offset)
     raise _fault(
         f"the matrix has no `{name}`",
-        did_you_mean(name, names, "it has " + ", ".join(sorted(names))),
+        did_you_mean(name, known, "it has " + ", ".join(sorted(known))),
         reference.offset,
     )

@@ -3,7 +3,7 @@
 Faults are collected, not raised: a `Problem` says where in the values it is. Knows no file and no line.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,13 +12,17 @@ from msgspec import UNSET, Struct
 from headway.core import declare, order, refer
 from headway.core.expression import Scope, StepScope, fill_known
 from headway.core.expression_syntax import OPEN
+from headway.core.expression_values import text_of
 from headway.core.facts import Scalar
 from headway.core.grammar import File, Step
 from headway.core.ids import is_name
 from headway.core.matrix import instance_ids, spread
-from headway.core.pipeline import Pipeline, StepSpec
+from headway.core.pipeline import Pipeline
 from headway.core.problem import Path, Problem, did_you_mean
 from headway.core.schedule import trigger_problems
+from headway.core.specify import Node, specify
+
+OWN_PATHS = "let each step write paths of its own"
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -37,20 +41,6 @@ class Around(Struct, frozen=True, kw_only=True):
     name: str = "pipeline"
 
 
-class _Node:
-    """A step, or one instance of its matrix, on the way to a StepSpec."""
-
-    __slots__ = ("at", "id", "inputs", "matrix", "needs", "outputs", "step", "step_index")
-
-    def __init__(self, step: Step, step_index: int, made: str, matrix: dict[str, Scalar]) -> None:
-        self.step = step
-        self.step_index = step_index
-        self.id = made
-        self.matrix = matrix
-        self.outputs: dict[str, str] = {}
-        self.inputs: tuple[str, ...] = ()
-
-
 def resolve(file: File, around: Around) -> tuple[Pipeline | None, list[Problem]]:
     """The pipeline, or None and everything that is wrong."""
     return _Resolver(file, around).resolve()
@@ -63,11 +53,12 @@ class _Resolver:
         self.file = file
         self.around = around
         self.problems: list[Problem] = []
-        self.nodes: list[_Node] = []
+        self.nodes: list[Node] = []
         self.groups: list[range] = []
         self.by_id: dict[str, range] = {}
         self.writers = order.Writers()
         self.uses: list[list[refer.Use]] = []
+        self.has_unnamed = any(not (file.steps[i].id or file.steps[i].name) for i in around.damaged)
 
     def resolve(self) -> tuple[Pipeline | None, list[Problem]]:
         self.check_top()
@@ -76,23 +67,22 @@ class _Resolver:
         self.find_inputs()
         self.find_uses()
         needs = self.ordered()
-        specs = self.specs(needs)
+        file = self.file
+        specs, problems = specify(self.nodes, needs, self.sequence, self.around.lines)
+        self.problems += problems
         if self.problems:
             return None, self.problems
-        return self.pipeline(specs), []
-
-    def pipeline(self, specs: tuple[StepSpec, ...]) -> Pipeline:
-        file = self.file
         triggers = file.triggers if file.triggers is not UNSET else file.on
-        return Pipeline(
+        pipeline = Pipeline(
             name=file.pipeline or self.around.name,
             steps=specs,
-            env={name: _text(value) for name, value in file.env.items()},
+            env={name: text_of(value) for name, value in file.env.items()},
             params_file=file.params or None,
             params=dict(self.around.params or {}),
             triggers={} if triggers is UNSET else msgspec.to_builtins(triggers),
             monitors=msgspec.to_builtins(file.monitors),
         )
+        return pipeline, []
 
     def fault(self, path: Path, problem: str, remedy: str, *, at_key: bool = False) -> None:
         self.problems.append(Problem(path=path, problem=problem, remedy=remedy, at_key=at_key))
@@ -130,10 +120,10 @@ class _Resolver:
                 # A faulty matrix stands for one instance, so that other steps may still name it.
                 combinations = combinations or [{}]
                 names = instance_ids(made, combinations)
-                self.nodes += [_Node(step, i, n, c) for n, c in zip(names, combinations, strict=True)]
+                self.nodes += [Node(step, i, n, c) for n, c in zip(names, combinations, strict=True)]
                 self.by_id.update({n: range(start + k, start + k + 1) for k, n in enumerate(names)})
             else:
-                self.nodes.append(_Node(step, i, made, {}))
+                self.nodes.append(Node(step, i, made, {}))
             group = range(start, len(self.nodes))
             self.groups.append(group)
             self.by_id.setdefault(made, group)
@@ -142,16 +132,18 @@ class _Resolver:
 
     def find_outputs(self) -> None:
         for i, group in enumerate(self.groups):
-            declared = declare.named_outputs(self.file.steps[i])
-            for name, written, below in declared:
-                self.add_output(i, group, name, written, ("steps", i, *below))
+            for name, written, below in declare.named_outputs(self.file.steps[i]):
+                self.add_output(group, name, written, ("steps", i, *below))
         for path, inner, above, outer in self.writers.nested():
-            self.clash(inner, f"`{path}`", outer, f"`{above}`, which holds it")
+            one, two = sorted((self.nodes[inner], self.nodes[outer]), key=lambda node: node.step_index)
+            self.fault(
+                ("steps", two.step_index, "out"),
+                f"`{one.id}` and `{two.id}` write into one another: `{path}` lies in `{above}`",
+                OWN_PATHS,
+            )
 
-    def add_output(self, i: int, group: range, name: str, written: str, at: Path) -> None:
-        problem = declare.path_problem(written, at, "writes")
-        if problem is None and not order.MAGIC.isdisjoint(written) and OPEN not in written:
-            problem = Problem(path=at, problem=f"`{written}` is a glob", remedy="name the folder, or each file")
+    def add_output(self, group: range, name: str, written: str, at: Path) -> None:
+        problem = declare.output_problem(written, at)
         if problem is not None:
             self.problems.append(problem)
             return
@@ -161,24 +153,16 @@ class _Resolver:
             path = self.known_path(plain, node.matrix, at) if OPEN in plain else plain
             node.outputs[name] = path
             other = self.writers.add(path, n)
-            if other is None:
-                continue
-            if other[0] in group:
+            if other in group:
+                value = next(iter(node.matrix), "x")
                 self.fault(
                     at,
                     f"every instance of the matrix writes `{path}`",
-                    "put a matrix value into the path: models/${{ matrix." + next(iter(node.matrix), "x") + " }}.pkl",
+                    "put a matrix value into the path: models/${{ matrix." + value + " }}.pkl",
                 )
                 return
-            self.clash(n, f"`{path}`", other[0], "the same path", at)
-
-    def clash(self, node: int, what: str, other: int, how: str, at: Path = ()) -> None:
-        one, two = self.nodes[node], self.nodes[other]
-        if one.step_index < two.step_index and not at:
-            one, two = two, one
-        path: Path = at or ("steps", one.step_index, "out")
-        self.fault(path, f"`{one.id}` and `{two.id}` write {what} and {how}" if "holds" in how else
-                   f"`{one.id}` and `{two.id}` both write {what}", "let each step write paths of its own")  # fmt: skip
+            if other is not None:
+                self.fault(at, f"`{self.nodes[other].id}` and `{node.id}` both write `{path}`", OWN_PATHS)
 
     def known_path(self, written: str, matrix: dict[str, Scalar], at: Path) -> str:
         """The path with matrix values and declared outputs of other steps filled in, what else it holds left."""
@@ -215,6 +199,8 @@ class _Resolver:
         return refer.Known(
             params=self.around.params,
             params_file=self.file.params,
+            damaged=self.around.damaged,
+            has_unnamed=self.has_unnamed,
             groups=self.by_id,
             outputs=[node.outputs for node in self.nodes],
             runs=[node.step.run for node in self.nodes],
@@ -239,10 +225,7 @@ class _Resolver:
     def ordered(self) -> order.Needs:
         explicit = [self.explicit(i, step) for i, step in enumerate(self.file.steps)]
         is_graph = self.file.order == "graph"
-        if is_graph:
-            needs = order.by_graph(self.wanted(explicit))
-        else:
-            needs = order.by_list(explicit, self.groups)
+        needs = order.by_graph(self.wanted(explicit)) if is_graph else order.by_list(explicit, self.groups)
         self.sequence, rings = order.sequence(needs)
         for ring in rings:
             self.ring(ring)
@@ -258,6 +241,8 @@ class _Resolver:
         for k, name in enumerate(declare.texts(step.needs)):
             at: Path = ("steps", i, "needs") if isinstance(step.needs, str) else ("steps", i, "needs", k)
             group = self.by_id.get(name)
+            if group is None and self.has_unnamed:
+                continue
             if group is None:
                 self.fault(
                     at,
@@ -303,96 +288,27 @@ class _Resolver:
                 late = [m for m in use.nodes if not ancestors.has(n, m)]
                 if late:
                     problem, remedy = self.lateness(n, late[0], "uses what")
-                    self.problems.append(
-                        Problem(path=use.path, problem=problem, remedy=remedy, offset=use.offset)
-                    )
+                    self.problems.append(Problem(path=use.path, problem=problem, remedy=remedy, offset=use.offset))
             for k, path in enumerate(node.inputs):
-                at: Path = ("steps", node.step_index, "in")
                 for m in self.writers.of(path):
                     if m == n:
                         self.fault(
-                            at, f"`{node.id}` reads and writes `{path}`",
+                            self.input_path(node, k),
+                            f"`{node.id}` reads and writes `{path}`",
                             "write another path: what a step reads must stay as it was",
-                        )  # fmt: skip
+                        )
                     elif not is_graph and not ancestors.has(n, m):
-                        problem, remedy = self.lateness(n, m, f"reads `{path}`, which")
-                        many = not isinstance(node.step.in_, str)
-                        self.fault((*at, k) if many else at, problem, remedy)
+                        self.fault(self.input_path(node, k), *self.lateness(n, m, f"reads `{path}`, which"))
+
+    def input_path(self, node: Node, k: int) -> Path:
+        at: Path = ("steps", node.step_index, "in")
+        return at if isinstance(node.step.in_, str) else (*at, k)
 
     def lateness(self, n: int, m: int, how: str) -> tuple[str, str]:
         user, maker = self.nodes[n], self.nodes[m]
         if m > n:
             return f"`{user.id}` {how} `{maker.id}` makes later", f"move `{maker.id}` above it"
         return f"`{user.id}` {how} `{maker.id}` makes, but does not wait for it", f"add `{maker.id}` to its `needs`"
-
-    # --- the end ------------------------------------------------------------------------------------------------
-
-    def specs(self, needs: order.Needs) -> tuple[StepSpec, ...]:
-        shared: dict[int, dict[str, Any]] = {}
-        lines = self.around.lines
-        ids = [node.id for node in self.nodes]
-        specs = []
-        for n in self.sequence:
-            node = self.nodes[n]
-            i = node.step_index
-            common = shared.get(i)
-            if common is None:
-                common = shared[i] = _common(node.step, i, ids[self.groups[i][0]], self.problems)
-                common["line"] = lines[i] if i < len(lines) else 0
-            name = common["name"]
-            if node.matrix:
-                name = f"{name} ({', '.join(_text(v) for v in node.matrix.values())})"
-            specs.append(
-                StepSpec(
-                    **{**common, "name": name},
-                    id=node.id,
-                    needs=tuple([ids[m] for m in needs[n]]),
-                    inputs=node.inputs,
-                    outputs=node.outputs,
-                    matrix=node.matrix,
-                )
-            )
-        return tuple(specs)
-
-
-def _common(step: Step, i: int, made: str, problems: list[Problem]) -> dict[str, Any]:
-    """The fields of a StepSpec that all instances of a step share, those that are defaults left out."""
-    fields: dict[str, Any] = {"name": step.name or made}
-    if step.run:
-        fields["run"] = step.run
-    if step.uses:
-        fields["uses"] = step.uses
-        fields["with_values"] = step.with_
-    if step.shell:
-        fields["shell"] = step.shell
-    if step.if_ != "":
-        fields["condition"] = step.if_ if isinstance(step.if_, str) else _text(step.if_)
-    if step.params:
-        fields["params"] = tuple(declare.texts(step.params))
-    if step.env:
-        fields["env"] = {name: _text(value) for name, value in step.env.items()}
-    if step.retry:
-        fields["retry"] = declare.retry_of(step, i, problems)
-    if step.timeout is not UNSET:
-        fields["timeout_s"] = declare.timeout_of(step, i, problems)
-    if step.continue_on_error:
-        fields["continue_on_error"] = True
-    if step.resources is not _NO_RESOURCES:
-        fields["resources"] = declare.resources_of(step, i, problems)
-    if step.runner != "local":
-        fields["runner"] = step.runner
-    for key in ("metrics", "tests"):
-        path = getattr(step, key)
-        if path:
-            problem = declare.path_problem(path, ("steps", i, key), "writes")
-            if problem is not None:
-                problems.append(problem)
-            fields[key] = declare.normal(path)
-    fields["cacheable"] = step.in_ is not UNSET or step.out is not UNSET
-    return fields
-
-
-_NO_RESOURCES = Step().resources
 
 
 class _Outputs(Mapping[str, StepScope]):
@@ -409,14 +325,8 @@ class _Outputs(Mapping[str, StepScope]):
             raise KeyError(name)
         return StepScope(out=self._resolver.nodes[group[0]].outputs)
 
-    def __iter__(self):  # noqa: ANN204 (an iterator of ids)
+    def __iter__(self) -> Iterator[str]:
         return iter(self._resolver.by_id)
 
     def __len__(self) -> int:
         return len(self._resolver.by_id)
-
-
-def _text(value: Scalar) -> str:
-    from headway.core.expression import text_of
-
-    return text_of(value)
