@@ -120,3 +120,10 @@ def test_small_odds_are_told_out_of_more() -> None:
 
 def test_a_method_without_a_guarantee_promises_none() -> None:
     assert "gets through about 5 times in 100" in told("new.auc > 0.5", 0.9, 0.8, 0.95, approximate=True)
+
+
+def test_a_narrow_range_is_told_with_digits_enough_to_see_it() -> None:
+    assert "range -0.0003 to +0.0002" in told("new.brier - old.brier < 0.001", 0.00001, -0.00031, 0.00021)
+    assert "a limit of -0.0011 would let it pass" in told(
+        "new.recall - old.recall > -0.001", -0.0004, -0.00102, 0.00021, n_rows=300_000
+    )

@@ -148,8 +148,9 @@ def _number(check: Check, value: float, decimals: int) -> str:
 
 
 def _lenient(check: Check, nearest: float) -> str:
-    """A limit just outside of the range, written as the user would write it."""
-    decimals = _few_decimals(check, abs(nearest)) + (2 if check.words.percent else 0)
+    """A limit just outside of the range, to two digits at least, written as the user would write it."""
+    digits = 0 if nearest == 0 else min(max(1 - math.floor(math.log10(abs(nearest))), 0), MOST_DECIMALS)
+    decimals = max(_few_decimals(check, abs(nearest)) + (2 if check.words.percent else 0), digits)
     unit = 10.0**decimals
     outside = math.floor(nearest * unit) / unit if check.wants_more else math.ceil(nearest * unit) / unit
     return f"{outside:.{decimals}f}"
@@ -165,16 +166,19 @@ def _few_decimals(check: Check, largest: float) -> int:
 
 
 def _decimals(check: Check, evidence: Evidence) -> int:
-    """As many as it takes to show on which side of the limit each number is."""
+    """As many as it takes to show on which side of the limit each number is, and that the range is one."""
     told = (evidence.estimate, evidence.low, evidence.high)
     numbers = [number for number in told if number is not None]
     few = _few_decimals(check, max(map(abs, [*numbers, check.limit])))
     for decimals in range(few, few + 5):
-        if all(number == check.limit or not _look_alike(check, number, decimals) for number in numbers):
+        apart = [(number, check.limit) for number in numbers]
+        if evidence.low is not None and evidence.high is not None:
+            apart.append((evidence.low, evidence.high))
+        if not any(_look_alike(check, one, other, decimals) for one, other in apart if one != other):
             return decimals
     return few
 
 
-def _look_alike(check: Check, number: float, decimals: int) -> bool:
+def _look_alike(check: Check, one: float, other: float, decimals: int) -> bool:
     scale = _scale(check)
-    return round(number * scale, decimals) == round(check.limit * scale, decimals)
+    return round(one * scale, decimals) == round(other * scale, decimals)
