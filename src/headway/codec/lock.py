@@ -82,10 +82,10 @@ def _scalar(value: str | float) -> str:
 
 def parse(data: bytes) -> dict[str, Pinned]:
     """Read the file again. Raises FileFaulty when somebody broke it."""
-    from headway.codec.human import plain
+    from headway.codec.human import read_params
 
     try:
-        document = plain(data, path=FILE)
+        document = read_params(data, path=FILE)
         steps: dict[str, Any] = document.get("steps") or {}
         return {step: _pinned(values) for step, values in steps.items()}
     except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as e:

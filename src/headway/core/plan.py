@@ -85,17 +85,29 @@ def why(now: Sequence[KeyPart], before: Sequence[KeyPart] | None) -> str:
 
 
 def params_of(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of dotted names; a name of a group gives the whole group, a missing one gives None.
+    """The values of dotted names; a name of a group gives all that is in it, a missing one gives None.
 
-    >>> params_of(["train.lr", "seed"], {"train": {"lr": 0.1}})
-    {'train.lr': 0.1, 'seed': None}
+    >>> params_of(["train", "seed"], {"train": {"lr": 0.1, "depth": 3}})
+    {'train.lr': 0.1, 'train.depth': 3, 'seed': None}
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name in names:
         value: Any = values
         for word in name.split("."):
             value = value.get(word) if isinstance(value, dict) else None
-        found[name] = value
+        found |= flat(value, name + ".") if isinstance(value, dict) else {name: value}
+    return found
+
+
+def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested params under dotted names.
+
+    >>> flat({"train": {"lr": 0.1}, "seed": 1})
+    {'train.lr': 0.1, 'seed': 1}
+    """
+    found: dict[str, Any] = {}
+    for name, value in params.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return found
 
 

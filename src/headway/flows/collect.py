@@ -1,11 +1,13 @@
 """What a step left behind when it ended: outputs into the store, reports into the fact, what it printed into a blob."""
 
 import os
+from collections.abc import Mapping
 
 from headway.codec import reports, wire
 from headway.core import facts as f
 from headway.core import run as r
 from headway.core.ids import Artifact, Digest
+from headway.core.plan import flat
 from headway.errors import DiskFull, FileMissing, HeadwayError
 from headway.flows.commands import file_name
 from headway.flows.context import Context, Ports
@@ -69,7 +71,7 @@ class Collector:
                 file="pipeline.yaml",
                 line=prepared.spec.line,
                 source=context.source,
-                params=flat(machine.pipeline.params),
+                params=scalars(machine.pipeline.params),
                 data=tuple(
                     Artifact(path=p.name, digest=Digest(p.value)) for p in data.values() if p.name not in outputs
                 ),
@@ -103,6 +105,9 @@ class Collector:
             first = failed[0].message.splitlines()[0][:120] if failed[0].message else ""
             why = f"{len(failed)} of {len(reported.tests)} tests failed: {failed[0].name}: {first}"
         key, note = self._key(prepared, machine) if outcome == "passed" else (None, "")
+        if spec.uses is not None:
+            # What a built-in step says first is its result in one line.
+            why = why or note or _first_line(files.log)
         log, size = self._log(files.log)
         return f.StepFinished(
             step=spec.id,
@@ -206,6 +211,14 @@ def _read(path: str) -> bytes:
         return b""
 
 
+def _first_line(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return file.readline(400).decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
 def _take(path: str) -> bytes:
     data = _read(path)
     if data:
@@ -213,12 +226,6 @@ def _take(path: str) -> bytes:
     return data
 
 
-def flat(params: dict[str, object], prefix: str = "") -> dict[str, f.Scalar]:
-    """Nested params under dotted names; lists as text."""
-    found: dict[str, f.Scalar] = {}
-    for name, value in params.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + str(name)] = value if isinstance(value, str | int | float | bool | None) else str(value)
-    return found
+def scalars(params: Mapping[str, object]) -> dict[str, f.Scalar]:
+    """Nested params under dotted names, for facts; lists as text."""
+    return {k: v if isinstance(v, str | int | float | bool | None) else str(v) for k, v in flat(params).items()}

@@ -17,6 +17,7 @@ from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline
 from headway.errors import AppendConflict, BlobMissing, FileFaulty, LeaseHeld, NameUnknown
 from headway.flows import surroundings
+from headway.flows.collect import scalars
 from headway.flows.context import PARAMS, Context, Ports, attempt_key
 from headway.flows.prepare import Preparer
 from headway.flows.reuse import Reuse
@@ -72,7 +73,7 @@ def launch(
             file=file,
             pipeline=parts.blobs.put(wire.encode(pipeline)),
             options=options,
-            params=_flat(pipeline),
+            params=scalars(pipeline.params),
             source=source,
             place=surroundings.place(where.environ, parts.blobs),
             seed=int(where.environ.get("HEADWAY_SEED", "0") or 0),
@@ -358,12 +359,6 @@ def _number(started: f.RunStarted, log: Log) -> f.RunStarted:
             number += 1
         else:
             return claim
-
-
-def _flat(pipeline: Pipeline) -> dict[str, f.Scalar]:
-    from headway.flows.collect import flat
-
-    return flat(pipeline.params)
 
 
 def _stream(run: RunId) -> str:

@@ -13,7 +13,7 @@ from headway import __version__
 from headway.codec import wire
 from headway.core.facts import Scalar
 from headway.core.pipeline import Pipeline
-from headway.core.plan import overridden
+from headway.core.plan import flat, overridden
 from headway.errors import FileMissing, NameUnknown, UsageMistaken
 
 FILE = "pipeline.yaml"
@@ -98,8 +98,6 @@ def with_overrides(pipeline: Pipeline, overrides: Mapping[str, str]) -> Pipeline
 
 
 def _check_names(pipeline: Pipeline, overrides: Mapping[str, str]) -> None:
-    from headway.flows.collect import flat
-
     known = set(flat(pipeline.params))
     for name in overrides:
         if name not in known:

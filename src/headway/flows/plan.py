@@ -99,7 +99,7 @@ class _Planning:
         if prepared.missing:
             why = f"it would fail: declared input not there: {', '.join(prepared.missing[:3])}"
         elif prepared.key is None:
-            why = "it declares neither `in` nor `out`, so it always runs"
+            why = "declares no `in` or `out`: always runs"
         else:
             why = "--force" if self._force else self._reuse.explain(prepared)
         self._note(spec.id, "run", why)

@@ -41,7 +41,7 @@ class Reuse:
         for prepared in ready:
             spec = prepared.spec
             if prepared.key is None:
-                whys[spec.id] = "it declares neither `in` nor `out`, so it always runs"
+                whys[spec.id] = "declares no `in` or `out`: always runs"
             elif force:
                 whys[spec.id] = "--force"
             elif (entry := known.get(prepared.key)) is None:

@@ -14,6 +14,9 @@ from headway.ports import Blobs
 MAX_DIFF_BYTES = 8 * 2**20
 """A larger diff is cut: it is data that was left out of `.gitignore`, and its first part tells which."""
 
+_PATHS = (".", ":(exclude)headway.lock")
+"""What may differ from the commit: all but the lock, which is what a run makes and not what it is made from."""
+
 
 class Asked:
     """Questions to Git under way: a process and the pipe its answer comes through, each."""
@@ -32,8 +35,8 @@ def ask(folder: str, environ: Mapping[str, str]) -> Asked | None:
     git = ("git", "-C", folder, "-c", "core.quotepath=off")
     questions = (
         (*git, "rev-parse", "HEAD", "--abbrev-ref", "HEAD"),
-        (*git, "status", "--porcelain=v1", "--untracked-files=normal", "--", "."),
-        (*git, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", "."),
+        (*git, "status", "--porcelain=v1", "--untracked-files=normal", "--", *_PATHS),
+        (*git, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", *_PATHS),
     )
     try:
         return Asked(folder, [_spawn(q, environ) for q in questions])
@@ -66,10 +69,19 @@ def place(environ: Mapping[str, str], blobs: Blobs) -> Place:
         python=f"{version} {python}".strip(),
         platform=f"{system.sysname} {system.release} {system.machine}",
         host=system.nodename,
-        user=environ.get("USER") or environ.get("LOGNAME") or str(os.getuid()),
+        user=environ.get("USER") or environ.get("LOGNAME") or _login(),
         headway=__version__,
         packages=blobs.put(listing) if listing else None,
     )
+
+
+def _login() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _in_repository(folder: str) -> bool:
