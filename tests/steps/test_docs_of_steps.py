@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import inspect
 
+from headway import formats
 from headway.errors import FileFaulty, NameUnknown
 from headway.steps import Bench, Usable, find, known
 from headway.testing.bench import Trial
@@ -73,3 +75,21 @@ def test_the_page_names_all_that_is_on_the_bench() -> None:
         "detect",
     }
     assert [name for name in sorted(offered) if f"bench.{name}" not in page] == []
+
+
+@pytest.mark.parametrize("name", known())
+def test_the_list_of_step_types_has_each_with_its_keys_as_the_code_has_them(name: str) -> None:
+    page = (PAGE.parent / "steps.md").read_text()
+    section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    info = inspect.type_info(find(name))
+    assert isinstance(info, inspect.StructType)
+    for field in info.fields:
+        needed = "required" if field.required else "optional"
+        assert f"| `{field.encode_name}` | {needed} | " in section
+        if isinstance(field.type, inspect.Metadata) and field.type.extra_json_schema:
+            assert field.type.extra_json_schema["description"] in section
+
+
+def test_the_page_of_models_names_each_format() -> None:
+    page = (PAGE.parent / "models.md").read_text()
+    assert [name for name in formats.known() if f"| `{name}` |" not in page] == []
