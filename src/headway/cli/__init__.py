@@ -89,9 +89,10 @@ def _guarded(name: str, words: list[str]) -> int:
         from importlib import import_module
 
         command = import_module(f"headway.cli.{name.replace('-', '_')}")
+        doc = command.__doc__ or ""
         parser = argparse.ArgumentParser(
             prog=f"headway {name}",
-            description=command.__doc__.replace(_group_line(command.__doc__), ""),
+            description=doc.replace(_group_line(doc), ""),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -250,12 +251,12 @@ def run_number(text: str | None, log: "Log") -> "RunId":
     from headway.errors import NameUnknown
     from headway.flows.launch import find, latest
 
-    if text in (None, "latest"):
+    if text is None or text == "latest":
         newest = latest(log)
         if newest is None:
             raise NameUnknown("there is no run yet", at="RUN", remedy="`headway run` makes the first")
         return newest
-    if text is None or not text.isdigit():
+    if not text.isdigit():
         raise NameUnknown(f"{text!r} is no run", at="RUN", remedy="give its number; `headway runs` lists them")
     find(RunId(int(text)), log)
     return RunId(int(text))
