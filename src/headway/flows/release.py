@@ -22,6 +22,8 @@ def release(world: Delivery, order: r.Order, *, golden_file: str = "") -> r.Rele
     Raises GoldenRefused, VersionNotReady, TargetUnavailable (what served before still serves), LeaseHeld (somebody
     else releases there now), NameUnknown (no such version), FileMissing and FileFaulty (the golden requests).
     """
+    # Before the claim: a release on a target that is not there could not even be ended.
+    world.target(order.target)
     if golden_file:
         order = msgspec.structs.replace(order, golden=kept_golden(world, golden_file))
     with _alone(world, order.endpoint):
@@ -29,7 +31,7 @@ def release(world: Delivery, order: r.Order, *, golden_file: str = "") -> r.Rele
         done = rollout.succeeded(order.key)
         if done is not None and done != rollout.open:
             return _told(rollout, done, why="it was released under this key before")
-        _is_same_model(rollout, order)
+        _fits(rollout, order)
         if (confirmed := _confirmed(world, rollout, order)) is not None:
             return confirmed
         return _carried_out(world, order)
@@ -85,11 +87,13 @@ def _alone(world: Delivery, endpoint: str) -> Iterator[None]:
         world.leases.release(stream(endpoint), holder=holder(world))
 
 
-def _is_same_model(rollout: r.Rollout, order: r.Order) -> None:
+def _fits(rollout: r.Rollout, order: r.Order) -> None:
+    """An endpoint is one model in one place: clients know both."""
     serving = rollout.serving
-    if serving is not None and serving.model != order.model:
+    if serving is not None and (serving.model, serving.target) != (order.model, order.target):
         raise TargetUnavailable(
-            f"the endpoint {order.endpoint} serves the model {serving.model}, not {order.model}",
+            f"the endpoint {order.endpoint} serves the model {serving.model} on {serving.target}, "
+            f"not {order.model} on {order.target}",
             at=f"endpoint: {order.endpoint}",
             remedy=f"use another endpoint, or take this one down: headway endpoints --stop {order.endpoint}",
         )
