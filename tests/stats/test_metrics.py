@@ -7,6 +7,7 @@ from sklearn import metrics as judge
 from headway.core.check import WORDS
 from headway.errors import Unmeasurable
 from headway.stats.answers import Answers, Column
+from headway.stats.interval import clopper_pearson
 from headway.stats.metrics import FEW_ROWS, METRICS, measure
 
 LABELS = ["accuracy", "recall", "specificity", "precision", "f1"]
@@ -122,6 +123,24 @@ def test_a_few_rows_that_differ_give_a_wide_range_that_holds_zero(metric: str) -
     assert found.high is not None
     if metric not in {"accuracy", "recall"}:
         assert found.low < 0 < found.high
+
+
+def test_each_bound_alone_holds_the_confidence() -> None:
+    right = np.array([1] * 80 + [0] * 20)
+    found = measure("accuracy", np.ones(100, dtype=int), Answers(labels=right), None, 0.95)
+    bounds = clopper_pearson(80, 100, level=0.9)
+    assert (found.low, found.high) == (bounds.low, bounds.high)
+
+
+def test_few_changed_answers_move_precision_by_no_more_than_their_share_of_the_rows_called_positive() -> None:
+    truth = np.arange(1000) % 2
+    called = (np.arange(1000) < 100).astype(int)
+    changed = called.copy()
+    changed[[1, 3, 5]] = 0
+    found = measure("precision", truth, Answers(labels=called), Answers(labels=changed), 0.95)
+    # Three rows gained, none lost, and 97 of 1,000 called positive by the model that calls fewer.
+    assert found.low == pytest.approx(-clopper_pearson(0, 1000, 0.9).high / 0.097)
+    assert found.high == pytest.approx(clopper_pearson(3, 1000, 0.9).high / 0.097)
 
 
 def test_methods_without_a_guarantee_say_so() -> None:

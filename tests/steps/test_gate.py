@@ -13,7 +13,7 @@ from headway.core.ids import Digest
 from headway.core.registry import Registration
 from headway.errors import CheckUnreadable, DataUnreadable, FileMissing, NameUnknown
 from headway.stats.answers import Answers
-from headway.steps.gate import Record, Step, decide
+from headway.steps.gate import Record, Step, _split, decide
 from headway.testing.bench import Trial
 
 CHECKS = ("new.accuracy >= 0.6", "new.auc - old.auc > -0.02")
@@ -152,6 +152,12 @@ def test_missing_true_values_are_an_error_and_never_a_pass(
     for unsure in ("hold", "pass"):
         assert project.gate(unsure=unsure) == 1
         assert "true values are missing" in capsys.readouterr().out
+
+
+def test_the_models_do_not_see_the_true_values() -> None:
+    truth, rows = _split(table(), "late", "holdout.csv")
+    assert set(truth.tolist()) == {0, 1}
+    assert rows.columns == ["signal", "noise"]
 
 
 def test_a_check_that_cannot_be_read_stops_the_step_before_any_model_is_loaded() -> None:
