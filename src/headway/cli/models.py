@@ -126,9 +126,7 @@ def _show_version(log: Log, ref: str, *, as_json: bool) -> None:
             print(f"{name if not i else '':<11} {line}")
 
 
-def _alias(
-    log: Log, ref: str, alias: str, *, why: str, by: str, as_json: bool
-) -> None:
+def _alias(log: Log, ref: str, alias: str, *, why: str, by: str, as_json: bool) -> None:
     model, version = _version(log, ref)
     moved = registry.move_alias(log, model.name, alias, version.version, now=time.time(), why=why, by=by)
     if as_json:
