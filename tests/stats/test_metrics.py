@@ -129,7 +129,7 @@ def test_each_bound_alone_holds_the_confidence() -> None:
     right = np.array([1] * 80 + [0] * 20)
     found = measure("accuracy", np.ones(100, dtype=int), Answers(labels=right), None, 0.95)
     bounds = clopper_pearson(80, 100, level=0.9)
-    assert (found.low, found.high) == (bounds.low, bounds.high)
+    assert (found.low, found.high) == pytest.approx((bounds.low, bounds.high))
 
 
 def test_few_changed_answers_move_precision_by_no_more_than_their_share_of_the_rows_called_positive() -> None:
