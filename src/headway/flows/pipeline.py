@@ -5,7 +5,7 @@ it was made from. The copy is disposable: damaged or gone, it is made anew.
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -14,7 +14,8 @@ from headway.codec import wire
 from headway.core.facts import Scalar
 from headway.core.pipeline import Pipeline
 from headway.core.plan import flat, overridden
-from headway.errors import FileMissing, NameUnknown, UsageMistaken
+from headway.errors import Fault, FileFaulty, FileMissing, NameUnknown, UsageMistaken
+from headway.steps import faults_of, find
 
 FILE = "pipeline.yaml"
 
@@ -24,12 +25,14 @@ class _Compiled(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     files: dict[str, str]
-    step_types: tuple[str, ...]
     pipeline: Pipeline
 
 
-def read(folder: str, file: str, *, home: str, step_types: Collection[str]) -> Pipeline:
-    """The pipeline in `file` (relative to `folder`). Raises FileMissing, FileFaulty with all faults."""
+def read(folder: str, file: str, *, home: str, step_types: Callable[[], Collection[str]]) -> Pipeline:
+    """The pipeline in `file` (relative to `folder`). Raises FileMissing, FileFaulty with all faults.
+
+    `step_types` gives the names that `uses:` may have; asked only when the file is really read.
+    """
     data = _bytes(folder, file)
     if data is None:
         raise FileMissing(
@@ -38,7 +41,7 @@ def read(folder: str, file: str, *, home: str, step_types: Collection[str]) -> P
             remedy="write one, or let `headway init` write it from the scripts it finds",
         )
     cached = os.path.join(home, "cache", "pipeline")
-    found = _cached(cached, folder, file, data, tuple(step_types))
+    found = _cached(cached, folder, file, data)
     if found is not None:
         return found
     from headway.codec.human import read_pipeline
@@ -50,10 +53,32 @@ def read(folder: str, file: str, *, home: str, step_types: Collection[str]) -> P
         read_files[path] = wire.digest_of(other) if other is not None else ""
         return other
 
-    pipeline = read_pipeline(data, path=file, known_step_types=step_types, read_file=beside)
-    compiled = _Compiled(version=__version__, files=read_files, step_types=tuple(step_types), pipeline=pipeline)
+    pipeline = read_pipeline(data, path=file, known_step_types=step_types(), read_file=beside)
+    _check_with(pipeline, file)
+    compiled = _Compiled(version=__version__, files=read_files, pipeline=pipeline)
     _save(cached, wire.pack(compiled))
     return pipeline
+
+
+def _check_with(pipeline: Pipeline, file: str) -> None:
+    """What a step type will refuse in its `with:` is refused now, not after an hour of training."""
+    faults: dict[tuple[int, str], Fault] = {}
+    for spec in pipeline.steps:
+        if spec.uses is not None:
+            for fault in faults_of(find(spec.uses), spec.with_values):
+                # `with:` is kept without marks: the line is that of its step.
+                fault.line, fault.column = spec.line, 1
+                fault.where = f"steps.{spec.id}.{fault.where.rstrip('.')}"
+                # A matrix repeats its faults under other ids.
+                faults.setdefault((spec.line, fault.problem), fault)
+    if faults:
+        n = len(faults)
+        raise FileFaulty(
+            f"{file} has {n} fault{'s' * (n > 1)}",
+            at=file,
+            remedy="mend what is listed; docs/steps.md has every step type and its keys",
+            faults=tuple(faults.values()),
+        )
 
 
 def _bytes(folder: str, path: str) -> bytes | None:
@@ -64,13 +89,13 @@ def _bytes(folder: str, path: str) -> bytes | None:
         return None
 
 
-def _cached(path: str, folder: str, file: str, data: bytes, step_types: tuple[str, ...]) -> Pipeline | None:
+def _cached(path: str, folder: str, file: str, data: bytes) -> Pipeline | None:
     try:
         with open(path, "rb") as f:
             compiled = wire.unpack(f.read(), _Compiled)
     except (OSError, ValueError):
         return None
-    if compiled.version != __version__ or compiled.step_types != step_types:
+    if compiled.version != __version__:
         return None
     for name, digest in compiled.files.items():
         content = data if name == file else _bytes(folder, name)

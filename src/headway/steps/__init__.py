@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import fields
 
 from headway.core.facts import Metric, Scalar, Source
 from headway.core.ids import Artifact, RunId
@@ -255,6 +256,24 @@ def read_with(step: type[Struct], values: Mapping[str, Any], *, at: str = "with"
 
 
 # Any: as above.
+def faults_of(step: type[Struct], values: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """All faults of `with:` that can be seen before the run, while some values are expressions yet to be filled in."""
+    given = {key: value for key, value in values.items() if not key.startswith("x-")}
+    later = {key for key, value in given.items() if _is_open(value)} & {f.encode_name for f in fields(step)}
+    return tuple(
+        fault for fault in _faults(step, given) if fault.where.partition(".")[2].partition("[")[0] not in later
+    )
+
+
+def _is_open(value: Any) -> bool:  # noqa: ANN401 (as above)
+    if isinstance(value, str):
+        return "${{" in value
+    if isinstance(value, Mapping):
+        return any(_is_open(below) for below in value.values())
+    return isinstance(value, list | tuple) and any(_is_open(below) for below in value)
+
+
+# Any: as above.
 def _faults(step: type[Struct], given: dict[str, Any]) -> tuple[Fault, ...]:
     """All faults: those of kind and spelling that every file is checked for, and those of a field's own limits."""
     import msgspec
@@ -262,7 +281,7 @@ def _faults(step: type[Struct], given: dict[str, Any]) -> tuple[Fault, ...]:
     from headway.codec.human import check
 
     plain, limits = dict(given), {}
-    for field in msgspec.structs.fields(step):
+    for field in fields(step):
         key = field.encode_name
         if key in given:
             try:
