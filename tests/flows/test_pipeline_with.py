@@ -25,7 +25,7 @@ steps:
 
 def read(folder: Path, text: str) -> Pipeline:
     (folder / "pipeline.yaml").write_text(text)
-    return pipeline.read(str(folder), "pipeline.yaml", home=str(folder / ".headway"), step_types=Usable())
+    return pipeline.read(str(folder), "pipeline.yaml", home=str(folder / ".headway"), step_types=Usable)
 
 
 def test_all_slips_of_all_steps_are_told_at_once_with_their_lines(tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ A command file has a docstring whose first line is its help (and a line `Group: 
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
+# `typing` itself would cost `headway --version` half of its time; checkers know this name.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
+    from typing import Any
 
     from headway.config import Settings
     from headway.core.facts import RunOptions
@@ -93,7 +96,8 @@ def _guarded(name: str, words: list[str]) -> int:
         parser = argparse.ArgumentParser(
             prog=f"headway {name}",
             description=doc.replace(_group_line(doc), ""),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            # A width of its own: to look up the terminal's, argparse would import shutil for every argument added.
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=110),
             allow_abbrev=False,
         )
         command.add_arguments(parser)
@@ -175,7 +179,7 @@ def _bug(error: Exception) -> int:
 
 
 # Any: whatever msgspec can encode.
-def print_json(value: Any) -> None:  # noqa: ANN401 (as above)
+def print_json(value: "Any") -> None:  # noqa: ANN401 (as above)
     """Print a value as one JSON document, with line breaks on a terminal."""
     import msgspec
 
@@ -231,11 +235,16 @@ def project_of(file: str, settings: "Settings") -> "tuple[Settings, str]":
 
 def pipeline_of(settings: "Settings", file: str, options: "RunOptions") -> "Pipeline":
     """The pipeline with the overrides of the command line. Raises FileMissing, FileFaulty, NameUnknown."""
-    from headway import steps
     from headway.flows import pipeline
 
-    read = pipeline.read(settings.folder, file, home=settings.home, step_types=steps.Usable())
+    read = pipeline.read(settings.folder, file, home=settings.home, step_types=_step_types)
     return pipeline.with_overrides(read, options.overrides)
+
+
+def _step_types() -> "Collection[str]":
+    from headway.steps import Usable
+
+    return Usable()
 
 
 def where(settings: "Settings") -> "Where":

@@ -15,7 +15,6 @@ from headway.core.facts import Scalar
 from headway.core.pipeline import Pipeline
 from headway.core.plan import flat, overridden
 from headway.errors import Fault, FileFaulty, FileMissing, NameUnknown, UsageMistaken
-from headway.steps import faults_of, find
 
 FILE = "pipeline.yaml"
 
@@ -62,6 +61,8 @@ def read(folder: str, file: str, *, home: str, step_types: Callable[[], Collecti
 
 def _check_with(pipeline: Pipeline, file: str) -> None:
     """What a step type will refuse in its `with:` is refused now, not after an hour of training."""
+    from headway.steps import faults_of, find
+
     faults: dict[tuple[int, str], Fault] = {}
     for spec in pipeline.steps:
         if spec.uses is not None:

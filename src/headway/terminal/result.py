@@ -1,11 +1,14 @@
 """What is said when a run has ended, and what a plan looks like; the same for machines as JSON."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from headway.codec import wire
 from headway.core.facts import StepFinished
 from headway.flows.launch import Ended
-from headway.flows.plan import Planned
+
+if TYPE_CHECKING:
+    from headway.flows.plan import Planned
 
 _NEXT = {
     "passed": "headway show {run}",
@@ -27,7 +30,7 @@ def ended(run: Ended, *, as_json: bool) -> None:
     counts = _counts(run)
     lines = [f"run {run.run} {_outcome(run)} in {run.seconds:.1f} s" + (f": {counts}" if counts else "")]
     failing = next(
-        (s for s, done in run.results.items() if isinstance(done, StepFinished) and done.outcome not in ("passed",)), ""
+        (s for s, done in run.results.items() if isinstance(done, StepFinished) and done.outcome != "passed"), ""
     )
     if run.why and run.outcome != "interrupted":
         lines.append(f"  {run.why}")
@@ -75,7 +78,7 @@ def _json(run: Ended) -> str:
     return wire.encode(document).decode()
 
 
-def planned(steps: tuple[Planned, ...], *, as_json: bool) -> None:
+def planned(steps: "tuple[Planned, ...]", *, as_json: bool) -> None:
     """Print a plan: a line a step with what would happen and why."""
     if as_json:
         sys.stdout.write(wire.encode({"steps": steps}).decode() + "\n")
