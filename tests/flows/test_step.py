@@ -45,6 +45,7 @@ def test_a_task_is_carried_out_and_reports_into_its_files(tmp_path: Path) -> Non
     assert perform(task, parts, environ=environ) == 0
     values = reports.read_values((tmp_path / "output").read_bytes(), step="register")
     assert values["version"] == "churn@1"
+    assert not (tmp_path / "s" / "models").exists()
     assert parts.log.find("ModelRegistered", ["run/3/register"]).keys() == {"run/3/register"}
 
 

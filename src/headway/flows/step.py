@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from headway.flows.rollout import Delivery
 
 
+_COPIES = "models"
+"""Where models are laid out to be loaded, in a step's scratch folder."""
+
+
 class Parts(Protocol):
     """What a step's bench is made of; `wiring.Parts` is one."""
 
@@ -68,7 +72,19 @@ def perform(task_file: str, parts: Parts, *, environ: Mapping[str, str]) -> int:
         summary=environ.get("HEADWAY_SUMMARY", ""),
     )
     step = read_with(find(task.uses), task.with_values, at=f"{task.file}: step {task.step_id}")
-    return step.run(bench(task, parts, reports=reports))
+    try:
+        return step.run(bench(task, parts, reports=reports))
+    finally:
+        _remove_copies(task)
+
+
+def _remove_copies(task: StepTask) -> None:
+    """The models that were laid out to be loaded: the store has them, and each run would leave some behind."""
+    copies = os.path.join(task.scratch, _COPIES)
+    if task.scratch and os.path.isdir(copies):
+        from shutil import rmtree
+
+        rmtree(copies, ignore_errors=True)
 
 
 def read_task(path: str) -> StepTask:
@@ -224,7 +240,7 @@ class _Bench:
 
     def _laid_out(self, artifact: Artifact) -> str:
         """A copy of an artifact under its own name (formats look at it), made once."""
-        path = self.scratch(os.path.join("models", artifact.digest[:16], os.path.basename(artifact.path)))
+        path = self.scratch(os.path.join(_COPIES, artifact.digest[:16], os.path.basename(artifact.path)))
         if not os.path.exists(path):
             self.materialize(artifact, path)
         return path
