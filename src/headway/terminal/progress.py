@@ -1,46 +1,38 @@
-"""A run as it goes: a line an event where nobody watches live."""
+"""Chooses how a run is shown as it goes: live on a screen, in lines anywhere else, not at all beside JSON."""
 
 import sys
 from collections.abc import Mapping
-from typing import Self
+from typing import Protocol, Self
+
+from headway.flows.run import Watcher
+from headway.terminal.lines import Lines
+from headway.terminal.out import Out
+from headway.terminal.paint import can_redraw, paint_for
 
 
-class Plain:
-    """One line an event, to stderr, without escape codes."""
-
-    def __init__(self, *, why: bool, quiet: bool) -> None:
-        self._why = why
-        self._quiet = quiet
-        self._logs: dict[str, str] = {}
+class Progress(Watcher, Protocol):
+    """A watcher to be entered and left; leaving it tells the rest and gives the terminal back as it was."""
 
     def __enter__(self) -> Self:
-        return self
+        """Begin."""
 
     def __exit__(self, *_: object) -> None:
-        return
-
-    def _say(self, line: str) -> None:
-        if not self._quiet:
-            sys.stderr.write(line + "\n")
-
-    def started(self, step_id: str, name: str, index: int, total: int, why: str) -> None:
-        self._say(f"[{index}/{total}] {name}" + (f": {why}" if self._why else ""))
-
-    def output_at(self, step_id: str, log_path: str) -> None:
-        self._logs[step_id] = log_path
-
-    def ended(self, step_id: str, outcome: str, seconds: float, note: str) -> None:
-        self._say(f"  {outcome} {step_id} {seconds:.2f} s {note}")
-
-    def reused(self, step_id: str, note: str) -> None:
-        self._say(f"  reused {step_id} {note}")
-
-    def skipped(self, step_id: str, why: str) -> None:
-        self._say(f"  skipped {step_id} {why}")
-
-    def tick(self, now: float) -> None:
-        return
+        """End."""
 
 
-def choose(environ: Mapping[str, str], *, why: bool, quiet: bool) -> Plain:
-    return Plain(why=why, quiet=quiet)
+def choose(environ: Mapping[str, str], *, why: bool, quiet: bool) -> Progress:
+    """How to show a run on standard error; `why` tells of each step why it runs."""
+    stream = sys.stderr
+    paint = paint_for(stream, environ)
+    if quiet:
+        return Lines(_nowhere, paint, why=why)
+    out = Out(stream)
+    if can_redraw(environ, is_terminal=stream.isatty()):
+        from headway.terminal.live import Live
+
+        return Live(out, paint, why=why)
+    return Lines(out.line, paint, why=why)
+
+
+def _nowhere(_: str) -> None:
+    return
