@@ -135,7 +135,7 @@ class Collector:
         kept = {}
         for name, path in spec.outputs.items():
             try:
-                kept[name] = keep(self._ports.blobs, self._context.folder, path, self._preparer.stats)
+                kept[name] = keep(self._ports.blobs, self._context.folder, path, self._preparer.workspace.stats)
             except FileMissing:
                 raise FileMissing(
                     f"it ended well, but its declared output {path} is not there",

@@ -9,21 +9,23 @@ from typing import Protocol
 
 import msgspec
 
-from headway.codec import lock, wire
+from headway.codec import wire
 from headway.core import facts as f
 from headway.core import run as r
 from headway.core.expression import StepScope
 from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline
-from headway.errors import AppendConflict, BlobMissing, FileFaulty, LeaseHeld, NameUnknown
+from headway.errors import AppendConflict, BlobMissing, LeaseHeld, NameUnknown
 from headway.flows import surroundings
 from headway.flows.collect import scalars
 from headway.flows.context import PARAMS, Context, Ports, attempt_key
+from headway.flows.digest import StatCache
+from headway.flows.pins import Pins
 from headway.flows.prepare import Preparer
 from headway.flows.reuse import Reuse
 from headway.flows.run import GRACE_S, Acts, Watcher
 from headway.flows.settle import settle
-from headway.flows.store import StatCache
+from headway.flows.workspace import Workspace
 from headway.ports import Blobs, Leases, Log, Runner
 
 LEASE = "workspace"
@@ -203,21 +205,20 @@ def _carry_out(
         force=started.options.force,
         seed=started.seed,
     )
-    stats = StatCache.load(os.path.join(where.home, "cache", "stat"))
+    workspace = Workspace(where.folder, StatCache.load(os.path.join(where.home, "cache", "stat")))
     whole = not (started.options.only or started.options.start_from)
-    pins = Pins(where.folder)
+    pins = Pins(where.folder, os.path.join(where.home, "cache", "lock"))
     acts = Acts(
         machine,
         context,
         parts,
         preparer=Preparer(
             pipeline,
-            folder=where.folder,
+            workspace=workspace,
             environ=where.environ,
             scripts=os.path.join(context.workspace, "scripts"),
-            stats=stats,
         ),
-        reuse=Reuse(parts.log, parts.blobs, folder=where.folder, stats=stats, before=pins.parts),
+        reuse=Reuse(parts.log, parts.blobs, workspace=workspace, before=pins.parts),
         watcher=watcher,
         now=time.time,
         finish=lambda action: pins.write(machine, whole=whole) if action.outcome == "passed" else None,
@@ -227,7 +228,7 @@ def _carry_out(
         try:
             settle(machine, log=parts.log, stream=_stream(started.run), act=acts.act, now=time.time)
         finally:
-            stats.save()
+            workspace.stats.save()
     _tidy(context.workspace)
     end = machine.finished or f.RunFinished(outcome="interrupted", exit_code=130)
     return Ended(
@@ -238,53 +239,6 @@ def _carry_out(
         seconds=end.seconds,
         results=machine.results(),
     )
-
-
-class Pins:
-    """headway.lock: read when somebody asks why a step runs, written after a good run."""
-
-    def __init__(self, folder: str) -> None:
-        """The lock of the project in `folder`."""
-        self._path = os.path.join(folder, lock.FILE)
-        self._read: dict[str, lock.Pinned] | None = None
-
-    def steps(self) -> dict[str, lock.Pinned]:
-        """What is pinned, by step; nothing without a lock, or with one that cannot be read (the next one mends it)."""
-        if self._read is None:
-            try:
-                with open(self._path, "rb") as file:
-                    self._read = lock.parse(file.read())
-            except (FileNotFoundError, FileFaulty):
-                self._read = {}
-        return self._read
-
-    def parts(self) -> dict[str, tuple[f.KeyPart, ...]]:
-        """The parts of each step's key at its last good run."""
-        return {step: pinned.parts for step, pinned in self.steps().items()}
-
-    def write(self, machine: r.Run, *, whole: bool) -> None:
-        """Pin what this run read and made; a run of some steps leaves the others' pins as they are."""
-        made = {
-            step: lock.Pinned(parts=done.parts, outputs=done.outputs)
-            for step, done in machine.results().items()
-            if done.parts
-        }
-        if not whole:
-            made = {**self.steps(), **made}
-        data = lock.render(machine.pipeline.name, made)
-        try:
-            with open(self._path, "rb") as file:
-                if file.read() == data:
-                    return
-        except FileNotFoundError:
-            if not made:
-                return
-        temporary = f"{self._path}.{os.getpid()}.tmp"
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self._path)
 
 
 class _Lease:

@@ -14,10 +14,12 @@ from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline, StepSpec
 from headway.errors import HeadwayError
 from headway.flows.context import Ports
-from headway.flows.launch import Pins, Where, select
+from headway.flows.digest import StatCache
+from headway.flows.launch import Where, select
+from headway.flows.pins import Pins
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.reuse import Reuse
-from headway.flows.store import StatCache
+from headway.flows.workspace import Workspace
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +37,11 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 def plan(pipeline: Pipeline, options: f.RunOptions, *, where: Where, ports: Ports) -> tuple[Planned, ...]:
     """Each step in order, supposing that all that runs passes. Raises as reading the pipeline does."""
     chosen, known = select(pipeline, options, ports.log)
-    stats = StatCache.load(os.path.join(where.home, "cache", "stat"))
-    preparer = Preparer(chosen, folder=where.folder, environ=where.environ, scripts=where.home, stats=stats)
-    reuse = Reuse(ports.log, ports.blobs, folder=where.folder, stats=stats, before=Pins(where.folder).parts)
+    cache = os.path.join(where.home, "cache")
+    workspace = Workspace(where.folder, StatCache.load(os.path.join(cache, "stat")))
+    preparer = Preparer(chosen, workspace=workspace, environ=where.environ, scripts=where.home)
+    pins = Pins(where.folder, os.path.join(cache, "lock"))
+    reuse = Reuse(ports.log, ports.blobs, workspace=workspace, before=pins.parts)
     machine = r.Run(chosen, jobs=max(len(chosen.steps), 1), run_id="?", known=known)
     return _Planning(machine, preparer, reuse, force=options.force).all()
 

@@ -14,7 +14,7 @@ from headway.core.pipeline import Pipeline, StepSpec
 from headway.core.plan import MISSING, cache_key, params_of, parts_of
 from headway.errors import FileMissing
 from headway.flows.commands import Command, Shells, builtin, file_name
-from headway.flows.store import StatCache, digest_path
+from headway.flows.workspace import Workspace
 
 
 class Prepared:
@@ -38,15 +38,12 @@ class Prepared:
 
 
 class Preparer:
-    """Makes steps of one run ready; keeps digests of files that did not change (`stats`)."""
+    """Makes the steps of one run ready."""
 
-    def __init__(
-        self, pipeline: Pipeline, *, folder: str, environ: Mapping[str, str], scripts: str, stats: StatCache
-    ) -> None:
-        """`folder` is the project's, absolute; `scripts` one for texts that must lie in a file."""
+    def __init__(self, pipeline: Pipeline, *, workspace: Workspace, environ: Mapping[str, str], scripts: str) -> None:
+        """`scripts` is a folder for texts that must lie in a file."""
         self._pipeline = pipeline
-        self._folder = folder
-        self.stats = stats
+        self.workspace = workspace
         self._shells = Shells(environ, scripts)
 
     def prepare(self, spec: StepSpec, scope: Scope) -> Prepared:
@@ -83,7 +80,7 @@ class Preparer:
             path = str(fill(written, scope)) if "${{" in written else written
             for one in self._spread(path):
                 try:
-                    found[one] = digest_path(self._folder, one, self.stats).digest
+                    found[one] = self.workspace.look(one).digest
                 except FileMissing:
                     found[one] = MISSING
         return found
@@ -93,7 +90,7 @@ class Preparer:
             return (path,)
         from glob import glob
 
-        return sorted(glob(path, root_dir=self._folder, recursive=True)) or (path,)
+        return sorted(glob(path, root_dir=self.workspace.folder, recursive=True)) or (path,)
 
     def command(self, ready: Prepared, attempt: int) -> Command:
         """The command line of a `run:` step."""

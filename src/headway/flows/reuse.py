@@ -7,7 +7,8 @@ from headway.core.ids import Artifact, RunId
 from headway.core.plan import why
 from headway.errors import FileMissing
 from headway.flows.prepare import Prepared
-from headway.flows.store import StatCache, digest_path, missing, restore
+from headway.flows.store import missing, restore
+from headway.flows.workspace import Workspace
 from headway.ports import Blobs, Log
 
 
@@ -19,15 +20,13 @@ class Reuse:
         log: Log,
         blobs: Blobs,
         *,
-        folder: str,
-        stats: StatCache,
+        workspace: Workspace,
         before: Callable[[], Mapping[str, tuple[f.KeyPart, ...]]],
     ) -> None:
-        """`folder` is the project's; `stats` remembers digests of unchanged files."""
+        """Looks in this log and this store, and puts this workspace right."""
         self._log = log
         self._blobs = blobs
-        self._folder = folder
-        self._stats = stats
+        self._workspace = workspace
         self._before = before
 
     def look(self, ready: Sequence[Prepared], *, force: bool) -> tuple[dict[str, str], list[f.StepReused]]:
@@ -73,7 +72,8 @@ class Reuse:
         restored = 0
         for artifact in fact.outputs.values():
             if not self._in_place(artifact):
-                restore(self._blobs, artifact, self._folder, self._stats)
+                restore(self._blobs, artifact, self._workspace.folder, self._workspace.stats)
+                self._workspace.disturbed(quiet=self._workspace.quiet)
                 restored += 1
         return f.StepReused(
             step=prepared.spec.id,
@@ -88,7 +88,7 @@ class Reuse:
 
     def _in_place(self, artifact: Artifact) -> bool:
         try:
-            here = digest_path(self._folder, artifact.path, self._stats)
+            here = self._workspace.look(artifact.path)
         except FileMissing:
             return False
         return here.digest == artifact.digest and here.executable == artifact.executable

@@ -169,6 +169,7 @@ class Acts:
         prepared, why = known
         yield [f.StepStarted(step=step, attempt=attempt, why=why)]
         self._watcher.started(step, spec.name, self._index[step], len(self._specs), why)
+        self._preparer.workspace.disturbed(quiet=False)
         try:
             task = self._task(prepared, attempt)
             self._ports.runner.start(task)
@@ -216,6 +217,7 @@ class Acts:
         if exits := self._ports.runner.wait(left):
             self._unsynced = True
             ended = [self._ended(one) for one in exits]
+            self._preparer.workspace.disturbed(quiet=not self._running)
             yield ended
             for fact in ended:
                 self._watcher.ended(fact.step, fact.outcome, fact.seconds, _note(fact))

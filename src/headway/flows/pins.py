@@ -1,0 +1,80 @@
+"""headway.lock as runs use it: asked why a step must run, written after a good run."""
+
+import os
+
+from headway.codec import lock, wire
+from headway.core import facts as f
+from headway.core import run as r
+from headway.errors import FileFaulty
+
+
+class Pins:
+    """headway.lock: read when somebody asks why a step runs, written after a good run."""
+
+    def __init__(self, folder: str, copy: str) -> None:
+        """The lock of the project in `folder`; `copy` is a file that remembers what the lock was made from."""
+        self._path = os.path.join(folder, lock.FILE)
+        self._copy = copy
+        self._read: dict[str, lock.Pinned] | None = None
+
+    def steps(self) -> dict[str, lock.Pinned]:
+        """What is pinned, by step; nothing without a lock, or with one that cannot be read (the next one mends it)."""
+        if self._read is None:
+            try:
+                with open(self._path, "rb") as file:
+                    self._read = lock.parse(file.read())
+            except (FileNotFoundError, FileFaulty):
+                self._read = {}
+        return self._read
+
+    def parts(self) -> dict[str, tuple[f.KeyPart, ...]]:
+        """The parts of each step's key at its last good run."""
+        return {step: pinned.parts for step, pinned in self.steps().items()}
+
+    def write(self, machine: r.Run, *, whole: bool) -> None:
+        """Pin what this run read and made; a run of some steps leaves the others' pins as they are."""
+        results = {step: done for step, done in machine.results().items() if done.parts}
+        current = self._bytes()
+        mark = wire.encode([machine.pipeline.name, [(s, done.cache_key, done.outputs) for s, done in results.items()]])
+        if whole and current and self._remembered() == _signature(mark, current):
+            # Rendering ten thousand steps to find the very file that is there would cost more than running none.
+            return
+        made = {step: lock.Pinned(parts=done.parts, outputs=done.outputs) for step, done in results.items()}
+        if not whole:
+            made = {**self.steps(), **made}
+        data = lock.render(machine.pipeline.name, made)
+        if data != current and (made or current):
+            self._replace(data)
+        if whole and all(done.cache_key for done in results.values()):
+            self._remember(_signature(mark, data))
+
+    def _bytes(self) -> bytes:
+        try:
+            with open(self._path, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def _replace(self, data: bytes) -> None:
+        temporary = f"{self._path}.{os.getpid()}.tmp"
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self._path)
+
+    def _remembered(self) -> bytes:
+        try:
+            with open(self._copy, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def _remember(self, signature: bytes) -> None:
+        os.makedirs(os.path.dirname(self._copy), exist_ok=True)
+        with open(self._copy, "wb") as file:
+            file.write(signature)
+
+
+def _signature(mark: bytes, data: bytes) -> bytes:
+    return f"{wire.digest_of(mark)} {wire.digest_of(data)}".encode()
