@@ -6,7 +6,7 @@ Such a file has `connect(url)`, which gives the port. Another package adds one b
 
 from importlib import import_module
 
-from headway.errors import NameUnknown
+from headway.errors import NameUnknown, UsageMistaken
 
 
 def connect(port: str, url: str) -> object:
@@ -17,24 +17,26 @@ def connect(port: str, url: str) -> object:
     >>> type(connect("blobs", "memory:")).__name__
     'MemoryBlobs'
     """
-    scheme = url.partition(":")[0]
-    wanted = f"{__name__}.{port}_{scheme}"
-    try:
-        module = import_module(wanted)
-    except ModuleNotFoundError as e:
-        if e.name != wanted:
-            raise
-        return _foreign(port, scheme, url)
-    return module.connect(url)
+    scheme, colon, _ = url.partition(":")
+    if colon and scheme.isidentifier():
+        wanted = f"{__name__}.{port}_{scheme}"
+        try:
+            return import_module(wanted).connect(url)
+        except ModuleNotFoundError as e:
+            if e.name != wanted:
+                raise
+    return _foreign(port, scheme, url)
 
 
 def path_of(url: str) -> str:
-    """The path in `<scheme>:<path>`, also when written `<scheme>:///path`.
+    """The path in `<scheme>:<path>`, also when written `<scheme>:///path`. Raises UsageMistaken when there is none.
 
     >>> path_of("file:/srv/blobs"), path_of("file:///srv/blobs")
     ('/srv/blobs', '/srv/blobs')
     """
     path = url.partition(":")[2]
+    if not path:
+        raise UsageMistaken(f"{url!r} names no place", at=url, remedy="write the path behind the colon")
     return path[2:] if path.startswith("///") else path
 
 

@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from headway.core.facts import Entry, Fact, Row
 from headway.core.ids import Digest
-from headway.errors import LogDamaged, LogNewer
+from headway.errors import LogDamaged, LogNewer, LogTrouble
 
 T = TypeVar("T")
 
@@ -32,8 +32,31 @@ def digest_of(data: bytes) -> Digest:
 
 
 def encode_fact(fact: Fact) -> bytes:
-    """The body of a fact: JSON, keys in the order of the type, defaults left out."""
-    return _encoder.encode(fact)
+    """The body of a fact: JSON, keys in the order of the type, defaults left out.
+
+    Raises LogTrouble for a fact that could not be read again: a number in it is not finite, a text is not Unicode.
+    """
+    try:
+        body = _encoder.encode(fact)
+    except UnicodeEncodeError as e:
+        raise _unwritable(fact, f"{e.object[:40]!r} is no text") from e
+    # JSON has no word for a number that is not finite; it would stand there as null.
+    if b"null" in body and not _is_same(body, fact):
+        raise _unwritable(fact, "a number in it is not finite")
+    return body
+
+
+def _is_same(body: bytes, fact: Fact) -> bool:
+    try:
+        return _decoder.decode(body) == fact
+    except msgspec.ValidationError:
+        return False
+
+
+def _unwritable(fact: Fact, what: str) -> LogTrouble:
+    return LogTrouble(
+        f"the fact cannot be written: {what}", at=f"log: {type(fact).__name__}", remedy="mend what reported it"
+    )
 
 
 def decode_fact(body: bytes, *, seq: int) -> Fact:

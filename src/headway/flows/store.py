@@ -210,8 +210,6 @@ class _Folder:
         place = self._at(entry.path)
         if old is None:
             os.makedirs(os.path.dirname(place), exist_ok=True)
-        elif isinstance(old, TreeFolder):
-            self._remove_folder(place)
         elif isinstance(entry, TreeFolder):
             os.unlink(place)
         match entry:

@@ -1,0 +1,228 @@
+"""The store in a folder: whole after SIGKILL, nothing left behind by a full disk, honest about what it cannot do."""
+
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable
+
+import pytest
+
+from headway.backends import blobs_file, connect
+from headway.backends.blobs_file import EMPTY, FileBlobs
+from headway.codec.wire import digest_of
+from headway.core.ids import Digest
+from headway.errors import FileMissing, StoreTrouble
+from headway.ports import Blobs
+from headway.testing.blobs_contract import BlobsContract
+from headway.testing.stateful import BRIEFLY, BlobsMachine
+
+
+def _open(root: str) -> FileBlobs:
+    blobs = connect("blobs", f"file:{root}")
+    assert isinstance(blobs, FileBlobs)
+    return blobs
+
+
+def _place(root: str, digest: str) -> str:
+    return os.path.join(root, digest[:2], digest)
+
+
+class TestFileBlobs(BlobsContract):
+    def make(self, root: str) -> Blobs:
+        return _open(root)
+
+    def damage(self, blobs: Blobs, root: str, digest: Digest) -> None:
+        path = _place(root, digest)
+        os.chmod(path, 0o644)
+        with open(path, "r+b") as f:
+            f.seek(-1, os.SEEK_END)
+            f.write(b"!")
+
+
+class Machine(BlobsMachine):
+    def place(self) -> Callable[[], Blobs]:
+        self.root = tempfile.TemporaryDirectory()
+        return lambda: _open(self.root.name)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.root.cleanup()
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = BRIEFLY
+
+
+@pytest.fixture
+def root(tmp_path: "os.PathLike[str]") -> str:
+    return os.path.join(os.path.realpath(tmp_path), "blobs")
+
+
+@pytest.fixture
+def blobs(root: str) -> FileBlobs:
+    return _open(root)
+
+
+def _written(path: str, data: bytes) -> str:
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def test_a_blob_is_one_read_only_file_of_its_name(blobs: FileBlobs, root: str) -> None:
+    digest = blobs.put(b"hello\n")
+    path = _place(root, digest)
+    assert stat.S_IMODE(os.stat(path).st_mode) & 0o222 == 0
+    with open(path, "rb") as f:
+        assert f.read() == b"hello\n"
+    assert os.listdir(os.path.join(root, "tmp")) == []
+
+
+def test_making_a_store_touches_nothing(root: str) -> None:
+    blobs = _open(root)
+    blobs.has([EMPTY])
+    list(blobs.list())
+    blobs.sync()
+    assert not os.path.exists(root)
+
+
+def test_the_digest_of_nothing_is_that_of_nothing(blobs: FileBlobs) -> None:
+    assert blobs.put(b"") == digest_of(b"") == EMPTY
+    assert blobs.has([EMPTY]) == {EMPTY}
+
+
+def test_a_blob_cut_to_nothing_by_a_power_failure_is_not_there_and_is_mended(blobs: FileBlobs, root: str) -> None:
+    digest = blobs.put(b"abc")
+    os.chmod(_place(root, digest), 0o644)
+    os.truncate(_place(root, digest), 0)
+    assert blobs.has([digest]) == set()
+    blobs.put(b"abc")
+    assert blobs.get(digest) == b"abc"
+
+
+def test_a_blob_cut_short_is_mended_by_storing_it_again(blobs: FileBlobs, root: str) -> None:
+    digest = blobs.put(b"abc" * 1000)
+    os.chmod(_place(root, digest), 0o644)
+    os.truncate(_place(root, digest), 1000)
+    blobs.put(b"abc" * 1000)
+    assert blobs.get(digest) == b"abc" * 1000
+
+
+def test_storing_again_makes_a_blob_young(blobs: FileBlobs, root: str) -> None:
+    digest = blobs.put(b"abc")
+    os.utime(_place(root, digest), (1.0, 1.0))
+    blobs.put(b"abc")
+    assert next(blobs.list()).at > time.time() - 60
+
+
+def test_a_moved_file_is_renamed_not_copied(blobs: FileBlobs, root: str) -> None:
+    os.makedirs(root)
+    path = _written(os.path.join(root, "..", "f"), b"abc")
+    inode = os.stat(path).st_ino
+    digest, _ = blobs.put_file(path, move=True)
+    assert os.stat(_place(root, digest)).st_ino == inode
+    assert not os.path.exists(path)
+
+
+def test_a_link_is_followed_and_its_target_kept(blobs: FileBlobs, tmp_path: "os.PathLike[str]") -> None:
+    target = _written(os.path.join(tmp_path, "target"), b"abc")
+    os.symlink(target, os.path.join(tmp_path, "link"))
+    digest, _ = blobs.put_file(os.path.join(tmp_path, "link"), move=True)
+    assert blobs.get(digest) == b"abc"
+    assert os.path.exists(target)
+    assert not os.path.lexists(os.path.join(tmp_path, "link"))
+
+
+def test_a_file_that_changes_while_it_is_moved_is_copied_as_it_was_read(
+    blobs: FileBlobs, tmp_path: "os.PathLike[str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _written(os.path.join(tmp_path, "f"), b"before")
+    real = blobs_file._hash
+
+    def hash_while_written(fd: int, size: int) -> tuple[Digest, int]:
+        found = real(fd, size)
+        with open(path, "ab") as f:
+            f.write(b" and after")
+        return found
+
+    monkeypatch.setattr(blobs_file, "_hash", hash_while_written)
+    digest, size = blobs.put_file(path, move=True)
+    assert (digest, size) == (digest_of(b"before and after"), 16)
+    assert blobs.get(digest) == b"before and after"
+
+
+def test_a_damaged_blob_is_put_aside_and_swept_later(blobs: FileBlobs, root: str) -> None:
+    digest = blobs.put(b"abc")
+    os.chmod(_place(root, digest), 0o644)
+    _written(_place(root, digest), b"abd")
+    with pytest.raises(StoreTrouble, match="damaged"):
+        blobs.get(digest)
+    assert os.listdir(os.path.join(root, "damaged")) == [digest]
+    assert blobs.sweep(before=time.time() + 60) == 3
+    assert os.listdir(os.path.join(root, "damaged")) == []
+
+
+def test_only_a_sweep_removes_what_killed_writers_left_and_only_if_old(blobs: FileBlobs, root: str) -> None:
+    blobs.put(b"abc")
+    left = _written(os.path.join(root, "tmp", "99-left"), b"half")
+    assert [b.size_bytes for b in blobs.list()] == [3]
+    assert blobs.sweep(before=os.stat(left).st_mtime - 1) == 0
+    assert blobs.sweep(before=os.stat(left).st_mtime + 1) == 4
+    assert os.listdir(os.path.join(root, "tmp")) == []
+
+
+def test_what_does_not_belong_in_the_store_is_not_listed(blobs: FileBlobs, root: str) -> None:
+    digest = blobs.put(b"abc")
+    _written(os.path.join(root, "README"), b"")
+    _written(os.path.join(root, digest[:2], ".DS_Store"), b"")
+    os.mkdir(os.path.join(root, digest[:2], "0" * 64))
+    assert [b.digest for b in blobs.list()] == [digest]
+
+
+def test_a_root_that_is_a_file_is_told(tmp_path: "os.PathLike[str]") -> None:
+    blobs = _open(_written(os.path.join(tmp_path, "file"), b""))
+    with pytest.raises(StoreTrouble) as trouble:
+        blobs.put(b"abc")
+    assert trouble.value.remedy
+
+
+def test_a_folder_cannot_be_stored_as_a_file(blobs: FileBlobs, tmp_path: "os.PathLike[str]") -> None:
+    with pytest.raises(StoreTrouble):
+        blobs.put_file(os.fspath(tmp_path))
+    assert os.listdir(os.path.join(tmp_path, "blobs", "tmp")) == []
+
+
+def test_a_target_that_is_a_folder_is_told_and_nothing_left(blobs: FileBlobs, tmp_path: "os.PathLike[str]") -> None:
+    os.makedirs(os.path.join(tmp_path, "out", "target"))
+    with pytest.raises(StoreTrouble):
+        blobs.fetch(blobs.put(b"abc"), os.path.join(tmp_path, "out", "target"))
+    assert os.listdir(os.path.join(tmp_path, "out")) == ["target"]
+
+
+def test_a_missing_file_is_missing_not_trouble(blobs: FileBlobs) -> None:
+    with pytest.raises(FileMissing, match="no-such-file is not there"):
+        blobs.put_file("no-such-file")
+
+
+def test_a_system_without_syncfs_syncs_one_by_one(blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blobs_file, "_sync_all", lambda _folder: False)
+    digests = [blobs.put(b"%d" % i) for i in range(blobs_file.MANY + 1)]
+    blobs.delete(digests[0])
+    blobs.sync()
+    assert blobs.has(digests) == set(digests[1:])
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002], ids=oct)
+def test_a_fetched_file_has_the_rights_of_any_new_file(
+    blobs: FileBlobs, tmp_path: "os.PathLike[str]", umask: int
+) -> None:
+    path, digest = os.path.join(tmp_path, "f"), blobs.put(b"abc")
+    before = os.umask(umask)
+    try:
+        blobs.fetch(digest, path)
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o666 & ~umask
+        blobs.fetch(digest, path, executable=True)
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o777 & ~umask
+    finally:
+        os.umask(before)
