@@ -221,6 +221,20 @@ def test_a_deleted_project_ends_its_processes(place: Place) -> None:
     eventually(lambda: not is_alive(holder))
 
 
+def test_a_switch_that_cannot_be_written_down_does_not_happen(place: Place) -> None:
+    url = place.serve(1)
+    place.up(2)
+    # Stands for a full disk: the file cannot be written.
+    in_the_way = os.path.join(place.folder, "endpoint.json.new")
+    os.mkdir(in_the_way)
+    with pytest.raises(TargetUnavailable, match="Is a directory"):
+        place.target.switch(ENDPOINT, 2)
+    assert json.loads(post(url).body)["predictions"] == [1]
+    os.rmdir(in_the_way)
+    assert place.target.switch(ENDPOINT, 2) == url
+    assert json.loads(post(url).body)["predictions"] == [2]
+
+
 def test_a_project_in_a_deep_folder_works(tmp_path: Path) -> None:
     deep = Place(os.path.join(os.path.realpath(tmp_path), "d" * 60, "e" * 60))
     try:

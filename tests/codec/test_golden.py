@@ -1,5 +1,7 @@
 """Files of golden requests."""
 
+from pathlib import Path
+
 import pytest
 
 from headway.codec.golden import read_golden
@@ -21,3 +23,9 @@ def test_all_faults_are_told_with_their_lines() -> None:
 def test_a_file_without_requests_is_no_check_and_is_refused(data: bytes) -> None:
     with pytest.raises(FileFaulty, match="1 fault"):
         read_golden(data, file="g.jsonl")
+
+
+def test_the_examples_of_the_docs_are_golden_requests() -> None:
+    text = (Path(__file__).parents[2] / "docs/serving.md").read_text()
+    (block,) = [part.partition("```")[0] for part in text.split("```json\n")[1:]]
+    assert len(read_golden(block.encode(), file="docs/serving.md")) == 5

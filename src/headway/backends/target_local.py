@@ -27,6 +27,8 @@ BEGIN_S = 15.0
 OBEY_S = 60.0
 """How long a holder may take to switch or stop: more than the limits it has itself (40 s to end a worker)."""
 
+_REMEDY = "mend that (a full disk? a version number used for two models?), then deploy again"
+
 # Any: the JSON that the holder speaks, see there.
 Words = dict[str, Any]
 
@@ -183,9 +185,7 @@ class LocalTarget:
                 at=f"endpoint: {endpoint}",
                 remedy=f"{self._log(endpoint, version)} has all it said; what served before still serves",
             )
-        raise TargetUnavailable(
-            f"{endpoint}: {reply['problem']}", at=f"endpoint: {endpoint}", remedy="deploy another version number"
-        )
+        raise TargetUnavailable(f"{endpoint}: {reply['problem']}", at=f"endpoint: {endpoint}", remedy=_REMEDY)
 
     def _gone(self, endpoint: str, kept: Words, why: str) -> TargetUnavailable:
         return TargetUnavailable(

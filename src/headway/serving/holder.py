@@ -92,11 +92,20 @@ class Holder:
         """Let a version answer. It accepts before the others stop: at no moment does nobody listen."""
         version = int(asked["version"])
         async with self.turn:
-            child = self.children.get(version)
-            if child is None or not await child.order({"do": "accept"}):
-                return _error("not-ready", f"version {version} has no live process that obeys")
+            child, before = self.children.get(version), self.active
+            if child is None or not child.is_ready:
+                return _error("not-ready", f"version {version} has no live process")
+            # Written first: from here on it is this version that a new start of the endpoint brings back.
             self.active = version
-            self.save()
+            try:
+                self.save()
+            except OSError:
+                self.active = before
+                raise
+            if not await child.order({"do": "accept"}):
+                self.active = before
+                self.save()
+                return _error("not-ready", f"version {version} does not obey", tail=child.tail)
             await self._refuse(on=False)
             for other in self.children.values():
                 if other is not child:
@@ -217,7 +226,11 @@ class Holder:
         try:
             while line := await reader.readline():
                 asked = json.loads(line)
-                writer.write(json.dumps(await _OBEY[asked["do"]](self, asked)).encode() + b"\n")
+                try:
+                    reply = await _OBEY[asked["do"]](self, asked)
+                except OSError as e:
+                    reply = _error("trouble", str(e))
+                writer.write(json.dumps(reply).encode() + b"\n")
                 await writer.drain()
         except ConnectionError:
             # Whoever asked is gone; what was begun goes on, and asking again finds it.

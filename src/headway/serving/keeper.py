@@ -132,18 +132,11 @@ class Child:
     async def _keep(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
-            process = await self._spawn()
-            if await _heard(process) == {"ready": True} and not self._stopping.is_set():
-                self.is_ready = self.is_kept = True
-                self.note = ""
-                await self._on_ready(self)
-                self.settled.set()
-            code = await process.wait()
+            ended = await self._life()
             self.is_ready = False
             if self._stopping.is_set():
                 return
             self.n_crashes = 1 if time.monotonic() - began > HEALTHY_S else self.n_crashes + 1
-            ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             self.note = f"its process {ended}" + f" ({self.n_crashes} times in a row)" * (self.n_crashes > 1)
             if not self.is_kept or self.n_crashes >= MAX_CRASHES:
                 self.is_over = True
@@ -152,6 +145,20 @@ class Child:
                 return
             self.settled.clear()
             await asyncio.sleep(min(10.0, 0.1 * 2 ** (self.n_crashes - 1)))
+
+    async def _life(self) -> str:
+        """One process from its start to its end; returns how it ended."""
+        try:
+            process = await self._spawn()
+        except OSError as e:
+            return f"could not be started: {e.strerror}"
+        if await _heard(process) == {"ready": True} and not self._stopping.is_set():
+            self.is_ready = self.is_kept = True
+            self.note = ""
+            await self._on_ready(self)
+            self.settled.set()
+        code = await process.wait()
+        return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
     def _opened_log(self) -> int:
         log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
