@@ -156,7 +156,8 @@ def report(error: "HeadwayError", *, as_json: bool = False) -> None:
         return
     lines = []
     for f in faults:
-        place = f"{error.at}:{f.line}:{f.column}" if f.line else error.at
+        file = error.at.partition(":")[0]
+        place = f"{file}:{f.line}:{f.column}" if f.line else error.at
         lines.append(f"{place}: {f.problem}" + (f" (in {f.where})" if f.where else ""))
         if f.excerpt:
             lines += [f"    {f.excerpt}", "    " + " " * max(f.column - 1, 0) + "^"]
