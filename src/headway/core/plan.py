@@ -54,23 +54,36 @@ def differences(now: Sequence[KeyPart], before: Sequence[KeyPart]) -> list[str]:
     >>> differences([KeyPart(kind="params", name="train.lr", value="0.2")], [a])
     ['params train.lr: 0.1 -> 0.2']
     """
-    old = {(p.kind, p.name): p.value for p in before}
-    new = {(p.kind, p.name): p.value for p in now}
-    lines = []
+    (was_command, old), (command, new) = _apart(before), _apart(now)
+    lines = ["the command changed"] if command != was_command else []
     for (kind, name), value in new.items():
         was = old.get((kind, name))
         if was == value:
             continue
-        if kind == "command":
-            lines.append("the command changed")
-        elif was is None:
+        if was is None:
             lines.append(f"{kind} {name} is new")
         elif kind == "in":
             lines.append(f"{name} is missing" if value == MISSING else f"{name} changed")
+        elif kind == "env":
+            # Its parts are digests, for values may be secret: they tell a person nothing.
+            lines.append(f"env {name} changed")
         else:
             lines.append(f"{kind} {name}: {_short(was)} -> {_short(value)}")
-    lines += [f"{kind} {name} is gone" for kind, name in old if (kind, name) not in new and kind != "command"]
+    lines += [f"{kind} {name} is gone" for kind, name in old if (kind, name) not in new]
     return lines
+
+
+def _apart(parts: Sequence[KeyPart]) -> tuple[set[tuple[str, str]], dict[tuple[str, str], str]]:
+    """The command with its shell, and everything else by kind and name."""
+    rest: dict[tuple[str, str], str] = {(p.kind, p.name): p.value for p in parts if p.kind != "command"}
+    return {(p.name, p.value) for p in parts if p.kind == "command"}, rest
+
+
+def always_runs(spec: StepSpec) -> str:
+    """Why a step without a key runs every time."""
+    if spec.uses is not None:
+        return "a built-in step always runs"
+    return "declares no `in` or `out`: always runs"
 
 
 def why(now: Sequence[KeyPart], before: Sequence[KeyPart] | None) -> str:
@@ -131,7 +144,23 @@ def overridden(params: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
 
 # Any: a user's own parameter.
 def _text(value: Any) -> str:  # noqa: ANN401 (as above)
-    return value if isinstance(value, str) else _encode(value).decode()
+    """A value as JSON, a text as itself; but in quotes where it could be taken for another value: `0.1` and `"0.1"`."""
+    if not isinstance(value, str):
+        return _encode(value).decode()
+    return _encode(value).decode() if _reads_as_json(value) else value
+
+
+def _reads_as_json(text: str) -> bool:
+    if text[:1] not in _BEGINS_JSON:
+        return False
+    try:
+        msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+_BEGINS_JSON = frozenset(' \t\r\n"-0123456789[{tfn')
 
 
 def _short(value: str) -> str:

@@ -12,6 +12,7 @@ from headway.core import run as r
 from headway.core.expression_names import step_ids
 from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline, StepSpec
+from headway.core.plan import always_runs
 from headway.errors import HeadwayError
 from headway.flows.context import Ports
 from headway.flows.digest import StatCache
@@ -103,7 +104,7 @@ class _Planning:
         if prepared.missing:
             why = f"it would fail: declared input not there: {', '.join(prepared.missing[:3])}"
         elif prepared.key is None:
-            why = "declares no `in` or `out`: always runs"
+            why = always_runs(spec)
         else:
             why = "--force" if self._force else self._reuse.explain(prepared)
         self._note(spec.id, "run", why)

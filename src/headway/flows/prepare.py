@@ -53,7 +53,8 @@ class Preparer:
         ready = Prepared(spec, text, {**declared, **bound})
         if spec.uses is not None:
             ready.with_values = fill(spec.with_values, scope)
-        if spec.cacheable:
+        if spec.cacheable and spec.uses is None:
+            # A built-in step looks at more than its inputs: who is champion, what serves. It always runs.
             self.key(ready, scope)
         return ready
 

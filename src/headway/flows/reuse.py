@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from headway.core import facts as f
 from headway.core.ids import Artifact, RunId
-from headway.core.plan import why
+from headway.core.plan import always_runs, why
 from headway.errors import FileMissing
 from headway.flows.prepare import Prepared
 from headway.flows.store import missing, restore
@@ -40,7 +40,7 @@ class Reuse:
         for prepared in ready:
             spec = prepared.spec
             if prepared.key is None:
-                whys[spec.id] = "declares no `in` or `out`: always runs"
+                whys[spec.id] = always_runs(prepared.spec)
             elif force:
                 whys[spec.id] = "--force"
             elif (entry := known.get(prepared.key)) is None:
