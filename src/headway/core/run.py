@@ -105,7 +105,7 @@ class Run:
     def __init__(
         self, pipeline: Pipeline, *, jobs: int, run_id: str, known: Mapping[str, StepScope] | None = None
     ) -> None:
-        """`jobs` steps at a time (> 0); `known` are steps left out on purpose (`--from`, `--only`) and what they made."""
+        """`jobs` steps at a time (> 0); `known`: steps left out on purpose (`--from`, `--only`) and what they made."""
         self.pipeline = pipeline
         self._jobs = jobs
         self._run_id = run_id
@@ -219,7 +219,7 @@ class Run:
     def _resumed(self) -> None:
         """Go on: after a crash exactly where it stood; after an end, whatever did not end well gets another turn."""
         ended, self.finished, self._interrupted = self.finished is not None, None, False
-        for step, state in self._steps.items():
+        for state in self._steps.values():
             tolerated = state.settled and state.spec.continue_on_error
             if state.state == "interrupted" or (ended and state.state not in GOOD and not tolerated):
                 state.state, state.settled, state.failures = "waiting", False, 0
@@ -238,8 +238,9 @@ class Run:
             return ()
         if self._orphans:
             return (Ask(tuple(self._orphans.items())),)
-        if self._interrupted:
-            return self._wind_down()
+        return self._wind_down() if self._interrupted else self._go_on(now)
+
+    def _go_on(self, now: float) -> Sequence[Action]:
         if late := self._late(now):
             return (Stop(late, "timeout"),)
         if actions := self._turns(now):

@@ -11,7 +11,7 @@ from headway.core.ids import Digest, RunId
 from headway.core.pipeline import Pipeline
 
 
-class Killed(Exception):  # noqa: N818 (not an error: it stands for SIGKILL)
+class Killed(Exception):
     """The driver is gone; what was appended is all that is left."""
 
 
