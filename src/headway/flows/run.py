@@ -190,6 +190,8 @@ class Acts:
             if "pytest" in prepared.text and not spec.tests:
                 env["PYTEST_ADDOPTS"] = f"{env.get('PYTEST_ADDOPTS', '')} --junitxml={_quoted(files.junit)}".strip()
         else:
+            # Threads of OpenMP that spin while they wait make predictions several times slower on a busy machine.
+            env.setdefault("OMP_WAIT_POLICY", "passive")
             task = self._collector.step_task(prepared, self._machine, files)
             command = self._preparer.builtin(task, files.task)
         return Task(
