@@ -32,7 +32,7 @@ PATIENCE_S = 10.0
 # is what the chain of hashes is for.
 _SCHEMA = f"""
 PRAGMA synchronous = OFF;
-PRAGMA journal_mode = WAL;
+PRAGMA journal_mode = MEMORY;
 BEGIN;
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
@@ -45,6 +45,7 @@ CREATE INDEX facts_by_kind ON facts (kind, seq);
 CREATE TRIGGER facts_never_change BEFORE UPDATE ON facts BEGIN SELECT raise(ABORT, 'facts never change'); END;
 CREATE TRIGGER facts_never_go BEFORE DELETE ON facts BEGIN SELECT raise(ABORT, 'facts never go'); END;
 COMMIT;
+PRAGMA journal_mode = WAL;
 """
 
 # The body is JSON, kept as text so that `sqlite3 log.sqlite` and its JSON functions can read it; it is read back as
@@ -54,7 +55,11 @@ _LAST = _ROWS + " ORDER BY seq DESC LIMIT 2"
 _LENGTH = "SELECT n FROM facts WHERE stream = ? ORDER BY n DESC LIMIT 1"
 _INSERT = "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?)"
 _READ = _ROWS + " WHERE stream = ? AND n > ? ORDER BY n"
-_FIND = _ROWS + " WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 1"
+# All keys in one statement: half the time of one statement each.
+_FIND = """
+SELECT seq, stream, n, at, f.kind, f.key, CAST(body AS BLOB), hash FROM json_each(:keys) AS wanted CROSS JOIN facts AS f
+ON seq = (SELECT max(seq) FROM facts WHERE kind = :kind AND key = wanted.value)
+"""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # macOS has no fdatasync.
@@ -137,14 +142,10 @@ class SqliteLog:
 
     def find(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
         """The newest fact for each key. See `Log`."""
-        found = {}
         with self._translated():
-            execute = self._db.execute
-            for key in keys:
-                record = execute(_FIND, (kind, key)).fetchone()
-                if record is not None:
-                    found[key] = _entry(record)
-        return found
+            values = {"kind": kind, "keys": wire.encode(list(keys)).decode()}
+            records = self._db.execute(_FIND, values).fetchall()
+        return {record[5]: _entry(record) for record in records}
 
     def raw(self, *, after_seq: int = 0) -> Iterator[Row]:
         """All rows, not decoded. See `Log`; it does not check them (see `wire.verified`)."""
@@ -297,9 +298,8 @@ def _make(path: str) -> None:
             f"the log cannot be made: {e.strerror}", at=path, remedy="see that its folder can be written to"
         ) from e
     finally:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            with suppress(OSError):
-                os.unlink(fresh + suffix)
+        with suppress(OSError):
+            os.unlink(fresh)
 
 
 def _quoted(path: str) -> str:
