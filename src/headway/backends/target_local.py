@@ -40,7 +40,7 @@ def connect(url: str) -> "LocalTarget":
 
 _QUIET = {
     "PYTHONUNBUFFERED": "1",
-    # One request has too little work to share: on a busy machine threads that wait for each other made it 5 times slower.
+    # One request has too little work to share: on a busy machine threads that wait for each other took 5 times as long.
     "OMP_NUM_THREADS": "1",
 }
 """What a server's environment has unless somebody set it otherwise."""
