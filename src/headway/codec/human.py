@@ -89,8 +89,6 @@ class _Reading:
         except marks.Unreadable as e:
             e.fault.excerpt = self.excerpt(e.fault.line)
             raise faulty(path, [e.fault]) from e
-        except RecursionError as e:
-            raise faulty(path, [Fault("values nest too deep", line=1, column=1, remedy="write it flatter")]) from e
         for node, problem, remedy in values.faults:
             below = marks.path_to(self.root, node)
             fault = marks.fault_at(node, problem, remedy, where=where(below, self.value))
@@ -113,7 +111,7 @@ class _Reading:
         if not self.faults:
             try:
                 return msgspec.convert(self.value, File)
-            except (msgspec.ValidationError, RecursionError):
+            except msgspec.ValidationError:
                 pass
         from headway.codec.kinds import converts, problems_of
 
@@ -283,5 +281,7 @@ def check(value: Any, kind: Any, where_at: str = "") -> list[Fault]:  # noqa: AN
     from headway.codec.kinds import problems_of
 
     problems, _ = problems_of(value, kind)
-    prefix = f"{where_at}." if where_at else ""
-    return [Fault(p.problem, where=prefix + where(p.path, value), remedy=p.remedy) for p in problems]
+    return [
+        Fault(p.problem, where=".".join(filter(None, (where_at, where(p.path, value)))), remedy=p.remedy)
+        for p in problems
+    ]

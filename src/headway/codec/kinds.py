@@ -14,7 +14,7 @@ import msgspec
 from msgspec import inspect as mi
 
 from headway.core.expression_syntax import OPEN
-from headway.core.grammar import FOREIGN
+from headway.core.grammar import FOREIGN, Step
 from headway.core.problem import Path, Problem, close_to
 
 _GONE = object()
@@ -140,9 +140,6 @@ def _fits(value: Any, kind: mi.Type) -> bool:  # noqa: ANN401 (as above)
     """Whether the value is of this kind, its parts apart. A kind that is not known here is left to `convert`."""
     if isinstance(kind, mi.LiteralType):
         return any(type(value) is type(known) and value == known for known in kind.values)
-    if isinstance(kind, mi.IntType):
-        # msgspec takes 2.0 for a whole number, as JSON Schema does.
-        return type(value) is int or (type(value) is float and value.is_integer() and abs(value) < 2**63)
     if isinstance(kind, mi.StructType) and kind.tag_field is not None and isinstance(value, Mapping):
         return bool(value.get(kind.tag_field, kind.tag) == kind.tag)
     taken = _TAKES.get(type(kind))
@@ -150,7 +147,8 @@ def _fits(value: Any, kind: mi.Type) -> bool:  # noqa: ANN401 (as above)
 
 
 _TAKES: dict[type, tuple[type, ...]] = {
-    mi.BoolType: (bool,), mi.FloatType: (int, float), mi.StrType: (str,), mi.NoneType: (type(None),),
+    mi.BoolType: (bool,), mi.IntType: (int,), mi.FloatType: (int, float), mi.StrType: (str,),
+    mi.NoneType: (type(None),),
     mi.ListType: (list, tuple), mi.VarTupleType: (list, tuple), mi.DictType: (Mapping,), mi.StructType: (Mapping,),
 }  # fmt: skip
 
@@ -180,8 +178,11 @@ def _mismatch(value: Any, kind: mi.Type, path: Path) -> tuple[str, str]:  # noqa
     options = list(_options(kind))
     wanted = dict.fromkeys(_name(k) for k in options)
     found = kind_of(value)
-    problem = f"`{_key(path)}` must be {_either(wanted)}, not {found}"
+    what = f"each of `{_key(path)}`" if path and isinstance(path[-1], int) else f"`{_key(path)}`"
+    problem = f"{what} must be {_either(wanted)}, not {found}"
     literals = [str(v) for k in options if isinstance(k, mi.LiteralType) for v in k.values]
+    if isinstance(value, str) and any(isinstance(k, mi.StructType) and k.cls is Step for k in options):
+        return problem, f"write run: {value}"
     return problem, _remedy(value, {type(k) for k in options}, literals)
 
 
@@ -205,7 +206,7 @@ def _remedy(value: Any, kinds: set[type], literals: list[str]) -> str:  # noqa: 
         remedy = f'put it in quotes: "{str(value).lower()}"'
     elif isinstance(value, str) and OPEN in value:
         remedy = "write the value itself; expressions are not replaced here"
-    elif isinstance(value, str) and mi.ListType in kinds:
+    elif isinstance(value, str | int | float) and mi.ListType in kinds:
         remedy = f"write [{value}]"
     elif isinstance(value, str) and mi.BoolType in kinds and value.lower() in _YES | _NO:
         remedy = "write true" if value.lower() in _YES else "write false"
@@ -231,6 +232,8 @@ def _name(kind: mi.Type) -> str:
 
 def _either(words: Any) -> str:  # noqa: ANN401 (any iterable of texts)
     *most, last = words
+    if " or " in last:
+        return ", ".join([*most, last])
     return f"{', '.join(most)} or {last}" if most else last
 
 
@@ -244,6 +247,8 @@ def _known(key: str, fields: Mapping[str, Any], given: Mapping[str, Any]) -> str
         return f"did you mean `{near}`?"
     if near:
         return f"here it is called `{words[near]}`"
+    if FOREIGN.get(str(key)) in given:
+        return f"here it is called `{FOREIGN[str(key)]}`, which is given already"
     return "the keys here are " + ", ".join(fields) if len(fields) <= 8 else "docs/pipeline.md has every key"
 
 

@@ -28,6 +28,7 @@ _LEADING = frozenset(("", *"0123456789+-.~tTfFnN"))
 _QUOTE_TAGS = "put texts that begin with ! in quotes"
 # Aliases may repeat a value; more values than this are a bomb, not a pipeline.
 _MOST = 1_000_000
+_DEEPEST = 100
 
 
 class Unreadable(Exception):
@@ -54,9 +55,6 @@ def compose(text: str) -> Node:
         return loader.get_single_node()
     except yaml.YAMLError as e:
         raise Unreadable(_syntax(e, text)) from e
-    except (RecursionError, UnicodeEncodeError, ValueError) as e:
-        problem = "values nest too deep" if isinstance(e, RecursionError) else f"the text cannot be read: {e}"
-        raise Unreadable(Fault(problem, line=1, column=1, remedy="simplify the file")) from e
     finally:
         if loader is not None:
             loader.dispose()
@@ -71,22 +69,33 @@ def _make_loader(yaml: Any) -> Callable[[str], Any]:  # noqa: ANN401 (as above)
     else:
         parents = (yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.composer.Composer)
 
-    def begin(self: object, text: str) -> None:
+    def begin(self: Any, text: str) -> None:  # noqa: ANN401 (a class made below)
+        self.depth = 0
         for parent in parents:
             parent.__init__(self, *((text,) if parent is parents[0] else ()))
 
-    nothing = dict.fromkeys(("resolve", "descend_resolver", "ascend_resolver"), _nothing)
-    return type(
-        "Loader", parents, {"__init__": begin, "dispose": parents[0].__dict__.get("dispose", _nothing), **nothing}
-    )
+    methods = {"__init__": begin, "descend_resolver": _descend, "ascend_resolver": _ascend, "resolve": _resolve}
+    return type("Loader", parents, methods)
 
 
-def _nothing(*_: object) -> None:
-    """What a composer is told about kinds."""
+def _descend(loader: Any, parent: Node, _index: object) -> None:  # noqa: ANN401 (as above)
+    """Told before each node. libyaml's composer would overflow the stack of C, and end the process."""
+    loader.depth += 1
+    if loader.depth > _DEEPEST:
+        raise Unreadable(fault_at(parent, f"values nest deeper than {_DEEPEST}", "write it flatter"))
+
+
+def _ascend(loader: Any) -> None:  # noqa: ANN401 (as above)
+    """Told after each node."""
+    loader.depth -= 1
+
+
+def _resolve(*_: object) -> None:
+    """Asked for a node's kind, which `Values` decides."""
 
 
 _SYNTAX = (
-    ("found character '\\t'", "use blanks, not tabs, to indent"),
+    ("a tab stands", "use blanks, not tabs, to indent"),
     ("mapping values are not allowed", "put texts that hold `: ` in quotes, and check the indentation"),
     ("could not find expected ':'", "a key ends with `: `; check the indentation of the line above too"),
     ("did not find expected ',' or '}'", 'put expressions inside { } in quotes: {model: "${{ … }}"}'),
@@ -94,7 +103,7 @@ _SYNTAX = (
     ("did not find expected key", "check the indentation: keys of one mapping stand in one column"),
     ("did not find expected '-' indicator", "check the indentation: the `-` of one list stand in one column"),
     ("undefined alias", "a `*` begins an alias; put texts that begin with it in quotes"),
-    ("cannot start any token", "put texts that begin with %, @, ` or a tab in quotes"),
+    ("cannot start any token", "put texts that begin with %, @ or ` in quotes"),
     ("expected a single document", "keep one document in the file: take out `---`"),
     ("found unexpected end of stream", "close the quote"),
 )
@@ -102,15 +111,20 @@ _SYNTAX = (
 
 # Any: an exception of yaml.
 def _syntax(e: Any, text: str) -> Fault:  # noqa: ANN401 (as above)
-    mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
     problem = " ".join(str(getattr(e, "problem", None) or getattr(e, "reason", None) or e).split())
-    remedy = next((cure for sign, cure in _SYNTAX if sign in problem), "check this line and the one above it")
-    if mark is None:
+    if problem.startswith("but "):
+        problem = f"{e.context}, {problem}"
+    mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
+    if mark is not None:
+        line, column = mark.line, mark.column
+    else:
         position = getattr(e, "position", 0)
         line = text.count("\n", 0, position)
         column = position - (text.rfind("\n", 0, position) + 1)
-        return Fault(f"not YAML: {problem}", line=line + 1, column=column + 1, remedy=remedy)
-    return Fault(f"not YAML: {problem}", line=mark.line + 1, column=mark.column + 1, remedy=remedy)
+    if text.splitlines()[line : line + 1] and text.splitlines()[line][column : column + 1] == "\t":
+        problem = "a tab stands where only blanks may"
+    remedy = next((cure for sign, cure in _SYNTAX if sign in problem), "check this line and the one above it")
+    return Fault(f"not YAML: {problem}", line=line + 1, column=column + 1, remedy=remedy)
 
 
 # --- nodes to plain values ------------------------------------------------------------------------------------------
@@ -165,7 +179,8 @@ class Values:
         kind = _CORE.get(node.tag)
         if kind is None:
             self.faults.append((node, f"the tag {_tag(node.tag)} is not known", _QUOTE_TAGS))
-        elif not kinds[kind]:
+            return f"{node.tag} {text}".strip()
+        if not kinds[kind]:
             self.faults.append((node, f"`{text}` is not of the kind {_tag(node.tag)}", "take the tag out"))
         return value
 
@@ -184,7 +199,8 @@ class Values:
     def _number(self, text: str, node: Node) -> int | float | str:
         try:
             if text.lstrip("+-").isdigit():
-                return self._in_range(int(text), node)
+                # Python reads no integer of thousands of digits; 40 are too many already.
+                return self._in_range(int(text[:40]), node)
             return float(text)
         except ValueError:
             return text

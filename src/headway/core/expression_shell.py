@@ -29,6 +29,7 @@ _REFUSED = {
     ),
     "`": ("an expression inside backquotes cannot be passed safely", "write $( … ) instead of backquotes"),
     "delimiter": ("an expression cannot be a heredoc's delimiter", "use a fixed word: <<EOF"),
+    "dollar": ("a `$` stands before an expression, and the shell would read both as one", "write \\$ for a plain $"),
     "escaped": ("a backslash stands before an expression", "remove the backslash"),
 }
 
@@ -218,6 +219,9 @@ class _Reader:
             self.push("`", "`")
 
     def dollar(self) -> None:
+        if self.text.startswith(OPEN, self.i + 1):
+            self.i += 1
+            self.refuse("dollar")
         rest = self.text[self.i : self.i + 3]
         bare = self.stack[-1].kind == "command"
         if rest == "$((":

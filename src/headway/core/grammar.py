@@ -11,10 +11,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from headway.core.facts import Scalar
 
-DURATION = r"^(\d+(\.\d+)?(ms|s|m|h|d|w)?|(\d+(ms|s|m|h|d|w))+)$"
+DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)?|([0-9]+(ms|s|m|h|d|w))+)$"
 """A time as text: `90` (seconds), `1.5h`, `1h30m`."""
 
-SIZE = r"^\d+(\.\d+)?( ?[kKMGTP]i?B?| ?B)?$"
+SIZE = r"^[0-9]+(\.[0-9]+)? *([kKmMgGtTpP][iI]?)?[bB]?$"
 """An amount of memory as text: `512MiB`, `4GiB`, `4Gi`, `2 GB`."""
 
 ID = r"^[A-Za-z0-9_][A-Za-z0-9_-]*$"
@@ -192,7 +192,7 @@ class File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     """A Headway pipeline: only `steps` is required."""
 
     steps: Annotated[list[Step], _means("What is done, in this order.", minItems=1)]
-    version: Annotated[Literal[1], _means("The version of this file's format.", 1)] = 1
+    version: Annotated[int, _means("The version of this file's format.", 1, enum=[1])] = 1
     pipeline: Annotated[str, _means("The pipeline's name.", "churn")] = ""
     order: Annotated[
         Literal["list", "graph"],

@@ -50,7 +50,7 @@ def _problems(matrix: Mapping[str, Sequence[Any]], path: Path) -> list[Problem]:
                 problems.append(
                     Problem(
                         path=(*path, name, i),
-                        problem=f"`{name}` holds {'single values here' if is_rule else 'mappings'}",
+                        problem=f"`{name}` holds {'mappings' if is_rule else 'single values'}",
                         remedy="write {name: value, …}" if is_rule else "write single values: [0.1, 0.01]",
                     )
                 )

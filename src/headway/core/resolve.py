@@ -91,6 +91,8 @@ class _Resolver:
 
     def check_top(self) -> None:
         file = self.file
+        if file.version != 1:
+            self.fault(("version",), f"the format has no version {file.version}", "write 1, or use a newer headway")
         if file.pipeline and not is_name(file.pipeline):
             self.fault(("pipeline",), f"`{file.pipeline}` cannot name a pipeline", "use letters, digits, - _ and .")
         if not file.steps:

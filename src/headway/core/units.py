@@ -17,7 +17,7 @@ def duration_s(value: float | str) -> float | None:
     """
     if not isinstance(value, str):
         return float(value) if 0 <= value <= _LONGEST_S else None
-    pairs = _pairs(value.strip())
+    pairs = _pairs(value)
     if not pairs or (len(pairs) > 1 and any(not unit or "." in number for number, unit in pairs)):
         return None
     total = 0.0
@@ -37,7 +37,7 @@ def size_bytes(value: int | str) -> int | None:
     """
     if not isinstance(value, str):
         return value if 0 <= value <= _MOST_BYTES else None
-    pairs = _pairs(value.strip())
+    pairs = _pairs(value)
     if len(pairs) != 1:
         return None
     number, unit = pairs[0]
