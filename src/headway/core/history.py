@@ -87,7 +87,8 @@ def _take_in(run: RunView, entry: f.Entry) -> None:
         case f.StepLost(step=step, attempt=attempt, why=why):
             run.steps[step] = StepView(step=step, state="lost", attempt=attempt, why=why)
         case f.RunResumed():
-            run.outcome, run.exit_code, run.n_resumed = "running", None, run.n_resumed + 1
+            run.outcome, run.exit_code, run.seconds, run.why = "running", None, 0.0, ""
+            run.n_resumed += 1
         case f.RunFinished(outcome=outcome, exit_code=code, seconds=seconds, why=why):
             run.outcome, run.exit_code, run.seconds, run.why = outcome, code, seconds, why
         case _:
@@ -128,21 +129,37 @@ def differences(a: RunView, b: RunView) -> tuple[Change, ...]:
     changes: list[Change] = []
     sides = (
         ("code", _code(a), _code(b)),
-        ("params", _texts(a.started.params), _texts(b.started.params)),
+        ("params", a.started.params, b.started.params),
         ("inputs", _inputs(a.steps.values()), _inputs(b.steps.values())),
         ("outputs", _outputs(a.steps.values()), _outputs(b.steps.values())),
-        ("metrics", _texts(a.metrics), _texts(b.metrics)),
+        ("metrics", a.metrics, b.metrics),
         ("steps", _states(a), _states(b)),
     )
     for kind, before, after in sides:
         for name in sorted(before.keys() | after.keys()):
-            was, now = before.get(name, "-"), after.get(name, "-")
-            if was != now:
-                changes.append(Change(kind=kind, name=name, before=was, after=now))
+            was, now = before.get(name, _ABSENT), after.get(name, _ABSENT)
+            if type(was) is not type(now) or was != now:
+                changes.append(Change(kind=kind, name=name, **_shown(was, now)))
     return tuple(changes)
 
 
-def _code(run: RunView) -> dict[str, str]:
+_ABSENT = "-"
+
+
+def _shown(was: f.Scalar, now: f.Scalar) -> dict[str, str]:
+    """Both values as short as tells them apart."""
+    short = _text(was), _text(now)
+    before, after = short if short[0] != short[1] else (repr(was), repr(now))
+    return {"before": before, "after": after}
+
+
+def _text(value: f.Scalar) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _code(run: RunView) -> dict[str, f.Scalar]:
     source, place = run.started.source, run.started.place
     return {
         "commit": (source.commit or "-")[:12],
@@ -152,17 +169,13 @@ def _code(run: RunView) -> dict[str, str]:
     }
 
 
-def _texts(values: dict[str, f.Scalar] | dict[str, float]) -> dict[str, str]:
-    return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in values.items()}
-
-
-def _inputs(steps: Iterable[StepView]) -> dict[str, str]:
+def _inputs(steps: Iterable[StepView]) -> dict[str, f.Scalar]:
     return {part.name: part.value[:12] for step in steps for part in step.parts if part.kind == "in"}
 
 
-def _outputs(steps: Iterable[StepView]) -> dict[str, str]:
+def _outputs(steps: Iterable[StepView]) -> dict[str, f.Scalar]:
     return {a.path: a.digest[:12] for step in steps for a in step.outputs.values()}
 
 
-def _states(run: RunView) -> dict[str, str]:
+def _states(run: RunView) -> dict[str, f.Scalar]:
     return {step.step: "passed" if step.state == "reused" else step.state for step in run.steps.values()}
