@@ -9,17 +9,23 @@ from typing import Any
 
 import msgspec
 
+from headway.codec.quote import scalar
 from headway.core.facts import KeyPart
 from headway.core.ids import Artifact
 from headway.errors import FileFaulty
 
 FILE = "headway.lock"
 
-_HEAD = "# Made by `headway run`: what the last good run read and made. Commit it; do not edit it.\nversion: 1\n"
+VERSION = 1
+"""Of the file's form; a later one is not guessed at."""
+
+_HEAD = (
+    f"# Made by `headway run`: what the last good run read and made. Commit it; do not edit it.\nversion: {VERSION}\n"
+)
 
 
 class Pinned(msgspec.Struct, frozen=True, kw_only=True):
-    """One step's part of the lock: what went into its key, and its outputs by name."""
+    """One step's part of the lock: what went into its key, the command first, and its outputs by name."""
 
     parts: tuple[KeyPart, ...] = ()
     outputs: dict[str, Artifact] = {}
@@ -27,25 +33,27 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(pipeline: str, steps: Mapping[str, Pinned]) -> bytes:
     """The file's bytes; the same steps give the same bytes."""
-    lines = [_HEAD + f"pipeline: {_scalar(pipeline)}", "steps:" if steps else "steps: {}"]
+    lines = [_HEAD + f"pipeline: {scalar(pipeline)}", "steps:" if steps else "steps: {}"]
     for step, pinned in steps.items():
-        lines.append(f"  {_scalar(step)}:")
+        lines.append(f"  {scalar(step)}:")
         before = ""
         for part in pinned.parts:
             if part.kind == "out":
                 continue
             if part.kind == "command":
-                lines.append(f"    command: {_scalar(part.value)}")
+                lines.append(f"    command: {scalar(part.value)}")
+                if part.name:
+                    lines.append(f"    shell: {scalar(part.name)}")
                 continue
             if part.kind != before:
                 lines.append(f"    {part.kind}:")
                 before = part.kind
-            lines.append(f"      {_scalar(part.name)}: {_scalar(part.value)}")
+            lines.append(f"      {scalar(part.name)}: {scalar(part.value)}")
         if pinned.outputs:
             lines.append("    out:")
         for name, artifact in sorted(pinned.outputs.items()):
-            lines.append(f"      {_scalar(name)}:")
-            lines += [f"        {key}: {_scalar(value)}" for key, value in _artifact(artifact)]
+            lines.append(f"      {scalar(name)}:")
+            lines += [f"        {key}: {scalar(value)}" for key, value in _artifact(artifact)]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -62,32 +70,12 @@ def _artifact(artifact: Artifact) -> list[tuple[str, str | int | bool]]:
     return shown
 
 
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")
-
-
-_WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
-"""What one version of YAML or the other does not read as a text."""
-
-
-def _scalar(value: str | float) -> str:
-    """Plain where YAML 1.2 and 1.1 both read a string, else quoted as JSON, which is YAML too."""
-    if not isinstance(value, str):
-        return msgspec.json.encode(value).decode()
-    # A digest of digits and one `e` would be read as a number.
-    digest = len(value) == 64 and any(c in "abcdf" for c in value)
-    if _PLAIN.issuperset(value) and (digest or (value[:1].isalpha() and value.lower() not in _WORDS)):
-        return value
-    return msgspec.json.encode(value).decode()
-
-
 def parse(data: bytes) -> dict[str, Pinned]:
     """Read the file again. Raises FileFaulty when somebody broke it."""
     from headway.codec.human import read_params
 
     try:
-        document = read_params(data, path=FILE)
-        steps: dict[str, Any] = document.get("steps") or {}
-        return {step: _pinned(values) for step, values in steps.items()}
+        return {str(step): _pinned(values) for step, values in _steps(read_params(data, path=FILE)).items()}
     except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as e:
         raise FileFaulty(
             f"headway.lock is not in its form: {e}",
@@ -96,9 +84,15 @@ def parse(data: bytes) -> dict[str, Pinned]:
         ) from e
 
 
-# Any: the YAML's own nesting, checked by convert.
+# Any (here and below): the YAML's own nesting, checked by convert.
+def _steps(document: dict[str, Any]) -> dict[str, Any]:
+    if document.get("version") != VERSION:
+        raise TypeError(f"its version is {document.get('version')!r}, not {VERSION}")
+    return document.get("steps") or {}
+
+
 def _pinned(values: dict[str, Any]) -> Pinned:
-    parts = [KeyPart(kind="command", name="", value=str(values.get("command", "")))]
+    parts = [KeyPart(kind="command", name=str(values.get("shell", "")), value=str(values["command"]))]
     for kind in ("in", "params", "env", "matrix", "with"):
         parts += [KeyPart(kind=kind, name=str(k), value=str(v)) for k, v in (values.get(kind) or {}).items()]
     outputs = {str(k): msgspec.convert(v, Artifact) for k, v in (values.get("out") or {}).items()}
