@@ -94,7 +94,7 @@ def made(digest: str) -> f.StepFinished:
 
 
 DIFFERENCES = [
-    pytest.param(started(params={"a": 0.1}), PASSED, started(params={"a": 0.2}), PASSED, "params a 0.1 0.2", id="param"),
+    pytest.param(started(params={"a": 0.1}), PASSED, started(params={"a": 0.2}), PASSED, "params a 0.1 0.2", id="lr"),
     pytest.param(started(params={}), PASSED, started(params={"a": True}), PASSED, "params a - true", id="new param"),
     pytest.param(started(params={"a": 1}), PASSED, started(params={"a": True}), PASSED, "params a 1 true", id="kind"),
     pytest.param(started(params={"a": "1"}), PASSED, started(params={"a": 1}), PASSED, "params a '1' 1", id="text"),

@@ -228,6 +228,9 @@ class Values:
 
     def _merge(self, node: Node, found: dict[str, Any]) -> None:
         """`<<: *other` takes over the keys that are not given here, as YAML 1.1 has it and people use it."""
+        if any(key.value == "<<" and key.style for key, _ in node.value):
+            # In quotes it is a key like any other.
+            return
         others = found.pop("<<")
         for other in others if isinstance(others, list) else [others]:
             if isinstance(other, dict):
@@ -298,7 +301,7 @@ def _pair(node: Node, name: str, depth: int) -> tuple[Node, Node] | None:
         if key.value == name:
             return key, value
     for key, value in node.value:
-        if key.value == "<<" and depth < 20:
+        if key.value == "<<" and not key.style and depth < 20:
             for other in value.value if value.id == "sequence" else [value]:
                 if other.id == "mapping" and (pair := _pair(other, name, depth + 1)) is not None:
                     return pair
