@@ -87,8 +87,10 @@ def open(settings: Settings) -> Parts:  # noqa: A001 (`wiring.open` reads as wha
 
 def _home(home: str) -> None:
     """Make `.headway/`, which ignores itself so that a user's repository stays clean without an edit."""
-    if not os.path.isdir(home):
+    # The folder may be there without it: the compiled pipeline is saved in it before any part is opened.
+    ignore = os.path.join(home, ".gitignore")
+    if not os.path.exists(ignore):
         os.makedirs(home, exist_ok=True)
-        fd = os.open(os.path.join(home, ".gitignore"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        fd = os.open(ignore, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.write(fd, b"*\n")
         os.close(fd)

@@ -190,15 +190,19 @@ class Run:
         state = self._steps[fact.step]
         self._running.discard(fact.step)
         self._orphans.pop(fact.step, None)
-        state.finished, state.values, state.attempt = fact, fact.values, fact.attempt
+        state.finished, state.values = fact, fact.values
+        # One that never began has no number of its own.
+        state.attempt = max(state.attempt, fact.attempt)
         if fact.outcome == "interrupted":
             # Not an end: the step starts anew when the run is resumed.
             state.state = "interrupted"
             self._interrupted = True
             return
-        state.failures += fact.outcome in ("failed", "timeout")
+        # Without an exit code it could not even be started: trying again would find the same.
+        failed = fact.outcome in ("failed", "timeout") and fact.exit_code is not None
+        state.failures += failed
         retry = state.spec.retry
-        if fact.outcome in ("failed", "timeout") and state.failures <= retry.times:
+        if failed and state.failures <= retry.times:
             state.state = "later"
             state.ready_at = at + retry.wait_s * retry.factor ** (state.failures - 1)
             self._later.add(fact.step)

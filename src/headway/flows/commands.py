@@ -76,7 +76,9 @@ class Shells:
                 )
             return (words[0], *flags[words[0]], self._script(file, text))
         script = self._script(file, text)
-        return tuple(script if word == "{0}" else word for word in words)
+        # `bash -x` with no place for the script would read an empty input, and pass.
+        placed = words if "{0}" in shell else [*words, "{0}"]
+        return tuple(word.replace("{0}", script) for word in placed)
 
     def _script(self, file: str, text: str) -> str:
         os.makedirs(self._scripts, exist_ok=True)

@@ -154,8 +154,7 @@ class Acts:
 
     def _refused(self, spec: StepSpec, why: str) -> Iterator[Sequence[f.Fact]]:
         """A step that cannot be started: it failed, and the run goes on as after any failure."""
-        attempt = spec.retry.times + 1
-        yield [f.StepFinished(step=spec.id, outcome="failed", attempt=attempt, why=why)]
+        yield [f.StepFinished(step=spec.id, outcome="failed", why=why)]
         self._watcher.started(spec.id, spec.name, self._index[spec.id], len(self._specs), "")
         self._watcher.ended(spec.id, "failed", 0.0, why)
 
