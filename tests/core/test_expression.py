@@ -356,7 +356,7 @@ SHELL_BITS = st.sampled_from(SOME_BITS.replace("\n", " ").split(" ")).map(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(SHELL_BITS, max_size=14).map("".join))
 @example("$(($(${{ params.v }}")
 def test_no_text_makes_a_value_run(text: str) -> None:
@@ -390,7 +390,7 @@ EXPRESSIONS = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(EXPRESSIONS, st.dictionaries(st.sampled_from(["a", "b", "id"]), VALUES_OF_PARAMS))
 def test_expressions_raise_nothing_but_expression_unreadable(text: str, params: dict[str, Any]) -> None:
     scope = Scope(params=params, matrix=params, steps={"a": StepScope(out={"a": "x"})})

@@ -550,7 +550,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     return {"steps": steps, "order": draw(st.sampled_from(["list", "graph"]))}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(files())
 def test_whatever_is_accepted_can_be_run_in_the_order_given(file: dict[str, Any]) -> None:
     pipeline, problems = resolve(msgspec.convert(file, File), Around())
