@@ -39,6 +39,15 @@ def installer() -> str:
     return subprocess.run([uv, "--version"], capture_output=True, text=True, check=True).stdout.split(" (")[0].strip()
 
 
+def commit() -> str:
+    """The commit that headway is built from, `+` when files differ from it; empty without Git."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    command = [git, "-C", str(REPOSITORY), "describe", "--always", "--exclude=*", "--dirty=+"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def on_path(executable: str) -> Environment:
     """The environment of a tool that the system has, such as GNU make; raises Missing when it has not."""
     found = shutil.which(executable)

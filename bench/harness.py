@@ -194,6 +194,7 @@ class Stage:
             skipped=self.skipped,
             versions={name: environment.versions for name, environment in self.installed.items()},
             installer=environments.installer(),
+            commit=environments.commit(),
             load=(self.load_before, os.getloadavg()[0]),
             floor_bytes=self._floor(),
             hidden=(str(self.options.cache), str(environments.REPOSITORY), str(Path.home())),

@@ -13,7 +13,7 @@ from pathlib import Path
 import environments
 import pipelines
 from harness import Contender, Stage, once, options, take_turns
-from pipelines import HEADWAY
+from pipelines import FIRST, HEADWAY
 from report import MB, Promise, Sample
 from shapes import chain, independent, layers
 
@@ -39,20 +39,15 @@ def main() -> int:
     contenders += [_output(stage, scratch / f"output{at}", case) for at, case in enumerate(OUTPUTS)]
     series = take_turns(contenders, stage.options.n)
     bounds = [
-        Promise(text=f"under 80 MB: {one.case}", of=("headway", one.case), measure="rss_bytes", most=80 * MB)
+        Promise(text=f"{one.tool}, {one.case}: under 80 MB", of=(one.tool, one.case), measure="rss_bytes", most=80 * MB)
         for one in series
     ]
     return stage.finish(series, bounds)
 
 
 def _graph(stage: Stage, folder: Path, case: str) -> Contender:
-    inner = pipelines.contender(stage, HEADWAY, folder, GRAPHS[case])
-
-    def play(repetition: int) -> Iterator[tuple[str, Sample]]:
-        for which, sample in inner.play(repetition):
-            yield f"{case}, {which}", sample
-
-    return Contender(tool="headway", play=play)
+    play = pipelines.contender(stage, HEADWAY, folder, GRAPHS[case]).play
+    return Contender(tool=f"headway, {case}", play=play)
 
 
 def _output(stage: Stage, folder: Path, case: str) -> Contender:
@@ -63,10 +58,10 @@ def _output(stage: Stage, folder: Path, case: str) -> Contender:
         environments.empty(place.folder)
         (place.folder / "pipeline.yaml").write_text(f"steps:\n  - name: Print\n    run: {OUTPUTS[case]}\n")
         os.sync()
-        yield case, once(["headway", "run"], place, stage.options.timeout_s)
+        yield FIRST, once(["headway", "run"], place, stage.options.timeout_s)
         environments.empty(place.folder)
 
-    return Contender(tool="headway", play=play)
+    return Contender(tool=f"headway, {case}", play=play)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ class Series:
     fault: str | None = None
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it is headway's: `headway`, or `headway, 4 steps`."""
+        return self.tool.partition(",")[0] == "headway"
+
+    @property
     def is_good(self) -> bool:
         """Whether there are numbers that may be shown."""
         return self.fault is None and bool(self.samples)
@@ -113,6 +118,7 @@ class Result:
     skipped: dict[str, str]
     versions: dict[str, dict[str, str]]
     installer: str
+    commit: str
     load: tuple[float, float]
     floor_bytes: int
     #: Folders of this machine that do not belong in a result.
@@ -121,7 +127,7 @@ class Result:
     def status(self) -> int:
         """1 when a promise is broken or something of headway's failed, else 0."""
         broken = any(promise.judged(self.series)[0] == "BROKEN" for promise in self.promises)
-        return int(broken or any(one.tool == "headway" and one.fault for one in self.series))
+        return int(broken or any(one.is_ours and one.fault for one in self.series))
 
     def write(self, folder: Path) -> Path:
         """Write `<name>-<date>.json`; gives its path."""
@@ -139,9 +145,20 @@ class Result:
         lines += [f"- skipped {tool}: {reason}" for tool, reason in self.skipped.items()]
         for promise in self.promises:
             verdict, number = promise.judged(self.series)
-            measured = "" if number is None else f" (measured {_figure(number)})"
+            measured = "" if number is None else f" (measured {self._measured(promise, number)})"
             lines.append(f"- promise {verdict}: {promise.text}{measured}")
         return self._clean("\n".join(lines))
+
+    def _measured(self, promise: Promise, number: float) -> str:
+        if promise.measure == "rss_bytes":
+            return f"{number / MB:.0f} MB"
+        if promise.measure != "wall_s":
+            return _figure(number)
+        if promise.over is not None:
+            return f"{_figure(number)} x"
+        # A bound in seconds is at the mercy of the machine's other work: the processor's seconds are not.
+        cpu_s = next(one.median("cpu_s") for one in self.series if (one.tool, one.case) == promise.of)
+        return f"{number:.3f} s, {cpu_s:.3f} s of CPU"
 
     def _clean(self, text: str) -> str:
         for folder in self.hidden:
@@ -150,8 +167,9 @@ class Result:
 
     def _conditions(self) -> str:
         floor = f"A peak of {self.floor_bytes / MB:.0f} MB reads '{self.floor_bytes / MB:.0f} or less'."
+        source = f"headway at {self.commit}" if self.commit else "headway at no commit"
         load = f"load {self.load[0]:.1f} before, {self.load[1]:.1f} after"
-        return f"{time.strftime('%Y-%m-%d', time.gmtime())}, {_machine()}, {load}. {floor}"
+        return f"{time.strftime('%Y-%m-%d', time.gmtime())}, {_machine()}, {source}, {load}. {floor}"
 
     def _table(self, case: str) -> list[str]:
         shown = [one for one in self.series if one.case == case and one.is_good]
@@ -176,6 +194,7 @@ class Result:
             "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "machine": _machine(),
             "installer": self.installer,
+            "commit": self.commit,
             "load": {"before": round(self.load[0], 2), "after": round(self.load[1], 2)},
             "rss_floor_bytes": self.floor_bytes,
             "versions": self.versions,

@@ -5,36 +5,42 @@ Options are handed to each. `--docs` puts the tables into docs/benchmarks.md. Ex
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-#: The first four in the order in which a user meets them, the long ones last.
+#: In the order in which a user meets them, the long ones last.
 ALL = ("startup", "four_steps", "hundred_steps", "thousand_steps", "log", "install", "ten_thousand_steps", "memory")
+OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install"})
 BEGIN = "<!-- results: `python bench/run_all.py --docs` writes from here -->"
 END = "<!-- to here -->"
 
 
-def main(words: list[str]) -> int:
-    is_for_docs = "--docs" in words
-    passed_on = [word for word in words if word != "--docs"]
+def main() -> int:
+    parser = argparse.ArgumentParser(description="All benchmarks; other options are handed to each.")
+    parser.add_argument("--docs", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument("--peers", help="for those that have no set of their own")
+    asked, passed_on = parser.parse_known_args()
     tables, broken = [], []
     for name in ALL:
         print(f"--- {name}", file=sys.stderr, flush=True)
-        # These have their own set of peers: --peers would take it away.
-        given = [] if name in {"ten_thousand_steps", "memory", "install"} else passed_on
+        peers = ["--peers", asked.peers] if asked.peers and name not in OWN_PEERS else []
         done = subprocess.run(
-            [sys.executable, str(HERE / f"{name}.py"), *given], stdout=subprocess.PIPE, text=True, check=False
+            [sys.executable, str(HERE / f"{name}.py"), *peers, *passed_on],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
         )
         print(done.stdout, flush=True)
         tables.append(done.stdout.strip())
         if done.returncode != 0:
             broken.append(name)
-    if is_for_docs:
+    if asked.docs:
         fill(HERE.parent / "docs" / "benchmarks.md", "\n\n".join(tables))
     if broken:
-        print(f"a promise is broken or was not measured in: {', '.join(broken)}", file=sys.stderr)
+        print(f"a promise is broken or headway failed in: {', '.join(broken)}", file=sys.stderr)
     return int(bool(broken))
 
 
@@ -47,4 +53,4 @@ def fill(page: Path, tables: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

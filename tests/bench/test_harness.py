@@ -135,6 +135,7 @@ def result(series: list[Series], promise: Promise, hidden: tuple[str, ...] = ())
         skipped={"zenml": "it does not install"},
         versions={},
         installer="pip",
+        commit="abc",
         load=(0.0, 0.0),
         floor_bytes=10_000_000,
         hidden=hidden,
