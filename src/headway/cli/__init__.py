@@ -85,6 +85,7 @@ def _guarded(name: str, words: list[str]) -> int:
     """Import the command, parse, run; every way of ending becomes an exit code and at most a few lines."""
     from headway.errors import HeadwayError
 
+    _import_msgspec()
     debug = False
     as_json = "--json" in words
     try:
@@ -124,6 +125,21 @@ def _guarded(name: str, words: list[str]) -> int:
         if debug:
             raise
         return _bug(e)
+
+
+def _import_msgspec() -> None:
+    """Import it without `typing_extensions`, which it would take where it finds it: a tenth of a short command.
+
+    From Python 3.11 on it needs nothing of it, and who imports it later gets it as ever.
+    """
+    name = "typing_extensions"
+    if name in sys.modules or "msgspec" in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # the documented way to make an import fail
+    try:
+        import msgspec  # noqa: F401 (for its own sake)
+    finally:
+        del sys.modules[name]
 
 
 def _group_line(doc: str) -> str:

@@ -236,7 +236,8 @@ class Acts:
 
     def _end(self, action: r.Finish) -> Iterator[Sequence[f.Fact]]:
         self._finish(action)
-        self._sync()
+        # Content first: no durable fact may name a blob that is not. The facts follow at the end of `settle`.
+        self._ports.blobs.sync()
         began = self._machine.started_at or self._now()
         yield [
             f.RunFinished(
@@ -248,7 +249,6 @@ class Acts:
         ]
 
     def _sync(self) -> None:
-        # Content first: no durable fact may name a blob that is not.
         self._ports.blobs.sync()
         self._ports.log.sync()
         self._unsynced = False
