@@ -308,7 +308,7 @@ class _Reader:
                 self.refuse("delimiter")
             if self.text[self.i] in "'\"":
                 end = self.text.find(self.text[self.i], self.i + 1)
-                self.i = len(self.text) if end < 0 else end
+                self.pass_over(len(self.text) if end < 0 else end, "delimiter")
             self.i += 1
         written = self.text[start : self.i]
         delimiter = "".join(c for c in written if c not in "'\"\\")
