@@ -4,6 +4,7 @@ Group: hidden
 """
 
 import argparse
+import sys
 
 from headway import wiring
 from headway.config import Settings
@@ -17,5 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """The exit code is the step's own (design, section 6)."""
+    # A model may need the project's own code; behind everything installed, so that it hides nothing.
+    sys.path.append(settings.folder)
     with wiring.open(settings) as parts:
         return step.perform(args.task, parts, environ=settings.environ)

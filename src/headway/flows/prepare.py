@@ -95,7 +95,8 @@ class Preparer:
 
     def command(self, ready: Prepared, attempt: int) -> Command:
         """The command line of a `run:` step."""
-        return self._shells.command(ready.spec, ready.text, f"{file_name(ready.spec.id)}-{attempt}.script")
+        script = f"{file_name(ready.spec.id)}-{attempt}.script"
+        return self._shells.command(ready.spec, ready.text, script, ready.env)
 
     def builtin(self, task: bytes, path: str) -> Command:
         """The command line of a `uses:` step; writes its task file."""
