@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from headway.terminal.tail import clean
 from headway.terminal.width import cells, cut, padded
@@ -27,4 +27,4 @@ def test_what_was_padded_is_exactly_as_wide(text: str, columns: int) -> None:
 
 @given(TEXTS)
 def test_the_short_way_for_ascii_gives_the_same(text: str) -> None:
-    assert cells(text) == cell_len(text)
+    assert cells(text) == wcswidth(text)

@@ -2,7 +2,7 @@
 
 Nothing is drawn before a step has been at work for `CALM_S`: quick runs are only lines. Draws by itself, since
 `rich.live` takes 20 ms to import and, when the window gets narrower, leaves fragments and overwrites lines that should
-stay (ADR 9); how wide a text is on the screen, `rich.cells` says.
+stay (ADR 9); how wide a text is on the screen, `wcwidth` says.
 """
 
 from math import inf

@@ -1,13 +1,15 @@
-"""How wide texts are on a screen, and how they are made to fit; `rich.cells` knows, and is asked beyond ASCII only."""
+"""How wide texts are on a screen, and how they are made to fit; `wcwidth` knows, and is asked beyond ASCII only."""
 
 
 def cells(text: str) -> int:
     """The columns that a text takes on the screen."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len
+    from wcwidth import wcswidth
 
-    return cell_len(text)
+    # Negative when a control character has slipped through: it then counts as nothing.
+    whole = wcswidth(text)
+    return whole if whole >= 0 else sum(max(wcswidth(character), 0) for character in text)
 
 
 def cut(text: str, columns: int, ellipsis: str) -> str:
@@ -27,6 +29,7 @@ def padded(text: str, columns: int) -> str:
     """The text in exactly so many columns, cut or filled up."""
     if text.isascii():
         return text[:columns].ljust(columns)
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, columns)
+    end = len(text)
+    while end and cells(text[:end]) > columns:
+        end -= 1
+    return text[:end] + " " * (columns - cells(text[:end]))
