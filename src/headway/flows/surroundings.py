@@ -4,11 +4,12 @@ Git is asked while the pipeline is still being read (`ask` before, `answer` afte
 """
 
 import os
-import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
 from headway import __version__
 from headway.core.facts import Place, Source
+from headway.flows.commands import find
 from headway.ports import Blobs
 
 MAX_DIFF_BYTES = 8 * 2**20
@@ -21,10 +22,9 @@ _PATHS = (".", ":(exclude)headway.lock")
 class Asked:
     """Questions to Git under way: a process and the pipe its answer comes through, each."""
 
-    __slots__ = ("folder", "processes")
+    __slots__ = ("processes",)
 
-    def __init__(self, folder: str, processes: list[tuple[int, int]]) -> None:
-        self.folder = folder
+    def __init__(self, processes: list[tuple[int, int]]) -> None:
         self.processes = processes
 
 
@@ -32,23 +32,31 @@ def ask(folder: str, environ: Mapping[str, str]) -> Asked | None:
     """Ask Git about the project's folder; None when it is in no repository or there is no Git."""
     if not _in_repository(folder):
         return None
-    git = ("git", "-C", folder, "-c", "core.quotepath=off")
+    program = find("git", environ)
+    if program is None:
+        return None
+    git = (program, "-C", folder, "-c", "core.quotepath=off")
     questions = (
         (*git, "rev-parse", "HEAD", "--abbrev-ref", "HEAD"),
         (*git, "status", "--porcelain=v1", "--untracked-files=normal", "--", *_PATHS),
-        (*git, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", *_PATHS),
+        (*git, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "HEAD", "--", *_PATHS),
     )
+    processes: list[tuple[int, int]] = []
     try:
-        return Asked(folder, [_spawn(q, environ) for q in questions])
+        for question in questions:
+            processes.append(_spawn(question, environ))  # noqa: PERF401 (those begun before one fails must be known)
     except OSError:
+        for pid, pipe in processes:
+            _collect(pid, pipe)
         return None
+    return Asked(processes)
 
 
 def answer(asked: Asked | None, blobs: Blobs) -> Source:
     """What Git said. The diff, with the names of what is untracked, is kept as a blob."""
     if asked is None:
         return Source()
-    names, status, diff = (_collect(pid, pipe) for pid, pipe in asked.processes)
+    names, status, diff = [_collect(pid, pipe) for pid, pipe in asked.processes]
     words = names.decode("utf-8", "replace").split()
     if not words or words[0] == "HEAD":
         return Source()
@@ -101,7 +109,7 @@ def _spawn(argv: tuple[str, ...], environ: Mapping[str, str]) -> tuple[int, int]
     try:
         actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, null, 2)]
         env = {**environ, "GIT_OPTIONAL_LOCKS": "0"}
-        return os.posix_spawnp(argv[0], argv, env, file_actions=actions), read
+        return os.posix_spawn(argv[0], argv, env, file_actions=actions), read
     except OSError:
         os.close(read)
         raise
@@ -121,28 +129,32 @@ def _collect(pid: int, pipe: int) -> bytes:
 
 
 def _interpreter(environ: Mapping[str, str]) -> tuple[str, str, list[str]]:
-    """The first `python` on PATH, its version, and `name==version` of what is installed for it."""
-    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
-        python = os.path.join(folder, "python")
-        if os.access(python, os.X_OK):
-            library = os.path.join(os.path.dirname(folder), "lib")
-            version, packages = _packages(library)
-            if packages or not library.startswith(sys.prefix):
-                return python, version, packages
-    return sys.executable, sys.version.split()[0], []
+    """The `python` that steps find, its version, and `name==version` of what is installed for it.
+
+    Looked up in its files: asking it would cost every run 20 ms. Empty where they do not tell (pyenv's shims, say).
+    """
+    python = find("python", environ) or find("python3", environ)
+    if python is None:
+        return "", "", []
+    prefix = os.path.dirname(os.path.dirname(python))
+    version = _version(prefix, python)
+    short = ".".join(version.split(".")[:2])
+    found = set()
+    for folder in (f"python{short}/site-packages", "python3/dist-packages", f"python{short}/dist-packages"):
+        with suppress(OSError):
+            found |= {
+                "==".join(name.removesuffix(".dist-info").rsplit("-", 1))
+                for name in os.listdir(os.path.join(prefix, "lib", folder))
+                if name.endswith(".dist-info")
+            }
+    return python, version, sorted(found)
 
 
-def _packages(library: str) -> tuple[str, list[str]]:
-    try:
-        versions = sorted(name for name in os.listdir(library) if name.startswith("python3."))
-    except OSError:
-        return "", []
-    for version in versions:
-        try:
-            names = os.listdir(os.path.join(library, version, "site-packages"))
-        except OSError:
-            continue
-        found = [name[: -len(".dist-info")] for name in names if name.endswith(".dist-info")]
-        if found:
-            return version.removeprefix("python"), sorted("==".join(name.rsplit("-", 1)) for name in found)
-    return "", []
+def _version(prefix: str, python: str) -> str:
+    """To the last digit where a virtual environment says it, else as far as the program's name does."""
+    with suppress(OSError, UnicodeDecodeError), open(os.path.join(prefix, "pyvenv.cfg"), encoding="utf-8") as file:
+        for line in file:
+            name, _, value = line.partition("=")
+            if name.strip() in ("version", "version_info"):
+                return value.strip()
+    return os.path.basename(os.path.realpath(python)).removeprefix("python")
