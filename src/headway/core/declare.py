@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 
 from msgspec import UNSET
 
-from headway.core.expression_syntax import OPEN
+from headway.core.expression_syntax import CLOSE, OPEN, end_of
 from headway.core.grammar import Retry as WrittenRetry
 from headway.core.grammar import Step, Texts
 from headway.core.ids import slug
-from headway.core.order import MAGIC
+from headway.core.paths import normal
 from headway.core.pipeline import Resources, Retry
 from headway.core.problem import Path, Problem, close_to
 from headway.core.units import duration_s, size_bytes
@@ -20,7 +20,6 @@ TIMES = "write 90 (seconds), 30s, 10m, 1h30m or 7d"
 SIZES = "write a number of bytes, 512MiB or 4GiB"
 
 _ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-_ODD_PARTS = frozenset({"", ".", ".."})
 _LONGEST_ID = 40
 
 
@@ -132,59 +131,12 @@ def _unknown_type(uses: str, path: Path, step_types: Collection[str]) -> Problem
     return Problem(path=path, problem=f"there is no step type `{uses}`", remedy=remedy)
 
 
-# --- paths ----------------------------------------------------------------------------------------------------------
+# --- paths ------------------------------------------------------------------------------------------------------------
 
 
 def texts(value: Texts) -> Sequence[str]:
     """A text or a list of texts, as a list."""
     return (value,) if isinstance(value, str) else value
-
-
-def normal(path: str) -> str:
-    """The path without `./`, `//` and a slash at its end; its expressions as they are.
-
-    >>> normal("./data//raw/")
-    'data/raw'
-    """
-    if OPEN in path or _ODD_PARTS.isdisjoint(path.split("/")):
-        return path
-    kept = [part for part in path.split("/") if part not in ("", ".")]
-    return ("/" if path.startswith("/") else "") + "/".join(kept)
-
-
-def path_problem(path: str, at: Path, what: str) -> Problem | None:
-    """Why a path (normal or not) cannot be used; None when it can."""
-    if (
-        OPEN not in path
-        and _ODD_PARTS.isdisjoint(path.split("/"))
-        and path
-        and path[0] not in "~."
-        and "\\" not in path
-    ):
-        return None
-    stripped = normal(path)
-    why, remedy = "", "write it relative to the folder of this file"
-    if "://" in path:
-        why, remedy = "is an address, not a path", "let a step fetch it into the project's folder"
-    elif path.startswith(("/", "~")):
-        why = "does not lie in the project's folder"
-    elif stripped.startswith("../") or (OPEN not in path and ".." in stripped.split("/")):
-        why, remedy = "may lead out of the project's folder", "write it without `..`"
-    elif not stripped:
-        why, remedy = "is no file or folder of the project", f"name what the step {what}"
-    elif stripped.split("/")[0] in (".headway", ".git"):
-        why, remedy = "belongs to Headway or Git", "use a folder of your own"
-    elif "\\" in path:
-        why, remedy = "has a backslash", "write `/` between folders"
-    return Problem(path=at, problem=f"`{path}` {why}", remedy=remedy) if why else None
-
-
-def output_problem(path: str, at: Path) -> Problem | None:
-    """Why an output's path cannot be used; None when it can."""
-    problem = path_problem(path, at, "writes")
-    if problem is None and OPEN not in path and not MAGIC.isdisjoint(path):
-        problem = Problem(path=at, problem=f"`{path}` is a glob", remedy="name the folder, or each file")
-    return problem
 
 
 def named_outputs(step: Step) -> list[tuple[str, str, tuple[str | int, ...]]]:
@@ -208,9 +160,20 @@ def named_outputs(step: Step) -> list[tuple[str, str, tuple[str | int, ...]]]:
 
 
 def _stem(path: str) -> str:
+    if OPEN in path:
+        # What stays the same whatever the values are: `models/best-${{ matrix.lr }}.pkl` is called best.
+        parts = reversed(_without_expressions(path).split("/"))
+        return next(filter(None, (part.partition(".")[0].strip("-_ ") for part in parts)), "out")
     name = normal(path).rpartition("/")[2]
     dot = name.find(".", 1)
     return (name[:dot] if dot > 0 else name) or path
+
+
+def _without_expressions(text: str) -> str:
+    while (start := text.find(OPEN)) >= 0:
+        end = end_of(text, start)
+        text = text[:start] + (text[end + len(CLOSE) :] if end >= 0 else "")
+    return text
 
 
 # --- times and sizes ------------------------------------------------------------------------------------------------

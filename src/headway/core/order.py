@@ -8,11 +8,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 
+from headway.core.paths import MAGIC
+
 Needs = list[tuple[int, ...]]
 """For each node the nodes that must have ended before it starts."""
-
-MAGIC = frozenset("*?[")
-"""Signs that make a path a glob."""
 
 
 def by_list(explicit: Sequence[tuple[int, ...] | None], groups: Sequence[range]) -> Needs:

@@ -111,6 +111,8 @@ def texts_in(value: Any, path: Path) -> Iterator[tuple[str, Path, str]]:  # noqa
 def _checked(reference: names.Reference, step: Step, group: range, path: Path, known: Known) -> Use | None:
     """Check one name. Raises ExpressionUnreadable."""
     at_step = path[1]
+    if path[2] in ("out", "metrics", "tests"):
+        _check_early(reference)
     match reference.root:
         case "steps":
             return _step(reference, group, path, known)
@@ -127,6 +129,17 @@ def _checked(reference: names.Reference, step: Step, group: range, path: Path, k
         case _:
             raise names.unknown_root(reference.root, reference.offset)
     return None
+
+
+def _check_early(reference: names.Reference) -> None:
+    """Raise for a name in a path to write whose value is known only while the run is under way."""
+    is_output = reference.root == "steps" and reference.path[1:2] == ("out",)
+    if reference.root in ("env", "run") or (reference.root == "steps" and not is_output):
+        raise _fault(
+            f"a path to write must be known before the run, and `{reference.root}` is not",
+            "use params or matrix values in it",
+            reference.offset,
+        )
 
 
 def check_global(text: str, path: Path, known: Known) -> Problem | None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from headway.core import declare, order, refer
+from headway.core import declare, order, paths, refer
 from headway.core.expression import Scope, StepScope, fill_known
 from headway.core.expression_syntax import OPEN
 from headway.core.expression_values import text_of
@@ -145,11 +145,11 @@ class _Resolver:
             )
 
     def add_output(self, group: range, name: str, written: str, at: Path) -> None:
-        problem = declare.output_problem(written, at)
+        problem = paths.output_problem(written, at)
         if problem is not None:
             self.problems.append(problem)
             return
-        plain = declare.normal(written)
+        plain = paths.normal(written)
         for n in group:
             node = self.nodes[n]
             path = self.known_path(plain, node.matrix, at) if OPEN in plain else plain
@@ -171,10 +171,10 @@ class _Resolver:
         filled = fill_known(written, Scope(matrix=matrix, steps=_Outputs(self)))
         if OPEN in filled:
             return filled
-        problem = declare.path_problem(filled, at, "uses") if filled else None
+        problem = paths.path_problem(filled, at, "uses") if filled else None
         if problem is not None:
             self.problems.append(problem)
-        return declare.normal(filled)
+        return paths.normal(filled)
 
     def find_inputs(self) -> None:
         for i, group in enumerate(self.groups):
@@ -184,9 +184,9 @@ class _Resolver:
             written = []
             for k, text in enumerate(declare.texts(step.in_)):
                 at: Path = ("steps", i, "in") if isinstance(step.in_, str) else ("steps", i, "in", k)
-                problem = declare.path_problem(text, at, "reads")
+                problem = paths.path_problem(text, at, "reads")
                 if problem is None:
-                    written.append((declare.normal(text), at))
+                    written.append((paths.normal(text), at))
                 else:
                     self.problems.append(problem)
             for n in group:

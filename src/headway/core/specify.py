@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from headway.core import declare
+from headway.core import declare, paths
 from headway.core.expression_values import text_of
 from headway.core.facts import Scalar
 from headway.core.grammar import Step
@@ -97,8 +97,8 @@ def _terms(step: Step, i: int, problems: list[Problem]) -> dict[str, Any]:
         fields["runner"] = step.runner
     for key, path in (("metrics", step.metrics), ("tests", step.tests)):
         if path:
-            fields[key] = declare.normal(path)
-            problem = declare.path_problem(path, ("steps", i, key), "writes")
+            fields[key] = paths.normal(path)
+            problem = paths.path_problem(path, ("steps", i, key), "writes")
             if problem is not None:
                 problems.append(problem)
     return fields

@@ -12,6 +12,7 @@ import msgspec
 from headway import __version__
 from headway.codec import wire
 from headway.core.facts import Scalar
+from headway.core.paths import settled
 from headway.core.pipeline import Pipeline
 from headway.core.plan import flat, overridden
 from headway.errors import Fault, FileFaulty, FileMissing, NameUnknown, UsageMistaken
@@ -114,13 +115,13 @@ def _save(path: str, data: bytes) -> None:
 
 
 def with_overrides(pipeline: Pipeline, overrides: Mapping[str, str]) -> Pipeline:
-    """The pipeline with `-p name=value` applied. Raises NameUnknown for a name that its params file does not have."""
+    """The pipeline with `-p name=value` applied, also in the paths it writes. Raises NameUnknown for an unknown one."""
     if not overrides:
-        return pipeline
+        return settled(pipeline)
     if pipeline.params_file is not None:
         _check_names(pipeline, overrides)
     values = {name: scalar(text) for name, text in overrides.items()}
-    return msgspec.structs.replace(pipeline, params=overridden(pipeline.params, values))
+    return settled(msgspec.structs.replace(pipeline, params=overridden(pipeline.params, values)))
 
 
 def _check_names(pipeline: Pipeline, overrides: Mapping[str, str]) -> None:
