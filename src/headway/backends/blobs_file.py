@@ -68,7 +68,7 @@ class FileBlobs:
         except OSError as e:
             raise _translate(e, path) from e
         try:
-            kept = self._moved(fd, path) if move else self._small(fd)
+            kept = self._moved(fd, path) if move else self._small(fd, path)
             if kept is None:
                 kept = self._store(lambda target: _copy(fd, target))
                 if move:
@@ -215,13 +215,14 @@ class FileBlobs:
                     os.unlink(path)
         return digest, size
 
-    def _small(self, fd: int) -> tuple[Digest, int] | None:
+    def _small(self, fd: int, path: str) -> tuple[Digest, int] | None:
         """Store a file that fits into one block from memory: when it is there already, no file is made at all."""
-        data = os.read(fd, BLOCK)
-        if len(data) < BLOCK and not os.read(fd, 1):
-            return self.put(data), len(data)
-        os.lseek(fd, 0, os.SEEK_SET)
-        return None
+        with _translated(path):
+            data = os.read(fd, BLOCK)
+            if len(data) == BLOCK or os.read(fd, 1):
+                os.lseek(fd, 0, os.SEEK_SET)
+                return None
+        return self.put(data), len(data)
 
     def _moved(self, fd: int, path: str) -> tuple[Digest, int] | None:
         """Use up the file itself; None when that cannot be done safely."""
