@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from end_to_end.project import Project
 
 

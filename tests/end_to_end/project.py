@@ -21,9 +21,9 @@ _OURS = ("HEADWAY_", "PYTEST_", "GIT_")
 
 def environ(**more: str) -> dict[str, str]:
     """The environment of a user's shell: this one without what tests or an outer run put there; our `python` first."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
-    return {**clean, "PATH": path, "NO_COLOR": "1", **more}
+    ours = dict(os.environ)  # noqa: TID251 (what children inherit)
+    clean = {name: value for name, value in ours.items() if not name.startswith(_OURS)}
+    return {**clean, "PATH": f"{os.path.dirname(sys.executable)}:{ours['PATH']}", "NO_COLOR": "1", **more}
 
 
 class Ended:

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+
 from end_to_end.project import Project
 
 FOUR_STEPS = """
@@ -29,27 +30,27 @@ def four(project: Project) -> Project:
     return project
 
 
-def test_the_four_step_file_runs_with_nothing_else_in_the_folder(four: Project):
+def test_the_four_step_file_runs_with_nothing_else_in_the_folder(four: Project) -> None:
     four("run")
     assert four.ledger() == list(SCRIPTS)
     assert four.states() == dict.fromkeys(("data-validation", "train-model", "test-model", "deploy-model"), "passed")
 
 
-def test_a_step_that_declares_nothing_always_runs(four: Project):
+def test_a_step_that_declares_nothing_always_runs(four: Project) -> None:
     four("run")
     four("run")
     assert four.ledger() == [*SCRIPTS, *SCRIPTS]
     assert four.plan()["train-model"] == ("run", "declares no `in` or `out`: always runs")
 
 
-def test_a_run_leaves_nothing_in_the_folder_that_git_would_see(four: Project):
+def test_a_run_leaves_nothing_in_the_folder_that_git_would_see(four: Project) -> None:
     four("run")
     left = {path.name for path in four.folder.iterdir()} - {f"{name}.py" for name in SCRIPTS}
     assert left == {"pipeline.yaml", "ledger", ".headway"}
     assert four.read(".headway/.gitignore") == "*\n"
 
 
-def test_a_failing_step_stops_the_pipeline_and_later_steps_are_skipped(four: Project):
+def test_a_failing_step_stops_the_pipeline_and_later_steps_are_skipped(four: Project) -> None:
     four.write("train.py", "print('out of memory')\nraise SystemExit(3)\n")
     ended = four("run", expect=1)
     assert four.ledger() == ["validate_data"]
@@ -65,13 +66,13 @@ def test_a_failing_step_stops_the_pipeline_and_later_steps_are_skipped(four: Pro
     assert "next: headway logs 1 train-model" in ended.err
 
 
-def test_steps_run_in_the_folder_of_the_file_wherever_headway_was_called(project: Project):
+def test_steps_run_in_the_folder_of_the_file_wherever_headway_was_called(project: Project) -> None:
     project.write("sub/pipeline.yaml", "steps:\n  - run: pwd > where\n")
     project("run", "sub/pipeline.yaml")
     assert project.read("sub/where").strip() == str(project.folder / "sub")
 
 
-def test_the_project_is_found_from_a_folder_below(project: Project):
+def test_the_project_is_found_from_a_folder_below(project: Project) -> None:
     project.pipeline("steps:\n  - run: pwd > where\n")
     (project.folder / "a" / "b").mkdir(parents=True)
     project("run", "-C", ".")
@@ -84,7 +85,7 @@ def test_the_project_is_found_from_a_folder_below(project: Project):
 # --- failures that are allowed, conditions ------------------------------------------------------------------------
 
 
-def test_continue_on_error_lets_the_run_go_on_and_pass(project: Project):
+def test_continue_on_error_lets_the_run_go_on_and_pass(project: Project) -> None:
     project.pipeline("""
         steps:
           - {id: lint, run: exit 1, continue-on-error: true}
@@ -94,7 +95,7 @@ def test_continue_on_error_lets_the_run_go_on_and_pass(project: Project):
     assert project.states() == {"lint": "failed", "train": "passed"}
 
 
-def test_always_and_failure_run_after_a_failure_and_the_run_still_fails(project: Project):
+def test_always_and_failure_run_after_a_failure_and_the_run_still_fails(project: Project) -> None:
     project.pipeline("""
         steps:
           - {id: train, run: exit 1}
@@ -106,7 +107,7 @@ def test_always_and_failure_run_after_a_failure_and_the_run_still_fails(project:
     assert project.ledger() == ["tell", "clean"]
 
 
-def test_failure_steps_are_skipped_in_a_run_that_passes(project: Project):
+def test_failure_steps_are_skipped_in_a_run_that_passes(project: Project) -> None:
     project.pipeline("""
         steps:
           - {id: train, run: echo train >> ledger}
@@ -118,7 +119,7 @@ def test_failure_steps_are_skipped_in_a_run_that_passes(project: Project):
     assert project.shown()["steps"]["tell"]["why"] == "its condition is not met: failure()"
 
 
-def test_a_condition_may_look_at_params_and_at_how_a_step_ended(project: Project):
+def test_a_condition_may_look_at_params_and_at_how_a_step_ended(project: Project) -> None:
     project.write("params.yaml", "deploy: false\n")
     project.pipeline("""
         params: params.yaml
@@ -136,18 +137,18 @@ def test_a_condition_may_look_at_params_and_at_how_a_step_ended(project: Project
 # --- shells ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_failing_pipe_fails_the_step(project: Project):
+def test_a_failing_pipe_fails_the_step(project: Project) -> None:
     project.pipeline("steps:\n  - id: pipe\n    run: 'false | cat'\n")
     project("run", expect=1)
 
 
-def test_a_failing_line_ends_the_script(project: Project):
+def test_a_failing_line_ends_the_script(project: Project) -> None:
     project.pipeline("steps:\n  - id: lines\n    run: |\n      false\n      echo on >> ledger\n")
     project("run", expect=1)
     assert project.ledger() == []
 
 
-def test_without_bash_sh_is_used(project: Project):
+def test_without_bash_sh_is_used(project: Project) -> None:
     project.pipeline("steps:\n  - id: a\n    run: |\n      false | cat\n      echo ${BASH_VERSION:-none} >> ledger\n")
     folder = project.folder / "bin"
     folder.mkdir()
@@ -169,14 +170,14 @@ def test_without_bash_sh_is_used(project: Project):
     ],
     ids=["sh", "bash", "python", "command", "without a place for the script", "script inside a word"],
 )
-def test_shell_overrides(project: Project, shell: str, script: str, expected: str):
+def test_shell_overrides(project: Project, shell: str, script: str, expected: str) -> None:
     # JSON is YAML.
     project.pipeline(json.dumps({"steps": [{"id": "s", "run": script, "shell": shell}]}))
     project("run")
     assert project.ledger()[0].endswith(expected)
 
 
-def test_an_unknown_shell_says_which_there_are(project: Project):
+def test_an_unknown_shell_says_which_there_are(project: Project) -> None:
     project.pipeline("steps:\n  - {id: s, run: x, shell: powershell}\n")
     ended = project("run", expect=None)
     assert ended.code in (1, 2)
@@ -187,7 +188,7 @@ def test_an_unknown_shell_says_which_there_are(project: Project):
 # --- ids ------------------------------------------------------------------------------------------------------------
 
 
-def test_ids_come_from_id_name_or_command(project: Project):
+def test_ids_come_from_id_name_or_command(project: Project) -> None:
     project.pipeline("""
         steps:
           - {id: first, name: The First, run: "true"}
@@ -202,7 +203,7 @@ def test_ids_come_from_id_name_or_command(project: Project):
     assert len(set(ids)) == 4
 
 
-def test_two_steps_of_one_name_are_refused(project: Project):
+def test_two_steps_of_one_name_are_refused(project: Project) -> None:
     project.pipeline("steps:\n  - {name: Train, run: a}\n  - {name: train, run: b}\n")
     ended = project("run", expect=2)
     assert "two steps have the id `train`" in ended.err
@@ -211,7 +212,7 @@ def test_two_steps_of_one_name_are_refused(project: Project):
 # --- order and parallel work ----------------------------------------------------------------------------------------
 
 
-def test_without_needs_the_order_is_the_lists_even_with_jobs(project: Project):
+def test_without_needs_the_order_is_the_lists_even_with_jobs(project: Project) -> None:
     project.pipeline("""
         steps:
           - {id: a, run: sleep 0.1 && echo a >> ledger}
@@ -222,7 +223,7 @@ def test_without_needs_the_order_is_the_lists_even_with_jobs(project: Project):
     assert project.ledger() == ["a", "b", "c"]
 
 
-def test_needs_lets_steps_start_as_soon_as_those_are_done(project: Project):
+def test_needs_lets_steps_start_as_soon_as_those_are_done(project: Project) -> None:
     project.pipeline("""
         steps:
           - {id: slow, run: sleep 0.3 && echo slow >> ledger}
@@ -234,7 +235,7 @@ def test_needs_lets_steps_start_as_soon_as_those_are_done(project: Project):
     assert project.ledger() == ["free", "after-free", "slow", "both"]
 
 
-def test_order_graph_derives_the_order_from_in_and_out(project: Project):
+def test_order_graph_derives_the_order_from_in_and_out(project: Project) -> None:
     project.pipeline("""
         order: graph
         steps:
@@ -246,7 +247,7 @@ def test_order_graph_derives_the_order_from_in_and_out(project: Project):
     assert project.ledger() == ["first", "middle", "last"]
 
 
-def test_independent_steps_run_in_parallel_up_to_jobs(project: Project):
+def test_independent_steps_run_in_parallel_up_to_jobs(project: Project) -> None:
     # Each waits for a file that the other makes: only side by side can both end.
     wait = "for _ in $(seq 200); do [ -e {0} ] && exit 0; sleep 0.02; done; exit 1"
     project.pipeline(f"""
@@ -262,7 +263,7 @@ def test_independent_steps_run_in_parallel_up_to_jobs(project: Project):
 
 
 @pytest.mark.parametrize("how", ["flag", "environment", "headway.toml"])
-def test_one_job_at_a_time_where_that_is_asked_for(project: Project, how: str):
+def test_one_job_at_a_time_where_that_is_asked_for(project: Project, how: str) -> None:
     project.pipeline("""
         steps:
           - {id: a, needs: [], run: echo a >> ledger && sleep 0.1 && echo a >> ledger}
@@ -276,7 +277,7 @@ def test_one_job_at_a_time_where_that_is_asked_for(project: Project, how: str):
     assert project.ledger() == ["a", "a", "b", "b"]
 
 
-def test_steps_at_work_are_let_finish_when_another_fails(project: Project):
+def test_steps_at_work_are_let_finish_when_another_fails(project: Project) -> None:
     project.pipeline("""
         steps:
           - {id: slow, needs: [], run: sleep 0.3 && echo slow >> ledger}
@@ -290,7 +291,7 @@ def test_steps_at_work_are_let_finish_when_another_fails(project: Project):
 # --- retry and timeout ----------------------------------------------------------------------------------------------
 
 
-def test_retry_runs_again_after_a_wait_until_it_passes(project: Project):
+def test_retry_runs_again_after_a_wait_until_it_passes(project: Project) -> None:
     project.pipeline("""
         steps:
           - id: flaky
@@ -304,19 +305,19 @@ def test_retry_runs_again_after_a_wait_until_it_passes(project: Project):
     assert project.shown()["steps"]["flaky"]["attempt"] == 3
 
 
-def test_retry_gives_up_after_its_number_of_times(project: Project):
+def test_retry_gives_up_after_its_number_of_times(project: Project) -> None:
     project.pipeline("steps:\n  - {id: bad, run: echo try >> ledger && exit 7, retry: 2}\n")
     ended = project("run", expect=1)
     assert project.ledger() == ["try"] * 3
     assert "exit code 7" in ended.err
 
 
-def test_a_step_that_cannot_be_started_is_not_tried_again(project: Project):
+def test_a_step_that_cannot_be_started_is_not_tried_again(project: Project) -> None:
     project.pipeline("steps:\n  - {id: bad, run: cat nothing, in: nothing, retry: {times: 2, wait: 1h}}\n")
     project("run", expect=1)
 
 
-def test_timeout_ends_the_step_and_all_its_children(project: Project):
+def test_timeout_ends_the_step_and_all_its_children(project: Project) -> None:
     project.pipeline("""
         steps:
           - id: hangs
@@ -336,7 +337,7 @@ def test_timeout_ends_the_step_and_all_its_children(project: Project):
     assert not is_alive(int(project.read("child")))
 
 
-def test_the_file_may_spell_triggers_on_and_hold_free_x_keys(project: Project):
+def test_the_file_may_spell_triggers_on_and_hold_free_x_keys(project: Project) -> None:
     project.pipeline("""
         x-defaults: &defaults {env: {LEVEL: debug}}
         on: {schedule: "0 3 * * 1", push: {branches: [main]}}

@@ -15,7 +15,7 @@ from headway.core import run as r
 from headway.core.expression import StepScope
 from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline
-from headway.errors import AppendConflict, BlobMissing, LeaseHeld, NameUnknown
+from headway.errors import AppendConflict, BlobMissing, LeaseHeld, NameUnknown, UsageMistaken
 from headway.flows import surroundings
 from headway.flows.collect import scalars
 from headway.flows.context import PARAMS, Context, Ports, attempt_key
@@ -64,6 +64,7 @@ def launch(
     pipeline: Pipeline, options: f.RunOptions, *, file: str, where: Where, parts: Parts, watcher: Watcher
 ) -> Ended:
     """Run `pipeline` (overrides applied) and see it through. Raises LeaseHeld when a run is at work in this folder."""
+    seed = _seed(where.environ)
     asked = surroundings.ask(where.folder, where.environ)
     with _Lease(parts.leases):
         close_abandoned(where, parts)
@@ -78,7 +79,7 @@ def launch(
             params=scalars(pipeline.params),
             source=source,
             place=surroundings.place(where.environ, parts.blobs),
-            seed=int(where.environ.get("HEADWAY_SEED", "0") or 0),
+            seed=seed,
         )
         started = _number(started, parts.log)
         return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
@@ -300,6 +301,16 @@ def _recorded(started: f.RunStarted, blobs: Blobs) -> Pipeline:
             remedy="start anew with `headway run`: what passed is reused where its outputs are still known",
         ) from e
     return msgspec.json.decode(data, type=Pipeline)
+
+
+def _seed(environ: Mapping[str, str]) -> int:
+    written = environ.get("HEADWAY_SEED") or "0"
+    try:
+        return int(written)
+    except ValueError:
+        raise UsageMistaken(
+            f"the seed {written!r} is not a whole number", at="HEADWAY_SEED", remedy="set it to one, or not at all"
+        ) from None
 
 
 def _number(started: f.RunStarted, log: Log) -> f.RunStarted:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from headway.core import facts as f
 from headway.core.ids import Artifact, RunId
 from headway.core.plan import always_runs, why
-from headway.errors import FileMissing
+from headway.errors import BlobDamaged, BlobMissing, FileMissing, OutputUnreadable
 from headway.flows.prepare import Prepared
 from headway.flows.store import missing, restore
 from headway.flows.workspace import Workspace
@@ -46,7 +46,11 @@ class Reuse:
             elif (entry := known.get(prepared.key)) is None:
                 whys[spec.id] = self.explain(prepared)
             else:
-                reused.append(self._use(prepared, entry))
+                try:
+                    reused.append(self._use(prepared, entry))
+                except (BlobMissing, BlobDamaged, OutputUnreadable) as e:
+                    # Known, but not to be had: the step makes it again, and stores it again.
+                    whys[spec.id] = f"its last result cannot be put back: {e.problem}"
         return whys, reused
 
     def known(self, ready: Sequence[Prepared]) -> dict[str, tuple[RunId, f.StepFinished]]:
