@@ -28,14 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, _settings: Settings) -> int:
     """Copy or propose."""
-    folder = os.path.abspath(args.dir)
+    # Not the settings' folder: that is a project around this one, where there is one.
+    folder = os.path.abspath(os.path.join(args.folder or "", args.dir))
     if args.example:
         written = init.copy_example(args.example, folder)
         if args.json:
             print_json({"folder": folder, "written": written})
         else:
             print(f"wrote {len(written)} files into {args.dir}: an ordinary repository; README.md tells its story")
-            print(f"next: cd {args.dir} && pip install -r requirements.txt && python fetch_data.py && headway run")
+            there = "" if folder == os.getcwd() else f"cd {args.dir} && "
+            print(f"next: {there}pip install -r requirements.txt && python fetch_data.py && headway run")
         return 0
     return _from_scripts(folder, args)
 
@@ -61,7 +63,7 @@ def _from_scripts(folder: str, args: argparse.Namespace) -> int:
         print(f"{FILE}, from the scripts found here:\n\n{text}")
         if not sys.stdin.isatty():
             raise UsageMistaken("nothing was written: nobody is here to ask", at="init", remedy="add --yes to write it")
-        if input(f"write {FILE}? [y/N] ").strip().lower() not in ("y", "yes"):
+        if not _agreed():
             print("nothing was written")
             return 0
     with open(path, "x", encoding="utf-8") as file:
@@ -71,3 +73,11 @@ def _from_scripts(folder: str, args: argparse.Namespace) -> int:
     else:
         print(f"wrote {FILE} with {len(found)} steps; next: headway plan, then headway run")
     return 0
+
+
+def _agreed() -> bool:
+    try:
+        return input(f"write {FILE}? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from contextlib import suppress
 
 from msgspec import Struct
 
+from headway.codec.quote import scalar
 from headway.errors import Conflict, NameUnknown
 
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -44,15 +46,12 @@ def copy_example(name: str, folder: str) -> list[str]:
 
     Raises NameUnknown, and Conflict when a file is there already: nothing is written then.
     """
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise Conflict(f"{folder} is no folder", at="DIR", remedy="name another: headway init DIR --example " + name)
     if name not in examples():
         raise NameUnknown(f"there is no example {name!r}", at="--example", remedy=f"there is {', '.join(examples())}")
     source = os.path.join(_examples_folder(), name)
-    paths = [
-        os.path.relpath(os.path.join(at, file), source)
-        for at, folders, files in os.walk(source)
-        for file in files
-        if not file.endswith(".pyc") and "__pycache__" not in at and folders is not None
-    ]
+    paths = _files(source)
     there = [path for path in paths if os.path.lexists(os.path.join(folder, path))]
     if there:
         raise Conflict(
@@ -61,11 +60,20 @@ def copy_example(name: str, folder: str) -> list[str]:
             at=folder,
             remedy="name an empty or new folder: headway init DIR --example " + name,
         )
-    for path in sorted(paths):
+    for path in paths:
         target = os.path.join(folder, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(os.path.join(source, path), target)
-    return sorted(paths)
+    return paths
+
+
+def _files(source: str) -> list[str]:
+    found = []
+    for at, folders, files in os.walk(source):
+        # What running an example in place, or importing it, leaves behind is no part of it.
+        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+        found += [os.path.relpath(os.path.join(at, file), source) for file in files]
+    return sorted(found)
 
 
 def scripts(folder: str) -> list[Found]:
@@ -74,7 +82,8 @@ def scripts(folder: str) -> list[Found]:
     found: list[Found] = []
     for name, words in STAGES:
         for path in candidates:
-            stem = os.path.splitext(os.path.basename(path))[0].lower()
+            # `01_train.py` says the same as `train.py`.
+            stem = os.path.splitext(os.path.basename(path))[0].lower().lstrip("0123456789_-")
             is_one = any(stem == word or stem.startswith((word + "_", word + "-")) for word in words)
             if is_one and all(one.path != path for one in found):
                 found.append(Found(path=path, name=_unique(name, found), run=_command(path)))
@@ -88,11 +97,18 @@ def _candidates(folder: str) -> list[str]:
     found = []
     for sub in ("", *sorted(os.listdir(folder))):
         at = os.path.join(folder, sub) if sub else folder
-        if sub and (not os.path.isdir(at) or sub.startswith((".", "test")) or sub in _SKIPPED):
+        if sub and (sub.startswith((".", "test")) or sub in _SKIPPED or not sub.isprintable() or not os.path.isdir(at)):
             continue
-        files = [f for f in os.listdir(at) if f.endswith((".py", ".sh", ".R")) and os.path.isfile(os.path.join(at, f))]
-        found += [f"{sub}/{file}" if sub else file for file in files]
+        with suppress(PermissionError):
+            found += [f"{sub}/{file}" if sub else file for file in os.listdir(at) if _is_script(at, file)]
     return found
+
+
+def _is_script(folder: str, file: str) -> bool:
+    path = os.path.join(folder, file)
+    # Signs that no line of YAML can hold, and what would be read as an expression, are left to their owner.
+    is_plain = file.isprintable() and "${{" not in path
+    return is_plain and file.endswith((".py", ".sh", ".R")) and os.path.isfile(path)
 
 
 def _tests(folder: str) -> str | None:
@@ -105,8 +121,15 @@ def _tests(folder: str) -> str | None:
 
 def _command(path: str) -> str:
     interpreter = {".py": "python", ".sh": "bash", ".R": "Rscript"}[os.path.splitext(path)[1]]
-    quoted = f'"{path}"' if " " in path else path
-    return f"{interpreter} {quoted}"
+    path = f"./{path}" if path.startswith("-") else path
+    is_plain = " " not in path and _PLAIN.issuperset(path)
+    return f"{interpreter} {path}" if is_plain else f"{interpreter} '{path.replace(_QUOTE, _QUOTED)}'"
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./- ")
+"""A command of these means the same to YAML; a path of these but the blank, to the shell."""
+
+_QUOTE, _QUOTED = "'", "'\\''"
 
 
 def _unique(name: str, found: list[Found]) -> str:
@@ -121,5 +144,5 @@ def propose(found: list[Found]) -> str:
         "steps:",
     ]
     for one in found:
-        lines += [f"  - name: {one.name}", f"    run: {one.run}"]
+        lines += [f"  - name: {one.name}", f"    run: {one.run if _PLAIN.issuperset(one.run) else scalar(one.run)}"]
     return "\n".join(lines) + "\n"
