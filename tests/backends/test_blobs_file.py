@@ -190,7 +190,8 @@ def test_a_root_that_is_a_file_is_told(tmp_path: "os.PathLike[str]") -> None:
 def test_a_folder_cannot_be_stored_as_a_file(blobs: FileBlobs, tmp_path: "os.PathLike[str]") -> None:
     with pytest.raises(StoreTrouble):
         blobs.put_file(os.fspath(tmp_path))
-    assert os.listdir(os.path.join(tmp_path, "blobs", "tmp")) == []
+    assert not list(blobs.list())
+    assert not os.path.exists(os.path.join(tmp_path, "blobs", "tmp"))
 
 
 def test_a_target_that_is_a_folder_is_told_and_nothing_left(blobs: FileBlobs, tmp_path: "os.PathLike[str]") -> None:

@@ -159,7 +159,7 @@ class Collector:
     def _log(self, path: str) -> tuple[Digest | None, int]:
         try:
             if os.stat(path).st_size == 0:
-                os.unlink(path)
+                # The runner may make the next task's log of it; `launch` removes what is left.
                 return None, 0
         except FileNotFoundError:
             return None, 0

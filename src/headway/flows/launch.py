@@ -333,6 +333,7 @@ def _stream(run: RunId) -> str:
 def _tidy(workspace: str) -> None:
     """Take away the run's folder when nothing is left in it but what was written for its steps to read."""
     with suppress(OSError):
-        os.unlink(os.path.join(workspace, PARAMS))
-    with suppress(OSError):
+        for entry in os.scandir(workspace):
+            if entry.name == PARAMS or (entry.name.endswith(".log") and not entry.stat().st_size):
+                os.unlink(entry.path)
         os.rmdir(workspace)

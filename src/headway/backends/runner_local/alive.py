@@ -59,35 +59,48 @@ class Spares:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._n = 0
-        self._paths: list[str] | None = None
+        self._paths: list[tuple[str, str]] | None = None
 
-    def claim(self, path: str) -> int:
-        """The alive file of a task, open and locked. Raises BlockingIOError when something of it lives, and OSError."""
+    def claim(self, path: str, log_path: str) -> int:
+        """The alive file of a task, open and locked. Raises BlockingIOError when something of it lives, and OSError.
+
+        A lock that can be had proves that nothing lives of the task before: what that one's log would have been, when
+        it printed nothing, becomes `log_path`, for a file is renamed several times as quickly as it is made.
+        """
         if self._paths is None:
             os.makedirs(self._folder, exist_ok=True)
-            self._paths = [os.path.join(self._folder, name) for name in os.listdir(self._folder) if name[0] == _SPARE]
+            spares = (name for name in os.listdir(self._folder) if name[0] == _SPARE)
+            self._paths = [(os.path.join(self._folder, name), "") for name in spares]
         # What is there under the task's own name must not be replaced: its lock tells of an earlier attempt.
         while self._paths and not os.path.exists(path):
-            spare = self._paths.pop()
+            spare, empty_log = self._paths.pop()
             # FileNotFoundError: somebody else took it. BlockingIOError: its last task left something in the background.
             with suppress(FileNotFoundError, BlockingIOError):
-                return _locked(spare, os.O_RDWR, path)
+                fd = _locked(spare, os.O_RDWR, path)
+                _pass_on(empty_log, log_path)
+                return fd
         return _locked(path, os.O_RDWR | os.O_CREAT, path)
 
-    def give_back(self, path: str) -> None:
+    def give_back(self, path: str, log_path: str = "") -> None:
         """Take the name off a task's alive file: its end is known. What it left in the background is left alone."""
         self._n += 1
         spare = f"{self._folder}/{_SPARE}{os.getpid()}-{self._n}"
         with suppress(FileNotFoundError):
             os.rename(path, spare)
             if self._paths is not None:
-                self._paths.append(spare)
+                self._paths.append((spare, log_path))
 
     def remove(self) -> None:
         """Remove all spare files."""
-        for path in self._paths or ():
+        for path, _ in self._paths or ():
             _forget(path)
         self._paths = None
+
+
+def _pass_on(empty_log: str, log_path: str) -> None:
+    with suppress(OSError):
+        if empty_log and os.stat(empty_log).st_size == 0 and not os.path.lexists(log_path):
+            os.rename(empty_log, log_path)
 
 
 def _locked(path: str, flags: int, name: str) -> int:

@@ -40,6 +40,7 @@ class _Live:
         "key",
         "kill_at",
         "killed",
+        "log_path",
         "max_rss",
         "pid",
         "pidfd",
@@ -47,8 +48,9 @@ class _Live:
         "since",
     )
 
-    def __init__(self, key: str, pid: int, since: float, alive_path: str) -> None:
-        self.key = key
+    def __init__(self, task: Task, pid: int, since: float, alive_path: str) -> None:
+        self.key = task.key
+        self.log_path = task.log_path
         self.pid = pid
         self.pidfd = _pidfd(pid)
         self.since = since
@@ -96,7 +98,7 @@ class LocalRunner:
             raise StepNotStarted(f"{task.key} is running already", at=task.key, remedy="wait for its end, or stop it")
         path = alive.path_of(self._folder, task.key)
         try:
-            lock = self._spares.claim(path)
+            lock = self._spares.claim(path, task.log_path)
         except BlockingIOError as e:
             raise StepNotStarted(
                 f"processes of an earlier {task.key} are alive", at=task.key, remedy="headway resume ends them first"
@@ -118,7 +120,7 @@ class LocalRunner:
             os.close(lock)
             if log >= 0:
                 os.close(log)
-        self._watch(_Live(task.key, pid, since, path))
+        self._watch(_Live(task, pid, since, path))
 
     def wait(self, timeout_s: float | None) -> list[Exit]:
         """Wait for ends (see `Runner.wait`). A `wake` from before the call is not lost."""
@@ -265,7 +267,7 @@ class LocalRunner:
     def _tell(self, live: _Live, ended: list[Exit]) -> None:
         del self._live[live.key]
         self._restless.pop(live.key, None)
-        self._spares.give_back(live.alive_path)
+        self._spares.give_back(live.alive_path, live.log_path)
         ended.append(
             Exit(key=live.key, code=live.code, seconds=live.seconds, max_rss_bytes=live.max_rss, cpu_s=live.cpu_s)
         )
