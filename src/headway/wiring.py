@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from headway.backends import connect
 from headway.config import Settings
+from headway.flows import home
 from headway.ports import Blobs, Leases, Log, Runner, Target
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Parts:
 
     def _open(self, port: str, url: str) -> object:
         if port not in self._opened:
-            _home(self.settings.home)
+            home.make(self.settings.home)
             self._opened[port] = connect(port, url)
         return self._opened[port]
 
@@ -83,14 +84,3 @@ class Parts:
 def open(settings: Settings) -> Parts:  # noqa: A001 (`wiring.open` reads as what it does)
     """The parts that these settings ask for; nothing is touched yet."""
     return Parts(settings)
-
-
-def _home(home: str) -> None:
-    """Make `.headway/`, which ignores itself so that a user's repository stays clean without an edit."""
-    # The folder may be there without it: the compiled pipeline is saved in it before any part is opened.
-    ignore = os.path.join(home, ".gitignore")
-    if not os.path.exists(ignore):
-        os.makedirs(home, exist_ok=True)
-        fd = os.open(ignore, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.write(fd, b"*\n")
-        os.close(fd)

@@ -6,18 +6,26 @@ it was made from. The copy is disposable: damaged or gone, it is made anew.
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 
 import msgspec
 
 from headway import __version__
 from headway.codec import wire
 from headway.core.facts import Scalar
+from headway.core.ids import is_name
 from headway.core.paths import settled
 from headway.core.pipeline import Pipeline
 from headway.core.plan import flat, overridden
 from headway.errors import Fault, FileFaulty, FileMissing, NameUnknown, UsageMistaken
+from headway.flows.home import make
 
 FILE = "pipeline.yaml"
+
+_CACHE = ("cache", "pipeline")
+
+_DIGITS = 64
+"""Of a digest, which stands before the packed pipeline."""
 
 
 class _Compiled(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +48,7 @@ def read(folder: str, file: str, *, home: str, step_types: Callable[[], Collecti
             at=file,
             remedy="write one, or let `headway init` write it from the scripts it finds",
         )
-    cached = os.path.join(home, "cache", "pipeline")
-    found = _cached(cached, folder, file, data)
+    found = _cached(os.path.join(home, *_CACHE), folder, file, data)
     if found is not None:
         return found
     from headway.codec.human import read_pipeline
@@ -53,11 +60,17 @@ def read(folder: str, file: str, *, home: str, step_types: Callable[[], Collecti
         read_files[path] = wire.digest_of(other) if other is not None else ""
         return other
 
-    pipeline = read_pipeline(data, path=file, known_step_types=step_types(), read_file=beside)
+    pipeline = read_pipeline(data, path=file, known_step_types=step_types(), read_file=beside, name=_name(file))
     _check_with(pipeline, file)
     compiled = _Compiled(version=__version__, files=read_files, pipeline=pipeline)
-    _save(cached, wire.pack(compiled))
+    _save(home, wire.pack(compiled))
     return pipeline
+
+
+def _name(file: str) -> str:
+    """What a pipeline is called that does not say: as its file, so that two in one folder are told apart."""
+    stem = os.path.splitext(os.path.basename(file))[0]
+    return stem if is_name(stem) else "pipeline"
 
 
 def _check_with(pipeline: Pipeline, file: str) -> None:
@@ -87,14 +100,18 @@ def _bytes(folder: str, path: str) -> bytes | None:
     try:
         with open(os.path.join(folder, path), "rb") as f:
             return f.read()
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
 
 
 def _cached(path: str, folder: str, file: str, data: bytes) -> Pipeline | None:
     try:
         with open(path, "rb") as f:
-            compiled = wire.unpack(f.read(), _Compiled)
+            noted, packed = f.read(_DIGITS), f.read()
+        # Without its digest a copy that lost a bit would be another pipeline, and run.
+        if noted != wire.digest_of(packed).encode():
+            return None
+        compiled = wire.unpack(packed, _Compiled)
     except (OSError, ValueError):
         return None
     if compiled.version != __version__:
@@ -106,12 +123,19 @@ def _cached(path: str, folder: str, file: str, data: bytes) -> Pipeline | None:
     return compiled.pipeline if file in compiled.files else None
 
 
-def _save(path: str, data: bytes) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+def _save(home: str, packed: bytes) -> None:
+    """Write the copy; where it cannot be written (a full disk, a folder for reading only) the next reading is slow."""
+    path = os.path.join(home, *_CACHE)
     temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "wb") as f:
-        f.write(data)
-    os.replace(temporary, path)
+    try:
+        make(home)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(temporary, "wb") as f:
+            f.write(wire.digest_of(packed).encode() + packed)
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
 
 
 def with_overrides(pipeline: Pipeline, overrides: Mapping[str, str]) -> Pipeline:
@@ -143,13 +167,17 @@ def scalar(text: str) -> Scalar:
 
     >>> scalar("0.1"), scalar("true"), scalar("adam")
     (0.1, True, 'adam')
+
+    Raises UsageMistaken for lists, mappings, and numbers that no log can hold.
     """
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return text
-    if isinstance(value, list | dict):
+    if isinstance(value, list | dict) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
         raise UsageMistaken(
-            f"{text!r} is not one value", at="-p", remedy="give a number, true, false, null or a text: -p lr=0.1"
+            f"{text[:40]!r} is not one value of at most 64 bits",
+            at="-p",
+            remedy="give a number, true, false, null or a text: -p lr=0.1",
         )
     return value  # type: ignore[no-any-return] # JSON's scalars are ours
