@@ -50,7 +50,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended; `results` are the last facts of its steps, in order."""
+    """How a run ended; `results` are the last facts of its steps, in order, `skipped` the others and why."""
 
     run: RunId
     outcome: f.RunOutcome
@@ -58,6 +58,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     seconds: float
     results: dict[str, f.StepFinished | f.StepReused]
+    skipped: dict[str, str] = {}
 
 
 def launch(
@@ -239,7 +240,17 @@ def _carry_out(
         why=end.why,
         seconds=end.seconds,
         results=machine.results(),
+        skipped=_skipped(machine, started.run, parts.log),
     )
+
+
+def _skipped(machine: r.Run, run: RunId, log: Log) -> dict[str, str]:
+    """Steps that were skipped, with the reasons, which only the log remembers."""
+    steps = {spec.id for spec in machine.pipeline.steps if machine.state_of(spec.id) == "skipped"}
+    if not steps:
+        return {}
+    facts = [entry.fact for entry in log.read(_stream(run))]
+    return {fact.step: fact.why for fact in facts if isinstance(fact, f.StepSkipped) and fact.step in steps}
 
 
 class _Lease:

@@ -67,6 +67,9 @@ def _json(run: Ended) -> str:
             "values": done.values,
             "metrics": {m.name: m.value for m in done.metrics},
         }
+    for step, why in run.skipped.items():
+        steps.append({"step": step, "state": "skipped", "why": why, "seconds": 0.0})
+        steps[-1] |= {"outputs": {}, "values": {}, "metrics": {}}
     document = {
         "run": run.run,
         "outcome": run.outcome,
