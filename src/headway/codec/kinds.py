@@ -15,7 +15,7 @@ from msgspec import inspect as mi
 
 from headway.core.expression_syntax import OPEN
 from headway.core.grammar import FOREIGN, Step
-from headway.core.problem import Path, Problem, close_to
+from headway.core.problem import MANY, Path, Problem, close_to
 
 _GONE = object()
 """Stands for a value that was faulty and is left out of what is given back."""
@@ -120,7 +120,8 @@ class _Walker:
                 elif known.required:
                     is_whole = False
             elif not str(key).startswith("x-") and kind.cls.__struct_config__.forbid_unknown_fields:
-                self.fault((*path, key), f"the key `{key}` is not known here", _known(key, fields, value), at_key=True)
+                remedy = _known(key, fields, value) if len(self.problems) < MANY else "docs/pipeline.md has every key"
+                self.fault((*path, key), f"the key `{key}` is not known here", remedy, at_key=True)
         for name, known in fields.items():
             if known.required and name not in value:
                 is_whole = False

@@ -7,8 +7,8 @@ from headway.core.expression_values import text_of
 from headway.core.facts import Scalar
 from headway.core.problem import Path, Problem
 
-MOST = 10_000
-"""Instances of one step; more is a slip of the pen."""
+MOST = 1000
+"""Instances of one step (GitHub takes 256); more is a slip of the pen, and two such steps in a row a million edges."""
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-")
 _LONGEST = 40

@@ -4,7 +4,7 @@ Which step, output, param or matrix value a name stands for is known from the fi
 write to HEADWAY_OUTPUT. Whether the step named comes before is for `core/resolve`, which knows the order.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -12,7 +12,7 @@ from msgspec import Struct
 from headway.core import expression_names as names
 from headway.core.expression_syntax import OPEN
 from headway.core.grammar import Step
-from headway.core.problem import Path, Problem, close_to, did_you_mean
+from headway.core.problem import MANY, Path, Problem, close_to, did_you_mean
 from headway.errors import ExpressionUnreadable
 
 OUTCOMES = frozenset(
@@ -45,6 +45,11 @@ class Known(Struct, frozen=True, kw_only=True):
     groups: Mapping[str, range]
     outputs: Sequence[Mapping[str, str]]
     runs: Sequence[str]
+    problems: Sequence[Problem] = ()
+
+    def of(self, names: Iterable[str]) -> Iterable[str]:
+        """The names among which a slip is looked up: none when there are too many faults for that."""
+        return names if len(self.problems) < MANY else ()
 
 
 def uses_of(step: Step, group: range, at: Path, known: Known, problems: list[Problem]) -> list[Use]:
@@ -171,7 +176,7 @@ def _step(reference: names.Reference, group: range, path: Path, known: Known) ->
     if nodes is None:
         raise _fault(
             f"there is no step `{name}`",
-            did_you_mean(name, known.groups, "write the id of a step above"),
+            did_you_mean(name, known.of(known.groups), "write the id of a step above"),
             reference.offset,
         )
     if nodes.start < group.stop and group.start < nodes.stop:
@@ -212,7 +217,9 @@ def _param(reference: names.Reference, known: Known) -> None:
         else:
             dotted = ".".join(str(p) for p in reference.path[: depth + 1])
             raise _fault(
-                f"{known.params_file} has no `{dotted}`", missing_param(dotted, known.params), reference.offset
+                f"{known.params_file} has no `{dotted}`",
+                missing_param(dotted, known.params if len(known.problems) < MANY else {}),
+                reference.offset,
             )
 
 

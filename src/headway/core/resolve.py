@@ -18,7 +18,7 @@ from headway.core.grammar import File, Step
 from headway.core.ids import is_name
 from headway.core.matrix import instance_ids, spread
 from headway.core.pipeline import Pipeline
-from headway.core.problem import Path, Problem, did_you_mean
+from headway.core.problem import MANY, Path, Problem, did_you_mean
 from headway.core.schedule import trigger_problems
 from headway.core.specify import Node, specify
 
@@ -155,7 +155,7 @@ class _Resolver:
             path = self.known_path(plain, node.matrix, at) if OPEN in plain else plain
             node.outputs[name] = path
             other = self.writers.add(path, n)
-            if other in group:
+            if other is not None and other in group:
                 value = next(iter(node.matrix), "x")
                 self.fault(
                     at,
@@ -203,6 +203,7 @@ class _Resolver:
             params_file=self.file.params,
             damaged=self.around.damaged,
             has_unnamed=self.has_unnamed,
+            problems=self.problems,
             groups=self.by_id,
             outputs=[node.outputs for node in self.nodes],
             runs=[node.step.run for node in self.nodes],
@@ -249,7 +250,7 @@ class _Resolver:
                 self.fault(
                     at,
                     f"there is no step `{name}`",
-                    did_you_mean(name, self.by_id, "write the id of another step"),
+                    did_you_mean(name, self.by_id if len(self.problems) < MANY else (), "write the id of another step"),
                 )
             elif group[0] in self.groups[i]:
                 self.fault(at, "a step cannot wait for itself", "take it out, or name another step")

@@ -37,6 +37,7 @@ def specify(
     # Any: fields of StepSpec, each of its own type.
     shared: dict[int, dict[str, Any]] = {}
     specs = []
+    last: tuple[tuple[int, ...], tuple[str, ...]] = ((), ())
     for n in sequence:
         node = nodes[n]
         i = node.step_index
@@ -47,11 +48,14 @@ def specify(
         name = node.step.name or node.id
         if node.matrix and node.step.name:
             name = f"{name} ({', '.join(text_of(value) for value in node.matrix.values())})"
+        if needs[n] is not last[0]:
+            # Instances of a matrix wait for the same steps, of which there may be a thousand.
+            last = needs[n], tuple([ids[m] for m in needs[n]])
         specs.append(
             StepSpec(
                 id=node.id,
                 name=name,
-                needs=tuple([ids[m] for m in needs[n]]),
+                needs=last[1],
                 inputs=node.inputs,
                 outputs=node.outputs,
                 matrix=node.matrix,
