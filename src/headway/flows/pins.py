@@ -1,11 +1,13 @@
 """headway.lock as runs use it: asked why a step must run, written after a good run."""
 
+import errno
 import os
+from contextlib import suppress
 
 from headway.codec import lock, wire
 from headway.core import facts as f
 from headway.core import run as r
-from headway.errors import FileFaulty
+from headway.errors import DiskFull, FileFaulty, StoreTrouble
 
 
 class Pins:
@@ -21,9 +23,8 @@ class Pins:
         """What is pinned, by step; nothing without a lock, or with one that cannot be read (the next one mends it)."""
         if self._read is None:
             try:
-                with open(self._path, "rb") as file:
-                    self._read = lock.parse(file.read())
-            except (FileNotFoundError, FileFaulty):
+                self._read = lock.parse(self._bytes())
+            except FileFaulty:
                 self._read = {}
         return self._read
 
@@ -49,31 +50,48 @@ class Pins:
             self._remember(_signature(mark, data))
 
     def _bytes(self) -> bytes:
-        try:
-            with open(self._path, "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return b""
+        return _content(self._path)
 
     def _replace(self, data: bytes) -> None:
         temporary = f"{self._path}.{os.getpid()}.tmp"
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self._path)
+        try:
+            try:
+                with open(temporary, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, self._path)
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(temporary)
+                raise
+        except OSError as e:
+            if e.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull("no space is left", at=self._path, remedy="free some, then headway resume") from e
+            raise StoreTrouble(
+                f"{lock.FILE} cannot be written: {e.strerror}",
+                at=self._path,
+                remedy="see that it is a file of yours in a folder that can be written to, then headway resume",
+            ) from e
 
     def _remembered(self) -> bytes:
-        try:
-            with open(self._copy, "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return b""
+        return _content(self._copy)
 
     def _remember(self, signature: bytes) -> None:
-        os.makedirs(os.path.dirname(self._copy), exist_ok=True)
-        with open(self._copy, "wb") as file:
-            file.write(signature)
+        # Only a way to be quicker next time: where there is no room for it, the lock is made anew.
+        with suppress(OSError):
+            os.makedirs(os.path.dirname(self._copy), exist_ok=True)
+            with open(self._copy, "wb") as file:
+                file.write(signature)
+
+
+def _content(path: str) -> bytes:
+    """A file's bytes; none when it is not there or is no file that can be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _signature(mark: bytes, data: bytes) -> bytes:
