@@ -245,6 +245,9 @@ class SqliteLog:
             yield
         except sqlite3.Error as e:
             raise _translate(e, self._path) from e
+        except UnicodeDecodeError as e:
+            # Of a damaged schema SQLite quotes the damaged part, which is no text.
+            raise LogDamaged("the log's file is damaged: its schema is no text", at=self._path, remedy=_RESTORE) from e
 
 
 _: type[Log] = SqliteLog
@@ -255,7 +258,7 @@ def connect(url: str) -> SqliteLog:
     return SqliteLog(path_of(url))
 
 
-_RESTORE = "run `headway audit` to see how far the log is whole, then restore it from a copy"
+_RESTORE = "`headway audit` says how far the log is whole; restore it from a copy, or move it away to begin anew"
 
 
 def _seq(record: _Record) -> int:

@@ -1,7 +1,8 @@
-"""Look back: runs, their logs, and whether the log itself is whole. Reads; writes nothing."""
+"""Look back: runs, their logs, and whether the log itself is whole. Reads; records nothing."""
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from headway.flows.commands import file_name
 from headway.ports import Blobs, Log
 
 BLOCK = 1 << 20
+"""Bytes of a step's output in memory at a time."""
 
 
 class RunLine(Struct, frozen=True, kw_only=True):
@@ -86,26 +88,25 @@ def printed(blobs: Blobs, home: str, run: RunView, step: str, *, skip: int = 0) 
         )
     if found.of_run is not None and found.of_run != run.run:
         return
-    if found.log is not None:
-        path = os.path.join(home, "runs", f"read-{os.getpid()}")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        try:
-            blobs.fetch(found.log, path)
-            with open(path, "rb") as file:
-                file.seek(skip)
-                while block := file.read(BLOCK):
-                    yield block
-        finally:
-            if os.path.exists(path):
-                os.unlink(path)
+    if found.log is None:
+        with suppress(FileNotFoundError):
+            yield from _blocks(log_path(home, run.run, step, found.attempt), skip)
         return
+    # Through a file, since a step may have printed more than fits into memory.
+    path = os.path.join(home, "cache", f"read-{os.getpid()}-{found.log[:12]}")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    blobs.fetch(found.log, path)
     try:
-        with open(log_path(home, run.run, step, found.attempt), "rb") as file:
-            file.seek(skip)
-            while block := file.read(BLOCK):
-                yield block
-    except FileNotFoundError:
-        return
+        yield from _blocks(path, skip)
+    finally:
+        os.unlink(path)
+
+
+def _blocks(path: str, skip: int) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        file.seek(skip)
+        while block := file.read(BLOCK):
+            yield block
 
 
 class Audited(Struct, frozen=True, kw_only=True):
@@ -118,26 +119,43 @@ class Audited(Struct, frozen=True, kw_only=True):
     """Whether the head that was noted down earlier is in the chain; None when none was given."""
 
 
+_BELOW_ALL = -(2**63) + 1
+
+
+def _hash(row: f.Row, before: str) -> str:
+    """The hash that a row must have; of a damaged one, columns may be missing or of another kind."""
+    try:
+        return wire.chain(before, seq=row.seq, stream=row.stream, n=row.n, at=row.at, body=row.body)
+    except TypeError:
+        return ""
+
+
+def _is_labelled(row: f.Row, n: int) -> bool:
+    """Whether the columns that the hash does not cover say what the fact says. Raises LogNewer."""
+    fact = wire.decode_fact(row.body, seq=row.seq)
+    return (row.n, row.kind, row.key) == (n, f.kind_of(fact), f.key_of(fact))
+
+
 def audit(log: Log, *, noted: str | None = None) -> Audited:
     """Verify every fact and the whole chain of hashes. Raises LogDamaged at the first that does not fit, LogNewer."""
     head = wire.GENESIS
     lengths: dict[str, int] = {}
     seen = None if noted is None else False
     seq = 0
-    for row in log.raw():
+    # From far below the first: a row with a number that no append ever gives would be read by others, too.
+    for row in log.raw(after_seq=_BELOW_ALL):
         seq += 1
         place = f"log: fact {row.seq}"
         if row.seq != seq:
+            missing = f"facts {seq} to {row.seq - 1} are" if row.seq > seq + 1 else f"fact {seq} is"
             raise LogDamaged(
-                f"facts {seq} to {row.seq - 1} are missing",
+                f"{missing} missing" if row.seq > seq else f"fact {row.seq} was put in beside the others",
                 at=place,
-                remedy="somebody took facts out: restore the log from a copy; what came before is whole",
+                remedy="somebody changed the log: restore it from a copy; what came before is whole",
             )
         lengths[row.stream] = lengths.get(row.stream, 0) + 1
-        head = wire.chain(head, seq=row.seq, stream=row.stream, n=row.n, at=row.at, body=row.body)
-        fact = wire.decode_fact(row.body, seq=row.seq)
-        honest = (row.n, row.kind, row.key) == (lengths[row.stream], f.kind_of(fact), f.key_of(fact))
-        if head != row.hash or not honest:
+        head = _hash(row, head)
+        if head != row.hash or not _is_labelled(row, lengths[row.stream]):
             raise LogDamaged(
                 f"fact {row.seq} ({row.kind} of {row.stream}) is not what was written",
                 at=place,
