@@ -315,6 +315,7 @@ def test_environment_variables_are_what_was_written() -> None:
         ("steps:\n- run: a\n  retry: 99999999999999999999\n", (3, 10), "the number does not fit into 64 bits"),
         (f"steps:\n- run: a\n  retry: {'9' * 5000}\n", (3, 10), "the number does not fit into 64 bits"),
         ('steps:\n- run: "a\\0b"\n', (2, 8), "the text holds a NUL"),
+        ('steps:\n- run: a\n  env: {"a\\0": 1}\n', (3, 8), "a key holds a NUL"),
         ("steps:\n- run: a\n  with: &a [*a]\n", (3, 9), "an alias stands inside what it stands for"),
         ("steps:\n- {<<: 3, run: a}\n", (2, 4), "`<<` takes a mapping, or a list of them"),
     ],

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from headway.core.expression import Scope, StepScope, bind, evaluate, fill, fill_known, is_met, references
-from headway.core.expression_names import in_run
+from headway.core.expression import Scope, StepScope, bind, evaluate, fill, fill_known, is_met
+from headway.core.expression_names import in_run, step_ids
 from headway.core.expression_shell import slots
 from headway.errors import ExpressionUnreadable
 
@@ -223,9 +223,9 @@ def test_fill_known_leaves_what_only_the_run_knows() -> None:
     assert fill_known("${{ broken", SCOPE) == "${{ broken"
 
 
-def test_references_names_the_steps_of_a_text() -> None:
+def test_step_ids_are_the_steps_of_a_text() -> None:
     text = "${{ steps.a.out.x }} ${{ steps['b c'].outcome && params.x }} ${{ not readable"
-    assert references(text).steps == {"a", "b c"}
+    assert step_ids(text) == {"a", "b c"}
 
 
 # --- the shell ------------------------------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ def test_expressions_raise_nothing_but_expression_unreadable(text: str, params: 
     for act in (evaluate, is_met, lambda t, s: fill(f"x ${{{{ {t} }}}}", s), lambda t, s: bind(f"${{{{{t}}}}}", s)):
         with suppress(ExpressionUnreadable):
             act(text, scope)
-    references(text)
+    step_ids(text)
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

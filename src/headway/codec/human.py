@@ -6,7 +6,7 @@ values mean.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from headway.core.pipeline import Pipeline
 from headway.core.problem import Path, Problem
 from headway.core.resolve import Around, resolve
 from headway.errors import Fault, FileFaulty
+
+T = TypeVar("T")
 
 
 def read_pipeline(
@@ -50,6 +52,7 @@ def read_pipeline(
             reading.add(problems)
             if pipeline is not None and not reading.faults:
                 return pipeline
+        assert reading.faults, "kinds refuses whatever msgspec refuses, as a test of both holds"
         raise faulty(path, reading.faults)
     finally:
         if was_on:
@@ -109,21 +112,16 @@ class _Reading:
             return None
         self.texts_of_env()
         if not self.faults:
-            try:
-                return msgspec.convert(self.value, File)
-            except msgspec.ValidationError:
-                pass
-        from headway.codec.kinds import converts, problems_of
+            file = converted(self.value, File)
+            if file is not None:
+                return file
+        from headway.codec.kinds import problems_of
 
         problems, left = problems_of(self.value, File)
         self.add(problems)
         for problem in problems:
             self.note_damage(problem.path)
-        file = converts(left, File)
-        if isinstance(file, File):
-            return file
-        assert self.faults, "kinds refuses whatever convert refuses"
-        return None
+        return converted(left, File)
 
     def texts_of_env(self) -> None:
         """Let environment variables be what was written: `1.10` and `007` are texts there, not numbers."""
@@ -197,6 +195,14 @@ class _Reading:
     def excerpt(self, line: int) -> str:
         """The line as it is written."""
         return self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+
+
+def converted(value: Any, kind: type[T]) -> T | None:  # noqa: ANN401 (plain values)
+    """The value as a `kind`, or None where msgspec refuses."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return None
 
 
 def decoded(data: bytes, path: str) -> str:

@@ -120,7 +120,7 @@ class _Walker:
                 elif known.required:
                     is_whole = False
             elif not str(key).startswith("x-") and kind.cls.__struct_config__.forbid_unknown_fields:
-                remedy = _known(key, fields, value) if len(self.problems) < MANY else "docs/pipeline.md has every key"
+                remedy = _known(key, fields, value) if len(self.problems) < MANY else _keys(fields)
                 self.fault((*path, key), f"the key `{key}` is not known here", remedy, at_key=True)
         for name, known in fields.items():
             if known.required and name not in value:
@@ -250,12 +250,8 @@ def _known(key: str, fields: Mapping[str, Any], given: Mapping[str, Any]) -> str
         return f"here it is called `{words[near]}`"
     if FOREIGN.get(str(key)) in given:
         return f"here it is called `{FOREIGN[str(key)]}`, which is given already"
-    return "the keys here are " + ", ".join(fields) if len(fields) <= 8 else "docs/pipeline.md has every key"
+    return _keys(fields)
 
 
-def converts(value: Any, kind: Any) -> Any:  # noqa: ANN401 (as above)
-    """`msgspec.convert`, with None where it refuses."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError:
-        return None
+def _keys(fields: Mapping[str, Any]) -> str:
+    return "the keys here are " + ", ".join([*list(fields)[:12], *["…"] * (len(fields) > 12)])

@@ -164,6 +164,8 @@ class Values:
             found[key.value if type(key.value) is str else self._odd_key(key)] = self.of(below)
         if len(found) != len(node.value):
             self._duplicates(node)
+        if "\0" in "".join(found):
+            self.faults.append((node, "a key holds a NUL", "take \\0 out"))
         if "<<" in found:
             self._merge(node, found)
         return found

@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from headway.core.expression_names import check_run_path, check_step_path, is_outcome, step_ids, unknown_root
+from headway.core.expression_names import check_run_path, check_step_path, is_outcome, unknown_root
 from headway.core.expression_shell import BARE, COMMENT, slots
 from headway.core.expression_syntax import CLOSE, OPEN, Tree, condition, end_of, parse, template, walk
 from headway.core.expression_tokens import unreadable
@@ -50,21 +50,6 @@ class Scope(Struct, frozen=True, kw_only=True):
     run_name: str = ""
     failed: bool = False
     interrupted: bool = False
-
-
-class References(Struct, frozen=True, kw_only=True):
-    """What a text refers to; `steps` are ids."""
-
-    steps: frozenset[str] = frozenset()
-
-
-def references(text: str) -> References:
-    """What the `${{ … }}` in a text refer to, those that cannot be read left out: reading the file refuses them.
-
-    >>> references("cp ${{ steps.train.out.model }} .").steps
-    frozenset({'train'})
-    """
-    return References(steps=frozenset(step_ids(text)))
 
 
 # Any (here and below): an expression's value is a Scalar, or a group or list of params.
