@@ -1,5 +1,7 @@
 """Facts to bytes and back, and the chain that shows a change."""
 
+from contextlib import suppress
+
 import msgspec
 import pytest
 from blake3 import blake3
@@ -43,6 +45,14 @@ def test_none_among_the_params_is_no_trouble() -> None:
 def test_text_that_is_not_unicode_is_not_written() -> None:
     with pytest.raises(LogTrouble, match="is no text"):
         wire.encode_fact(f.StepStarted(step="\udcff"))
+
+
+@given(strategies.facts, st.data())
+def test_a_damaged_byte_never_ends_in_anything_but_the_errors_of_a_log(fact: f.Fact, data: st.DataObject) -> None:
+    body = bytearray(wire.encode_fact(fact))
+    body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(LogDamaged, LogNewer):
+        wire.decode_fact(bytes(body), seq=1)
 
 
 def test_a_kind_of_a_later_version_is_told_apart_from_damage() -> None:

@@ -71,7 +71,7 @@ def decode_fact(body: bytes, *, seq: int) -> Fact:
                 remedy="install the version of headway that wrote it, or a newer one",
             ) from e
         raise _damaged(seq, str(e)) from e
-    except msgspec.DecodeError as e:
+    except (msgspec.DecodeError, UnicodeDecodeError) as e:
         raise _damaged(seq, str(e)) from e
 
 
@@ -79,7 +79,7 @@ def _damaged(seq: int, what: str) -> LogDamaged:
     return LogDamaged(
         f"fact {seq} of the log cannot be read: {what}",
         at=f"log: fact {seq}",
-        remedy="run `headway audit` to see how far the log is whole, then restore it from a copy",
+        remedy="`headway audit` says how far the log is whole; restore it from a copy, or move it away to begin anew",
     )
 
 

@@ -17,7 +17,7 @@ from headway.core.ids import is_name
 from headway.core.paths import settled
 from headway.core.pipeline import Pipeline
 from headway.core.plan import flat, overridden
-from headway.errors import Fault, FileFaulty, FileMissing, NameUnknown, UsageMistaken
+from headway.errors import Fault, FileFaulty, FileMissing, NameUnknown, StoreTrouble, UsageMistaken
 from headway.flows.home import make
 
 FILE = "pipeline.yaml"
@@ -133,7 +133,7 @@ def _save(home: str, packed: bytes) -> None:
         with open(temporary, "wb") as f:
             f.write(wire.digest_of(packed).encode() + packed)
         os.replace(temporary, path)
-    except OSError:
+    except (OSError, StoreTrouble):
         with suppress(OSError):
             os.unlink(temporary)
 
