@@ -5,37 +5,55 @@ from typing import TYPE_CHECKING
 
 from headway.codec import wire
 from headway.core.facts import StepFinished
+from headway.core.ids import slug
 from headway.flows.launch import Ended
+from headway.terminal.out import Out
 
 if TYPE_CHECKING:
     from headway.flows.plan import Planned
 
 _NEXT = {
     "passed": "headway show {run}",
-    "failed": "headway logs {run} {step}    then mend it and: headway resume {run}",
-    "refused": "headway show {run}    the gate's reasons; production is as it was",
-    "held": "headway show {run}    the gate could not tell; production is as it was",
-    "invalid": "headway logs {run} {step}    the data's faults; nothing was trained on them",
-    "rolled-back": "headway endpoints    the version that served before still serves",
+    "failed": "headway logs {run} {step}",
+    "refused": "headway show {run}",
+    "held": "headway show {run}",
+    "invalid": "headway logs {run} {step}",
+    "rolled-back": "headway endpoints",
     "interrupted": "headway resume {run}",
 }
 """The one command to go on with, by outcome."""
+
+_NOTES = {
+    "failed": "then mend it and: headway resume {run}",
+    "refused": "the gate's reasons; production is as it was",
+    "held": "the gate could not tell; production is as it was",
+    "invalid": "the data's faults; nothing was trained on them",
+    "rolled-back": "the version that served before still serves",
+}
+"""What a person should know beside it."""
 
 
 def ended(run: Ended, *, as_json: bool) -> None:
     """Say how a run ended and what to do next: to stderr for people, as JSON on stdout for machines."""
     if as_json:
-        sys.stdout.write(_json(run) + "\n")
+        # What became of the run stands in the exit code, whether or not anybody reads on.
+        Out(sys.stdout).line(_json(run))
         return
     counts = _counts(run)
-    lines = [f"run {run.run} {_outcome(run)} in {run.seconds:.1f} s" + (f": {counts}" if counts else "")]
-    failing = next(
-        (s for s, done in run.results.items() if isinstance(done, StepFinished) and done.outcome != "passed"), ""
-    )
+    took = f"{'in' if run.outcome in ('passed', 'failed') else 'after'} {run.seconds:.1f} s"
+    lines = [f"run {run.run} {_outcome(run)} {took}" + (f": {counts}" if counts else "")]
     if run.why and run.outcome != "interrupted":
         lines.append(f"  {run.why}")
-    lines.append(f"  next: {_NEXT[run.outcome].format(run=run.run, step=failing)}")
-    sys.stderr.write("\n".join(lines) + "\n")
+    note = _NOTES.get(run.outcome, "").format(run=run.run)
+    lines.append(f"  next: {_next(run)}" + (f"    {note}" if note else ""))
+    Out(sys.stderr).line("\n".join(lines))
+
+
+def _next(run: Ended) -> str:
+    failed = {s: one for s, one in run.results.items() if isinstance(one, StepFinished) and one.outcome != "passed"}
+    # The sentence why a run did not pass begins with the step's name; others may have failed and been allowed to.
+    named = (s for s, one in failed.items() if slug(run.why.removesuffix(f": {one.why or one.outcome}")) == s)
+    return _NEXT[run.outcome].format(run=run.run, step=next(named, next(iter(failed), "")))
 
 
 def _outcome(run: Ended) -> str:
@@ -51,8 +69,8 @@ def _outcome(run: Ended) -> str:
 def _counts(run: Ended) -> str:
     done = list(run.results.values())
     ran = sum(isinstance(one, StepFinished) for one in done)
-    reused = len(done) - ran
-    return ", ".join(part for part in (f"{ran} ran" if ran else "", f"{reused} reused" if reused else "") if part)
+    counts = {"ran": ran, "reused": len(done) - ran, "skipped": len(run.skipped)}
+    return ", ".join(f"{n} {what}" for what, n in counts.items() if n)
 
 
 def _json(run: Ended) -> str:
@@ -77,6 +95,7 @@ def _json(run: Ended) -> str:
         "why": run.why,
         "seconds": run.seconds,
         "steps": steps,
+        "next": _next(run),
     }
     return wire.encode(document).decode()
 

@@ -9,10 +9,10 @@ def ago(seconds: float) -> str:
     >>> ago(5), ago(600), ago(90000)
     ('5 s ago', '10 min ago', '25 h ago')
     """
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
+    for limit, unit_s, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
         if seconds < limit:
-            return f"{max(seconds, 0) / size:.0f} {unit} ago"
-    return f"{seconds / 86400:.0f} days ago"
+            return f"{max(seconds, 0) // unit_s:.0f} {unit} ago"
+    return f"{seconds // 86400:.0f} days ago"
 
 
 def size(n_bytes: int) -> str:
@@ -21,12 +21,15 @@ def size(n_bytes: int) -> str:
     >>> size(512), size(2_500_000)
     ('512 B', '2.4 MiB')
     """
-    value = float(n_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            break
+    if n_bytes < 1024:
+        return f"{n_bytes} B"
+    value = n_bytes / 1024
+    for unit in ("KiB", "MiB", "GiB"):
+        # What would be shown as 1024.0 belongs to the next unit.
+        if value < 1023.95:
+            return f"{value:.1f} {unit}"
         value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+    return f"{value:.1f} TiB"
 
 
 def took(seconds: float) -> str:
@@ -35,11 +38,14 @@ def took(seconds: float) -> str:
     >>> took(0.234), took(75), took(4000)
     ('0.23 s', '1 min 15 s', '1 h 06 min')
     """
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:02.0f} min"
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def table(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = ()) -> list[str]:
