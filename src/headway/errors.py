@@ -15,6 +15,7 @@ the command ends with; `retry_after_s` is None when trying again cannot help.
     ├── Conflict                (5) somebody else was first
     │   ├── AppendConflict
     │   └── LeaseHeld
+    ├── SystemRefused           (1) the operating system: a permission, a file that is no file
     ├── StoreTrouble            (1)
     │   ├── BlobMissing
     │   ├── BlobDamaged
@@ -154,6 +155,12 @@ class LeaseHeld(Conflict):
     def __init__(self, problem: str, *, at: str, remedy: str, holder: str = "") -> None:
         super().__init__(problem, at=at, remedy=remedy)
         self.holder = holder
+
+
+class SystemRefused(HeadwayError):
+    """The operating system refused something: a permission, a file that is a folder, a name that is too long."""
+
+    code = "system"
 
 
 class StoreTrouble(HeadwayError):

@@ -11,8 +11,8 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
-    from typing import Any
+    from collections.abc import Collection, Iterable
+    from typing import Any, NoReturn
 
     from headway.config import Settings
     from headway.core.facts import RunOptions
@@ -28,6 +28,27 @@ GROUPS = ("The loop", "Looking back", "Data and models", "Production", "Housekee
 
 def dispatch(words: list[str]) -> int:
     """Find the command that `words` ask for and run it; returns the exit code."""
+    try:
+        return _dispatch(words)
+    except BrokenPipeError:
+        # The reader (head, a pager) has gone: not an error of ours.
+        return 0
+    finally:
+        _let_go()
+
+
+def _let_go() -> None:
+    """Write out what was printed; where nobody reads, see that the interpreter does not complain of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+
+
+def _dispatch(words: list[str]) -> int:
     if not words or (words[0] in ("--help", "-h", "help") and len(words) == 1):
         _write(_overview())
         return 0 if words else 2
@@ -38,10 +59,14 @@ def dispatch(words: list[str]) -> int:
         return 0
     name = words[1] if words[0] == "help" else words[0]
     rest = ["--help"] if words[0] == "help" else words[1:]
-    known = commands()
-    if name not in known:
-        return _unknown(name, sorted(known))
-    return _guarded(name, rest)
+    # Asked of the file system: the heads of all files are read only for those who misspell a name.
+    is_name = name.replace("-", "").isalpha() and name.islower()
+    is_known = is_name and os.path.exists(os.path.join(os.path.dirname(__file__), _file(name)))
+    return _guarded(name, rest) if is_known else _unknown(name, as_json="--json" in words)
+
+
+def _file(command: str) -> str:
+    return command.replace("-", "_") + ".py"
 
 
 def commands() -> dict[str, tuple[str, str]]:
@@ -72,13 +97,23 @@ def _overview() -> str:
     return "\n".join(lines)
 
 
-def _unknown(name: str, known: list[str]) -> int:
+def _unknown(name: str, *, as_json: bool) -> int:
+    from headway.errors import UsageMistaken
+
+    if name.startswith("-"):
+        remedy = "options stand behind the command: headway COMMAND [options]; `headway --help` lists the commands"
+    else:
+        shown = [command for command, (group, _) in commands().items() if group in GROUPS]
+        remedy = _nearest(name, shown, "headway ") or "`headway --help` lists the commands"
+    report(UsageMistaken(f"there is no command {name!r}", at="headway", remedy=remedy), as_json=as_json)
+    return UsageMistaken.exit_code
+
+
+def _nearest(word: str, known: "Iterable[str]", before: str = "") -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1)
-    hint = f"did you mean `headway {close[0]}`?" if close else "`headway --help` lists the commands"
-    sys.stderr.write(f"headway: no command {name!r}; {hint}\n")
-    return 2
+    close = get_close_matches(word, known, n=1)
+    return f"did you mean `{before}{close[0]}`?" if close else ""
 
 
 def _guarded(name: str, words: list[str]) -> int:
@@ -89,18 +124,10 @@ def _guarded(name: str, words: list[str]) -> int:
     debug = False
     as_json = "--json" in words
     try:
-        import argparse
         from importlib import import_module
 
-        command = import_module(f"headway.cli.{name.replace('-', '_')}")
-        doc = command.__doc__ or ""
-        parser = argparse.ArgumentParser(
-            prog=f"headway {name}",
-            description=doc.replace(_group_line(doc), ""),
-            # A width of its own: to look up the terminal's, argparse would import shutil for every argument added.
-            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=110),
-            allow_abbrev=False,
-        )
+        command = import_module(f"headway.cli.{_file(name)[:-3]}")
+        parser = _parser(name, command.__doc__ or "")
         command.add_arguments(parser)
         _common(parser)
         args = parser.parse_args(words)
@@ -117,14 +144,41 @@ def _guarded(name: str, words: list[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("headway: interrupted\n")
         return 130
+    except SystemExit as e:
+        # `--help` has been printed.
+        return e.code if isinstance(e.code, int) else 0
     except BrokenPipeError:
-        # The reader (head, a pager) has gone: not an error of ours; stop the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        raise
     except Exception as e:
         if debug:
             raise
-        return _bug(e)
+        told = _translated(e)
+        report(told, as_json=as_json)
+        return told.exit_code
+
+
+def _parser(name: str, doc: str) -> "argparse.ArgumentParser":
+    import argparse
+
+    from headway.errors import UsageMistaken
+
+    class Parser(argparse.ArgumentParser):
+        """Tells what is wrong in our own form."""
+
+        def error(self, message: str) -> "NoReturn":
+            unknown = message.removeprefix("unrecognized arguments: ").partition(" ")[0]
+            options = [option for action in self._actions for option in action.option_strings]
+            near = _nearest(unknown, options) if unknown.startswith("-") else ""
+            remedy = near or f"`headway {name} --help` shows what it takes"
+            raise UsageMistaken(message, at=f"headway {name}", remedy=remedy)
+
+    return Parser(
+        prog=f"headway {name}",
+        description=doc.replace(_group_line(doc), ""),
+        # A width of its own: to look up the terminal's, argparse would import shutil for every argument added.
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=110),
+        allow_abbrev=False,
+    )
 
 
 def _import_msgspec() -> None:
@@ -183,16 +237,26 @@ def report(error: "HeadwayError", *, as_json: bool = False) -> None:
     sys.stderr.write("\n".join(lines))
 
 
-def _bug(error: Exception) -> int:
+def _translated(error: Exception) -> "HeadwayError":
+    """What nobody expected: the system refused something that no port is answerable for, or headway is wrong."""
+    import errno
+
+    from headway.errors import DiskFull, HeadwayError, SystemRefused
+
+    if isinstance(error, OSError) and error.strerror is not None:
+        place = str(error.filename) if error.filename is not None else "the operating system"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DiskFull("no space is left", at=place, remedy="free some, then run again")
+        remedy = "see that it is there and may be read and written; HEADWAY_DEBUG=1 shows who asked for it"
+        return SystemRefused(error.strerror.lower(), at=place, remedy=remedy)
     import traceback
 
     last = traceback.extract_tb(error.__traceback__)[-1]
-    sys.stderr.write(
-        f"headway: this is a fault in headway itself: {type(error).__name__}: {error}\n"
-        f"  at: {os.path.basename(last.filename)}:{last.lineno} in {last.name}\n"
-        "  do: nothing recorded is lost; run again with HEADWAY_DEBUG=1 for the traceback and report it\n"
+    return HeadwayError(
+        f"this is a fault in headway itself: {type(error).__name__}: {error}",
+        at=f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}",
+        remedy="nothing recorded is lost; run again with HEADWAY_DEBUG=1 for the traceback and report it",
     )
-    return 1
 
 
 # Any: whatever msgspec can encode.
@@ -240,14 +304,21 @@ def options_of(args: "argparse.Namespace") -> "RunOptions":
     return RunOptions(jobs=jobs, start_from=args.start_from, only=args.only, force=args.force, overrides=overrides)
 
 
-def project_of(file: str, settings: "Settings") -> "tuple[Settings, str]":
-    """The settings of the project a pipeline's file lies in, and its name there."""
-    folder, name = os.path.split(file)
-    if not folder:
+def project_of(args: "argparse.Namespace", settings: "Settings") -> "tuple[Settings, str]":
+    """The settings of the project that the pipeline's file lies in, and its name there.
+
+    A path counts from here (or from -C); a bare name that is not here, in the project around. Raises FileMissing.
+    """
+    folder, name = os.path.split(os.path.abspath(os.path.join(args.folder or "", args.file)))
+    is_bare = os.sep not in args.file
+    if folder == settings.folder or (is_bare and not os.path.exists(os.path.join(folder, name))):
         return settings, name
     from headway.config import load
+    from headway.errors import FileMissing
 
-    return load(folder=os.path.join(settings.folder, folder)), name
+    if not os.path.isdir(folder):
+        raise FileMissing(f"there is no {args.file}", at="FILE", remedy="name a pipeline's file, as seen from here")
+    return load(folder=folder), name
 
 
 def pipeline_of(settings: "Settings", file: str, options: "RunOptions") -> "Pipeline":
@@ -282,7 +353,7 @@ def run_number(text: str | None, log: "Log") -> "RunId":
         if newest is None:
             raise NameUnknown("there is no run yet", at="RUN", remedy="`headway run` makes the first")
         return newest
-    if not text.isdigit():
+    if not (text.isascii() and text.isdecimal()):
         raise NameUnknown(f"{text!r} is no run", at="RUN", remedy="give its number; `headway runs` lists them")
     find(RunId(int(text)), log)
     return RunId(int(text))

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the plan."""
-    settings, file = project_of(args.file, settings)
+    settings, file = project_of(args, settings)
     options = options_of(args)
     with wiring.open(settings) as parts:
         pipeline = pipeline_of(settings, file, options)

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run it; the exit code says how it went."""
-    settings, file = project_of(args.file, settings)
+    settings, file = project_of(args, settings)
     options = options_of(args)
     with wiring.open(settings) as parts:
         pipeline = pipeline_of(settings, file, options)
