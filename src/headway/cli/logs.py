@@ -11,17 +11,24 @@ import argparse
 import sys
 import time
 
+import msgspec
+from msgspec import Struct
+
 from headway import wiring
-from headway.cli import run_number
+from headway.cli import print_json, run_number
 from headway.config import Settings
-from headway.core.history import RunView
+from headway.core.history import RunView, StepView
 from headway.core.ids import RunId
+from headway.core.pipeline import Pipeline
 from headway.errors import UsageMistaken
-from headway.flows import history
+from headway.flows import history, launch
 from headway.wiring import Parts
 
 POLL_S = 0.2
 """Between two looks at a file that somebody follows: quick for an eye, free for a processor."""
+
+LONGEST = 1 << 20
+"""Bytes of a step's output in a JSON document, its last: the whole may be larger than memory."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,20 +40,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print them, streamed."""
-    out = sys.stdout.buffer
+    if args.follow and args.json:
+        raise UsageMistaken("what is followed has no end to close a document with", at="--json", remedy="leave one out")
     with wiring.open(settings) as parts:
         number = run_number(args.run, parts.log)
         view = history.run_view(number, parts.log)
         if args.follow:
             _follow(number, _followed(args.step, view), settings, parts)
             return 0
-        for step in [args.step] if args.step else list(view.steps):
+        steps = [args.step] if args.step else list(view.steps)
+        if args.json:
+            print_json({"run": number, "steps": [_document(step, view, settings, parts) for step in steps]})
+            return 0
+        out = sys.stdout.buffer
+        for step in steps:
             if not args.step:
-                out.write(f"== {step} ({view.steps[step].state})\n".encode())
+                out.write(f"== {step} ({_state(view.steps[step])})\n".encode())
             for block in history.printed(parts.blobs, settings.home, view, step):
                 out.write(block)
             out.flush()
+    if args.step and view.steps[args.step].of_run not in (None, number):
+        sys.stderr.write(f"{args.step} was reused: headway logs {view.steps[args.step].of_run} {args.step}\n")
     return 0
+
+
+def _state(step: StepView) -> str:
+    return f"reused, as in run {step.of_run}" if step.of_run is not None else step.state
+
+
+class _Document(Struct, frozen=True, kw_only=True):
+    """One step of `headway logs --json`: the end of what it printed, and how much that was."""
+
+    step: str
+    state: str
+    n_bytes: int
+    text: str
+
+
+def _document(step: str, view: RunView, settings: Settings, parts: Parts) -> _Document:
+    size = view.steps[step].log_bytes if step in view.steps else 0
+    blocks = history.printed(parts.blobs, settings.home, view, step, skip=max(size - LONGEST, 0))
+    text = b"".join(blocks)[-LONGEST:]
+    return _Document(
+        step=step,
+        state=view.steps[step].state,
+        n_bytes=max(size, len(text)),
+        text=text.decode("utf-8", "replace"),
+    )
 
 
 def _followed(step: str | None, view: RunView) -> str:
@@ -63,19 +103,32 @@ def _followed(step: str | None, view: RunView) -> str:
 
 
 def _follow(number: RunId, step: str, settings: Settings, parts: Parts) -> None:
-    """Print from the file as it grows; when the step has ended, the rest from the store."""
+    """Print from the file as it grows; when the step has ended, the rest from the store. Retries are followed too."""
     out = sys.stdout.buffer
-    sent = 0
+    attempt = sent = 0
     while True:
+        is_over = parts.leases.holder(launch.LEASE, now=time.time()) is None
         view = history.run_view(number, parts.log)
+        is_over = is_over or view.outcome != "running"
         found = view.steps.get(step)
-        ended = found is not None and found.state != "running"
-        if found is None and view.outcome != "running":
-            ended = True
-        for block in history.printed(parts.blobs, settings.home, view, step, skip=sent) if found is not None else ():
-            out.write(block)
-            sent += len(block)
-        out.flush()
-        if ended:
+        if found is not None and found.attempt != attempt:
+            attempt, sent = found.attempt, 0
+        if found is not None or is_over:
+            for block in history.printed(parts.blobs, settings.home, view, step, skip=sent):
+                out.write(block)
+                sent += len(block)
+            out.flush()
+        if is_over or (found is not None and found.state not in _GOES_ON and attempt >= _attempts(view, step, parts)):
             return
         time.sleep(POLL_S)
+
+
+_GOES_ON = ("running", "lost")
+
+
+def _attempts(view: RunView, step: str, parts: Parts) -> int:
+    """How often a step is begun at most before it has failed; 0 when it has not."""
+    if view.steps[step].state not in ("failed", "timeout"):
+        return 0
+    pipeline = msgspec.json.decode(parts.blobs.get(view.started.pipeline), type=Pipeline)
+    return next((spec.retry.times + 1 for spec in pipeline.steps if spec.id == step), 0)
