@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from headway.errors import FileFaulty, FileMissing
+from headway.errors import Fault, FileFaulty, FileMissing, UsageMistaken
 
 HOME = ".headway"
 """The embedded default's folder: log, blobs, workspaces; ignored by Git."""
@@ -43,7 +43,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 def load(*, folder: str | None = None) -> Settings:
     """Read the settings of the project in `folder`, or of the one around the working directory.
 
-    Raises FileMissing when `folder` does not exist, FileFaulty with all faults of headway.toml.
+    Raises FileMissing when `folder` does not exist, FileFaulty with all faults of headway.toml, UsageMistaken for a
+    variable that cannot be meant.
     """
     environ = dict(os.environ)  # noqa: TID251 (the one place)
     root = _project(os.getcwd()) if folder is None else os.path.abspath(folder)
@@ -62,10 +63,12 @@ def load(*, folder: str | None = None) -> Settings:
 
 class _Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: str = ""
+    """`scheme:path`, a relative path counted from the project's folder; empty: inside `.headway/`."""
 
 
 class _Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     jobs: int = 0
+    """Steps at work at a time, from 1; 0 stands for what is not written: the processors."""
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,27 +85,41 @@ def _file(path: str) -> _File:
             data = f.read()
     except FileNotFoundError:
         return _File()
+    except IsADirectoryError as e:
+        raise FileFaulty("headway.toml is a folder", at="headway.toml", remedy="rename it") from e
     import tomllib
 
     import msgspec
 
     from headway.codec.human import check
+    from headway.codec.kinds import problems_of
 
     try:
         # Any: TOML holds whatever a person wrote; `check` says what is wrong with it.
-        values: dict[str, Any] = tomllib.loads(data.decode())
+        values: dict[str, Any] = tomllib.loads(data.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise FileFaulty(f"headway.toml is not TOML: {e}", at="headway.toml", remedy="mend the line named") from e
-    faults = check(values, _File)
-    if faults:
-        n = len(faults)
-        raise FileFaulty(
-            f"headway.toml has {n} fault{'s' * (n > 1)}",
-            at="headway.toml",
-            remedy="mend what is listed; docs/configuration.md has every setting",
-            faults=tuple(faults),
-        )
-    return msgspec.convert(values, _File)
+    faults = [*check(values, _File), *_limits(values)]
+    if not faults:
+        # Without the `x-` keys, which are a person's own.
+        return msgspec.convert(problems_of(values, _File)[1], _File)
+    n = len(faults)
+    raise FileFaulty(
+        f"headway.toml has {n} fault{'s' * (n > 1)}",
+        at="headway.toml",
+        remedy="mend what is listed; docs/configuration.md has every setting",
+        faults=tuple(faults),
+    )
+
+
+# Any: as above.
+def _limits(values: dict[str, Any]) -> list[Fault]:
+    """What is of the right kind and yet cannot be meant."""
+    match values:
+        case {"run": {"jobs": int(jobs)}} if jobs < 1 and not isinstance(jobs, bool):
+            return [Fault(f"`jobs` is {jobs}", where="run.jobs", remedy="write a number from 1, or leave it out")]
+        case _:
+            return []
 
 
 def _project(start: str) -> str:
@@ -125,7 +142,13 @@ def _located(root: str, url: str) -> str:
 
 
 def _jobs(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise UsageMistaken(
+            f"{text!r} steps at a time cannot be", at="HEADWAY_JOBS", remedy="set it to a number from 1"
+        )
+    return int(text)
 
 
 def _processors() -> int:

@@ -1,0 +1,186 @@
+"""The settings: where they come from, which wins, and every fault of headway.toml at once."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from headway import config
+from headway.errors import FileFaulty, FileMissing, UsageMistaken
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without settings."""
+    for name in [name for name in config.load().environ if name.startswith("HEADWAY_")]:
+        monkeypatch.delenv(name)
+
+
+def loaded(folder: Path, toml: str | bytes | None = None) -> config.Settings:
+    """The settings of a folder with this headway.toml."""
+    if toml is not None:
+        (folder / "headway.toml").write_bytes(toml.encode() if isinstance(toml, str) else toml)
+    return config.load(folder=str(folder))
+
+
+# --- which wins -------------------------------------------------------------------------------------------------
+
+
+def test_without_a_file_everything_is_embedded(tmp_path: Path) -> None:
+    settings = loaded(tmp_path)
+    assert settings.folder == str(tmp_path)
+    assert settings.home == f"{tmp_path}/.headway"
+    assert settings.log_url == f"sqlite:{tmp_path}/.headway/log.sqlite"
+    assert settings.store_url == f"file:{tmp_path}/.headway/blobs"
+    assert settings.jobs == len(os.sched_getaffinity(0))
+    assert settings.debug is False
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    before = loaded(tmp_path)
+    assert loaded(tmp_path, "") == before
+
+
+def test_the_file_goes_before_the_default(tmp_path: Path) -> None:
+    toml = '[log]\nurl = "sqlite:facts.db"\n[store]\nurl = "file:/srv/blobs"\n[run]\njobs = 3\n'
+    settings = loaded(tmp_path, toml)
+    assert settings.log_url == f"sqlite:{tmp_path}/facts.db"
+    assert settings.store_url == "file:/srv/blobs"
+    assert settings.jobs == 3
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWAY_LOG_URL", "sqlite:other.db")
+    monkeypatch.setenv("HEADWAY_STORE_URL", "file:other")
+    monkeypatch.setenv("HEADWAY_JOBS", "5")
+    settings = loaded(tmp_path, '[log]\nurl = "sqlite:facts.db"\n[run]\njobs = 3\n')
+    assert settings.log_url == f"sqlite:{tmp_path}/other.db"
+    assert settings.store_url == f"file:{tmp_path}/other"
+    assert settings.jobs == 5
+
+
+def test_an_empty_variable_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = loaded(tmp_path)
+    for name in ("HEADWAY_LOG_URL", "HEADWAY_STORE_URL", "HEADWAY_JOBS", "HEADWAY_DEBUG"):
+        monkeypatch.setenv(name, "")
+    after = loaded(tmp_path)
+    assert (after.log_url, after.store_url, after.jobs, after.debug) == (
+        before.log_url, before.store_url, before.jobs, before.debug,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "²", " 2"])
+def test_a_number_of_jobs_that_cannot_be_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWAY_JOBS", text)
+    with pytest.raises(UsageMistaken) as caught:
+        loaded(tmp_path)
+    assert caught.value.at == "HEADWAY_JOBS"
+
+
+@pytest.mark.parametrize(("text", "debug"), [("1", True), ("yes", True), ("0", False)])
+def test_debug_is_asked_for_in_the_environment(
+    text: str, debug: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADWAY_DEBUG", text)
+    assert loaded(tmp_path).debug is debug
+
+
+URLS = {
+    "sqlite:log.db": "sqlite:ROOT/log.db",
+    "sqlite:../log.db": "sqlite:ROOT/../log.db",
+    "sqlite:/var/log.db": "sqlite:/var/log.db",
+    "file:///srv/blobs": "file:///srv/blobs",
+    "postgresql://user@host/db": "postgresql://user@host/db",
+    "memory:": "memory:",
+    "nonsense": "nonsense",
+}
+
+
+@pytest.mark.parametrize(("written", "url"), URLS.items(), ids=URLS.keys())
+def test_a_relative_path_counts_from_the_project(written: str, url: str, tmp_path: Path) -> None:
+    assert loaded(tmp_path, f'[log]\nurl = "{written}"\n').log_url == url.replace("ROOT", str(tmp_path))
+
+
+# --- where the project is ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", ["pipeline.yaml", "headway.toml", ".headway"])
+def test_the_project_is_the_nearest_folder_above_with_a_mark(
+    mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (tmp_path / mark).touch()
+    monkeypatch.chdir(below)
+    assert config.load().folder == str(tmp_path)
+    (tmp_path / "a" / "pipeline.yaml").touch()
+    assert config.load().folder == str(tmp_path / "a")
+
+
+def test_without_any_mark_the_project_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config.load().folder == str(tmp_path)
+
+
+def test_a_folder_that_is_named_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pipeline.yaml").touch()
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert config.load(folder="below").folder == str(tmp_path / "below")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file"])
+def test_a_folder_that_is_none_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileMissing, match="there is no folder"):
+        config.load(folder=str(tmp_path / name))
+
+
+# --- faults -----------------------------------------------------------------------------------------------------
+
+
+def test_all_faults_are_told_at_once_with_the_nearest_names(tmp_path: Path) -> None:
+    toml = '[log]\nulr = "x"\n[store]\nurl = 3\n[run]\njobs = "many"\n[sotre]\n'
+    with pytest.raises(FileFaulty) as caught:
+        loaded(tmp_path, toml)
+    assert caught.value.problem == "headway.toml has 4 faults"
+    told = {fault.where: (fault.problem, fault.remedy) for fault in caught.value.faults}
+    assert told["log.ulr"] == ("the key `ulr` is not known here", "did you mean `url`?")
+    assert told["store.url"][0] == "`url` must be a text, not the number 3"
+    assert told["run.jobs"][0] == "`jobs` must be a whole number, not the text `many`"
+    assert told["sotre"][0] == "the key `sotre` is not known here"
+
+
+@pytest.mark.parametrize("jobs", [0, -3])
+def test_a_number_of_jobs_below_one_is_a_fault_beside_others(jobs: int, tmp_path: Path) -> None:
+    with pytest.raises(FileFaulty) as caught:
+        loaded(tmp_path, f"[run]\njobs = {jobs}\n[logs]\n")
+    assert [fault.where for fault in caught.value.faults] == ["logs", "run.jobs"]
+
+
+@pytest.mark.parametrize(
+    ("toml", "problem"),
+    [
+        (b"[log\n", "line 1"),
+        (b"a = 1\na = 2\n", "line 2"),
+        (b"\xff", "not TOML"),
+    ],
+    ids=["syntax", "twice", "no text"],
+)
+def test_what_is_no_toml_is_refused_with_its_place(toml: bytes, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(FileFaulty, match=problem):
+        loaded(tmp_path, toml)
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "headway.toml").mkdir()
+    with pytest.raises(FileFaulty, match="is a folder"):
+        loaded(tmp_path)
+
+
+def test_a_mark_of_the_encoding_does_no_harm(tmp_path: Path) -> None:
+    assert loaded(tmp_path, b"\xef\xbb\xbf[run]\njobs = 2\n").jobs == 2
+
+
+def test_keys_of_ones_own_are_free(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "[x-team]\nname = 'ours'\n[run]\njobs = 2\n").jobs == 2
