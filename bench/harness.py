@@ -154,6 +154,8 @@ class Stage:
     options: Options
     installed: dict[str, environments.Environment] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    #: Taken when the run begins, which is when the wheel is built.
+    commit: str = field(default_factory=environments.commit)
     load_before: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def bring(self, tools: Sequence[Tool]) -> list[Tool]:
@@ -194,7 +196,7 @@ class Stage:
             skipped=self.skipped,
             versions={name: environment.versions for name, environment in self.installed.items()},
             installer=environments.installer(),
-            commit=environments.commit(),
+            commit=self.commit,
             load=(self.load_before, os.getloadavg()[0]),
             floor_bytes=self._floor(),
             hidden=(str(self.options.cache), str(environments.REPOSITORY), str(Path.home())),
