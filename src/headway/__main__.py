@@ -8,6 +8,8 @@ def main() -> int:
     """Run one command; returns its exit code (design, section 6), or leaves the interpreter with it."""
     import gc
 
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_streams()
     from headway.cli import dispatch
 
     # Commands make many values and few cycles: the default looks for cycles so often that it costs a tenth of a run.
@@ -28,6 +30,18 @@ def _leave(code: int) -> None:
         # The reader has gone; `dispatch` said all there is to say about that.
         pass
     os._exit(code)
+
+
+def _open_streams() -> None:
+    """Point streams that were closed by whoever started this at nothing, before a file of ours gets their numbers."""
+    import os
+
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8")  # noqa: SIM115 (open as long as this process is)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115 (as above)
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115 (as above)
 
 
 if __name__ == "__main__":

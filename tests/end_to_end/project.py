@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -97,16 +96,15 @@ class Project:
         assert expect is None or ended.code == expect, ended
         return ended
 
-    def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Start `headway` and leave it running, in a session of its own as in a terminal of its own."""
         return subprocess.Popen(
             [*HEADWAY, *words],
             cwd=self.folder,
-            env=environ(**(env or {})),
+            env=environ(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
             start_new_session=True,
         )
 
@@ -162,12 +160,12 @@ def eventually_file(path: Path, *, within_s: float = 20.0) -> str:
     return path.read_text()
 
 
-def finish(process: subprocess.Popen[str], *, within_s: float = 30.0) -> Ended:
+def finish(process: subprocess.Popen[bytes], *, within_s: float = 30.0) -> Ended:
     """Wait for a command that was started; kill it when it takes too long."""
     try:
         out, err = process.communicate(timeout=within_s)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         out, err = process.communicate()
-        raise AssertionError(f"it did not end within {within_s} s:\n{out}{err}") from None
-    return Ended(("headway",), process.returncode, out, err)
+        raise AssertionError(f"it did not end within {within_s} s:\n{out!r}{err!r}") from None
+    return Ended(("headway",), process.returncode, out.decode(), err.decode())

@@ -1,5 +1,6 @@
 """What a step left behind when it ended: outputs into the store, reports into the fact, what it printed into a blob."""
 
+import fcntl
 import os
 from collections.abc import Mapping
 
@@ -99,7 +100,7 @@ class Collector:
         except HeadwayError as e:
             outputs = {}
             if outcome == "passed":
-                outcome, why = "failed", f"{e.problem} ({e.at})"
+                outcome, why = "failed", str(e)
         failed = [t for t in reported.tests if t.outcome in ("failed", "error")]
         if outcome == "failed" and failed:
             first = failed[0].message.splitlines()[0][:120] if failed[0].message else ""
@@ -158,12 +159,22 @@ class Collector:
 
     def _log(self, path: str) -> tuple[Digest | None, int]:
         try:
-            if os.stat(path).st_size == 0:
-                # The runner may make the next task's log of it; `launch` removes what is left.
-                return None, 0
+            fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             return None, 0
-        return self._ports.blobs.put_file(path, move=True)
+        try:
+            # By what the step left in the background: neither the store nor the next step's log may be that file.
+            is_written_to = _is_written_to(fd)
+            if os.fstat(fd).st_size:
+                digest, size = self._ports.blobs.put_file(path, move=not is_written_to)
+            else:
+                # The runner may make the next task's log of it; `launch` removes what is left.
+                digest, size = None, 0
+        finally:
+            os.close(fd)
+        if is_written_to:
+            os.unlink(path)
+        return digest, size
 
 
 class _Reported:
@@ -201,6 +212,20 @@ def _outcome(one: Exit, *, builtin: bool, stopped: str, timeout_s: float | None)
         return _BUILT_IN[one.code], ""
     killed = f" (killed by signal {one.code - 128})" if one.code > 128 else ""
     return "failed", f"exit code {one.code}{killed}"
+
+
+def _is_written_to(fd: int) -> bool:
+    """Whether somebody has the file open for writing; True where the system cannot tell.
+
+    A lease for reading is refused while there is a writer. Nobody else opens a step's log to write, so that the lease,
+    given back at once, is in nobody's way.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except (AttributeError, OSError):
+        return True
+    return False
 
 
 def _read(path: str) -> bytes:

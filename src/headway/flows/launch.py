@@ -13,16 +13,16 @@ from headway.codec import wire
 from headway.core import facts as f
 from headway.core import run as r
 from headway.core.expression import StepScope
-from headway.core.ids import RunId
+from headway.core.ids import Artifact, RunId
 from headway.core.pipeline import Pipeline
 from headway.errors import AppendConflict, BlobMissing, LeaseHeld, NameUnknown, UsageMistaken
 from headway.flows import surroundings
 from headway.flows.collect import scalars
-from headway.flows.context import PARAMS, Context, Ports, attempt_key
+from headway.flows.context import Context, Ports, attempt_key
 from headway.flows.digest import StatCache
 from headway.flows.pins import Pins
 from headway.flows.prepare import Preparer
-from headway.flows.reuse import Reuse
+from headway.flows.reuse import Reuse, put_in_place
 from headway.flows.run import GRACE_S, Acts, Watcher
 from headway.flows.settle import settle
 from headway.flows.workspace import Workspace
@@ -92,8 +92,10 @@ def resume(run: RunId, *, where: Where, parts: Parts, watcher: Watcher) -> Ended
         started, ended, length = find(run, parts.log)
         if ended is not None and ended.outcome == "passed":
             return Ended(run=run, outcome="passed", exit_code=0, why="it had passed already", seconds=0.0, results={})
+        close_abandoned(where, parts, but=run)
         pipeline = _recorded(started, parts.blobs)
         chosen, known = select(pipeline, started.options, parts.log)
+        _put_back(run, where, parts)
         resumed = f.RunResumed(by=where.environ.get("USER", ""))
         parts.log.append(_stream(run), [resumed], expect=length, at=time.time())
         return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
@@ -116,16 +118,28 @@ def latest(log: Log) -> RunId | None:
     return None
 
 
-def close_abandoned(where: Where, parts: Ports) -> None:
-    """End what is left of this folder's last run when its process is gone; it can still be resumed.
+def close_abandoned(where: Where, parts: Ports, *, but: RunId | None = None) -> None:
+    """End what is left of this folder's runs (`but` one) whose process is gone; they can still be resumed.
 
-    Its steps may be alive although it is not, and would write into the files of the next run. Call with the lease.
+    Their steps may be alive although it is not, and would write into the files of the next run. Call with the lease.
     """
-    number = latest(parts.log)
-    if number is None or not os.path.isdir(os.path.join(where.home, "runs", str(number))):
-        return
-    entries = parts.log.read(_stream(number))
-    if isinstance(entries[-1].fact, f.RunFinished):
+    for number in _left(where.home):
+        if number != but:
+            _close(number, parts)
+
+
+def _left(home: str) -> list[RunId]:
+    """The runs that have a folder here: those that have not ended, or whose end was not tidied up after."""
+    try:
+        names = os.listdir(os.path.join(home, "runs"))
+    except FileNotFoundError:
+        return []
+    return sorted(RunId(int(name)) for name in names if name.isdigit())
+
+
+def _close(run: RunId, parts: Ports) -> None:
+    entries = parts.log.read(_stream(run))
+    if not entries or isinstance(entries[-1].fact, f.RunFinished):
         return
     at_work: dict[str, int] = {}
     for entry in entries:
@@ -137,11 +151,11 @@ def close_abandoned(where: Where, parts: Ports) -> None:
             case _:
                 pass
     for step, attempt in at_work.items():
-        key = attempt_key(number, step, attempt)
+        key = attempt_key(run, step, attempt)
         if parts.runner.ask(key) == "running":
             parts.runner.evict(key, grace_s=GRACE_S)
     end = f.RunFinished(outcome="interrupted", exit_code=130, why="its process was gone when the next run began")
-    parts.log.append(_stream(number), [end], expect=len(entries), at=time.time())
+    parts.log.append(_stream(run), [end], expect=len(entries), at=time.time())
 
 
 def select(pipeline: Pipeline, options: f.RunOptions, log: Log) -> tuple[Pipeline, dict[str, StepScope]]:
@@ -207,7 +221,7 @@ def _carry_out(
         force=started.options.force,
         seed=started.seed,
     )
-    workspace = Workspace(where.folder, StatCache.load(os.path.join(where.home, "cache", "stat")))
+    workspace = _workspace(where)
     whole = not (started.options.only or started.options.start_from)
     pins = Pins(where.folder, os.path.join(where.home, "cache", "lock"))
     acts = Acts(
@@ -302,6 +316,21 @@ class _Signals:
         self._runner.wake()
 
 
+def _put_back(run: RunId, where: Where, parts: Ports) -> None:
+    """Let the workspace hold what the run's steps made before: other runs may have been at work in it since."""
+    made: dict[str, Artifact] = {}
+    for entry in parts.log.read(_stream(run)):
+        if isinstance(entry.fact, f.StepFinished | f.StepReused):
+            made |= {artifact.path: artifact for artifact in entry.fact.outputs.values()}
+    workspace = _workspace(where)
+    put_in_place(parts.blobs, made.values(), workspace)
+    workspace.stats.save()
+
+
+def _workspace(where: Where) -> Workspace:
+    return Workspace(where.folder, StatCache.load(os.path.join(where.home, "cache", "stat")))
+
+
 def _recorded(started: f.RunStarted, blobs: Blobs) -> Pipeline:
     try:
         data = blobs.get(started.pipeline)
@@ -342,9 +371,13 @@ def _stream(run: RunId) -> str:
 
 
 def _tidy(workspace: str) -> None:
-    """Take away the run's folder when nothing is left in it but what was written for its steps to read."""
+    """Take away the run's folder: what its steps left there is in the store and in the log."""
     with suppress(OSError):
         for entry in os.scandir(workspace):
-            if entry.name == PARAMS or (entry.name.endswith(".log") and not entry.stat().st_size):
+            if entry.is_dir(follow_symlinks=False):
+                from shutil import rmtree
+
+                rmtree(entry.path)
+            else:
                 os.unlink(entry.path)
         os.rmdir(workspace)

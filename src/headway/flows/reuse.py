@@ -1,6 +1,6 @@
 """Whether a step's result is known: its key in the log, its outputs in the store, and the workspace put right."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from headway.core import facts as f
 from headway.core.ids import Artifact, RunId
@@ -73,12 +73,7 @@ class Reuse:
 
     def _use(self, prepared: Prepared, known: tuple[RunId, f.StepFinished]) -> f.StepReused:
         run, fact = known
-        restored = 0
-        for artifact in fact.outputs.values():
-            if not self._in_place(artifact):
-                restore(self._blobs, artifact, self._workspace.folder, self._workspace.stats)
-                self._workspace.disturbed(quiet=self._workspace.quiet)
-                restored += 1
+        restored = put_in_place(self._blobs, fact.outputs.values(), self._workspace)
         return f.StepReused(
             step=prepared.spec.id,
             cache_key=prepared.key or "",
@@ -90,9 +85,21 @@ class Reuse:
             parts=prepared.parts,
         )
 
-    def _in_place(self, artifact: Artifact) -> bool:
-        try:
-            here = self._workspace.look(artifact.path)
-        except FileMissing:
-            return False
-        return here.digest == artifact.digest and here.executable == artifact.executable
+
+def put_in_place(blobs: Blobs, artifacts: Iterable[Artifact], workspace: Workspace) -> int:
+    """Restore those artifacts that are not in the workspace as they were; how many. Raises as `restore`."""
+    restored = 0
+    for artifact in artifacts:
+        if not _is_in_place(artifact, workspace):
+            restore(blobs, artifact, workspace.folder, workspace.stats)
+            workspace.disturbed(quiet=workspace.quiet)
+            restored += 1
+    return restored
+
+
+def _is_in_place(artifact: Artifact, workspace: Workspace) -> bool:
+    try:
+        here = workspace.look(artifact.path)
+    except FileMissing:
+        return False
+    return here.digest == artifact.digest and here.executable == artifact.executable
