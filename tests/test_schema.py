@@ -32,10 +32,17 @@ ALL = jsonschema.Draft202012Validator(FULL)
 
 
 def test_the_shipped_schema_is_made_from_the_types_of_today() -> None:
-    shipped = files("headway.codec").joinpath(schema.FILE).read_bytes()
-    assert shipped == schema.shipped_bytes(), (
+    shipped = msgspec.json.decode(files("headway.codec").joinpath(schema.FILE).read_bytes())
+    assert _ordered(shipped) == _ordered(msgspec.json.decode(schema.shipped_bytes())), (
         "run python -m headway.codec.schema > src/headway/codec/pipeline.schema.json"
     )
+
+
+def _ordered(value: Any) -> Any:
+    """Versions of msgspec name the kinds of a union in different orders, which means the same."""
+    if isinstance(value, dict):
+        return {k: sorted(_ordered(v), key=str) if k == "anyOf" else _ordered(v) for k, v in value.items()}
+    return [_ordered(v) for v in value] if isinstance(value, list) else value
 
 
 def test_the_schema_is_one() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from headway.terminal.live import Live
 from headway.terminal.out import Out
@@ -71,7 +71,7 @@ class Screen:
         for c in text:
             row = "" if self.fresh else self.rows[self.at][0]
             self.fresh = False
-            if cell_len(row + c) > self.columns:
+            if wcswidth(row + c) > self.columns:
                 self.rows[self.at] = (row, True)
                 self.at += 1
                 self.rows[self.at : self.at + 1] = [("", False)]
@@ -213,7 +213,7 @@ def test_lines_are_cut_to_the_width_of_the_screen(terminal: Terminal, tmp_path: 
             terminal.resize(columns)
             shown.tick(columns * 10.0)
             rows = terminal.read()
-            assert all(cell_len(row) <= columns for row in rows)
+            assert all(wcswidth(row) <= columns for row in rows)
             assert len(rows) <= 2
 
 
