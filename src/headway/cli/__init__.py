@@ -210,6 +210,14 @@ def _common(parser: "argparse.ArgumentParser") -> None:
 
 def report(error: "HeadwayError", *, as_json: bool = False) -> None:
     """Print an error: problem, place, remedy, each on its line; faults of a file with their excerpts."""
+    try:
+        _report(error, as_json=as_json)
+    except BrokenPipeError:
+        # Nobody reads; the exit code tells it all the same.
+        return
+
+
+def _report(error: "HeadwayError", *, as_json: bool) -> None:
     from headway.errors import FileFaulty
 
     faults = error.faults if isinstance(error, FileFaulty) else ()
