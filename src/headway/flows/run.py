@@ -83,6 +83,8 @@ class Acts:
             # Python buffers what it prints into a file: a long step would look dead.
             "PYTHONUNBUFFERED": "1",
             **context.environ,
+            # As bash would set it: the folder of whoever typed `headway run` may be another.
+            "PWD": context.folder,
             "HEADWAY_RUN_ID": str(context.run_id),
             "HEADWAY_SEED": str(context.seed),
             **self._params(),
