@@ -143,7 +143,7 @@ def test_a_run_as_json(chain: Project) -> None:
     ended = chain("run", "--json")
     assert ended.err == ""
     document = ended.json
-    assert document.keys() == {"run", "outcome", "exit_code", "why", "seconds", "steps"}
+    assert document.keys() == {"run", "outcome", "exit_code", "why", "seconds", "steps", "next"}
     assert (document["run"], document["outcome"], document["exit_code"]) == (1, "passed", 0)
     train = document["steps"][1]
     assert train.keys() == {"step", "state", "why", "seconds", "outputs", "values", "metrics"}

@@ -118,7 +118,8 @@ class Collector:
             seconds=round(one.seconds, 4),
             why=why or note,
             cache_key=key,
-            parts=prepared.parts if outcome == "passed" else (),
+            # Of a failed one too: what it read is half of why it failed, and `headway diff` shows it.
+            parts=prepared.parts,
             outputs=outputs,
             values=reported.values,
             metrics=reported.metrics,

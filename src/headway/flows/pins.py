@@ -34,7 +34,7 @@ class Pins:
 
     def write(self, machine: r.Run, *, whole: bool) -> None:
         """Pin what this run read and made; a run of some steps leaves the others' pins as they are."""
-        results = {step: done for step, done in machine.results().items() if done.parts}
+        results = {step: done for step, done in machine.results().items() if done.parts and _is_good(done)}
         current = self._bytes()
         mark = wire.encode([machine.pipeline.name, [(s, done.cache_key, done.outputs) for s, done in results.items()]])
         if whole and current and self._remembered() == _signature(mark, current):
@@ -83,6 +83,11 @@ class Pins:
             os.makedirs(os.path.dirname(self._copy), exist_ok=True)
             with open(self._copy, "wb") as file:
                 file.write(signature)
+
+
+def _is_good(done: f.StepFinished | f.StepReused) -> bool:
+    """Whether a step passed: of a good run those may have failed that `continue-on-error` lets."""
+    return not isinstance(done, f.StepFinished) or done.outcome == "passed"
 
 
 def _content(path: str) -> bytes:
