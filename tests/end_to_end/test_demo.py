@@ -1,0 +1,167 @@
+"""The story of `headway demo` on real data, on a free port, with every claim of it checked."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from end_to_end.project import Ended, Project, environ
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+class Demo(Project):
+    """The example project with the flights of New York, month by month."""
+
+    def month(self) -> str:
+        """Let the data of the next month arrive; what was said about it."""
+        done = subprocess.run(
+            [sys.executable, "fetch_data.py"],
+            cwd=self.folder,
+            env=environ(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    # Any: the endpoint's JSON.
+    def endpoint(self) -> Any:
+        """The one endpoint, as `headway endpoints --json` tells it."""
+        (found,) = self("endpoints", "--json").json
+        return found
+
+    # Any: the answer's JSON.
+    def predict(self) -> Any:
+        """The answer to a real request over HTTP."""
+        row = json.loads((self.folder / "tests" / "golden.jsonl").read_text().splitlines()[0])["inputs"]
+        request = urllib.request.Request(
+            self.endpoint()["url"] + "/predict", json.dumps(row).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    """The example as `headway init` makes it, but for its port; the endpoint is taken down whatever happens."""
+    outside = Project(tmp_path)
+    outside("init", "demo", "--example", "flights")
+    made = Demo(tmp_path / "demo")
+    text = made.read("pipeline.yaml")
+    assert "port: 8723" in text
+    made.write("pipeline.yaml", text.replace("port: 8723", "port: 0"))
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
+    for words in (("init", "--quiet"), ("add", "."), (*who, "commit", "--quiet", "-m", "Begin")):
+        subprocess.run(["git", *words], cwd=made.folder, env=environ(), check=True)
+    try:
+        yield made
+    finally:
+        made("endpoints", "--stop", "flights", expect=None)
+
+
+def test_the_whole_loop_on_real_data(demo: Demo) -> None:
+    before = february(demo)
+    march(demo, before)
+    tuning(demo)
+    april(demo)
+    looking_back(demo)
+    rolled_back(demo, before)
+    taken_down(demo)
+
+
+# Any (here and below): an answer's JSON.
+def february(demo: Demo) -> Any:
+    """The first model, which only the absolute check judges; an answer of it."""
+    demo.month()
+    assert set(states_of(demo("run", "--json")).values()) == {"passed"}
+    live = demo.endpoint()
+    assert (live["model"], live["version"], live["is_healthy"]) == ("flights", 1, True)
+    answer = demo.predict()
+    assert answer["model"] == "flights@1"
+    return answer
+
+
+def march(demo: Demo, before: Any) -> None:
+    """The challenger is better beyond doubt, and takes over on the same address."""
+    url = demo.endpoint()["url"]
+    demo.month()
+    assert states_of(demo("run", "--json"))["gate"] == "passed"
+    assert (demo.endpoint()["version"], demo.endpoint()["url"]) == (2, url)
+    after = demo.predict()
+    assert after["model"] == "flights@2"
+    assert after["probabilities"] != before["probabilities"]
+
+
+def tuning(demo: Demo) -> None:
+    """Ten times the trees: every test is green, and the gate refuses."""
+    states = states_of(demo("run", "-p", "train.n_trees=500", "--json", expect=3))
+    assert (states["test-model"], states["gate"], states["deploy"]) == ("passed", "refused", "skipped")
+    assert demo.predict()["model"] == "flights@2"
+
+
+def april(demo: Demo) -> None:
+    """Nobody can tell, and unsure is no pass."""
+    demo.month()
+    ended = demo("run", "--json", expect=6)
+    assert (ended.json["outcome"], states_of(ended)["gate"]) == ("held", "held")
+    assert demo.predict()["model"] == "flights@2"
+
+
+def looking_back(demo: Demo) -> None:
+    """Models with what led to them, what is live, what ran, what changed, and that nobody rewrote it."""
+    assert "champion" in demo("models").out
+    card = demo("models", "show", "flights@champion", "--json").json
+    version = card["version"]
+    assert (version["version"], version["run"]) == (2, 2)
+    assert "champion" in card["aliases"]
+    assert "data/training.csv" in {part["path"] for part in version["data"]}
+    assert version["source"]["commit"]
+    assert version["verdict"]
+    status = demo("status", "--json").json
+    assert (status["live"][0]["version"], status["last"]["outcome"]) == (2, "held")
+    assert "flights@2" in demo("status").out
+    assert [run["outcome"] for run in demo("runs", "--json").json["runs"]] == ["held", "refused", "passed", "passed"]
+    kinds = {change["kind"] for change in demo("diff", "1", "2", "--json").json["changes"]}
+    assert {"inputs", "outputs", "metrics"} <= kinds
+    demo("audit")
+
+
+def rolled_back(demo: Demo, before: Any) -> None:
+    """The first model again, with the answers it gave."""
+    demo("rollback", "flights")
+    back = demo.predict()
+    assert (back["model"], back["probabilities"]) == ("flights@1", before["probabilities"])
+    demo("audit")
+
+
+def taken_down(demo: Demo) -> None:
+    """The address no longer answers."""
+    url = demo.endpoint()["url"]
+    demo("endpoints", "--stop", "flights")
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(url, timeout=5)
+    assert "down" in demo("endpoints").out
+
+
+def states_of(ended: Ended) -> dict[str, str]:
+    """By step, from a run's JSON: how it ended."""
+    return {step["step"]: step["state"] for step in ended.json["steps"]}
+
+
+def test_the_examples_own_commands_work_by_hand(demo: Demo) -> None:
+    demo.month()
+    for command in (
+        [sys.executable, "validate_data.py"],
+        [sys.executable, "train_model.py", "--data", "data/training.csv", "--output", "models/model_v1.pkl"],
+        [sys.executable, "-m", "pytest", "-q", "tests/test_model_quality.py"],
+    ):
+        done = subprocess.run(command, cwd=demo.folder, env=environ(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+    assert "app: ml-model" in demo.read("deployment.yaml")
