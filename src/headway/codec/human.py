@@ -44,7 +44,7 @@ def read_pipeline(
             around = Around(
                 params=reading.params(file, read_file),
                 step_types=known_step_types,
-                lines=reading.step_lines(),
+                lines=reading.lines_of_steps,
                 damaged=reading.damaged,
                 name=name,
             )
@@ -89,6 +89,8 @@ class _Reading:
             values = marks.Values(has_aliases="&" in text)
             # Any: plain values of whatever was written.
             self.value: Any = None if self.root is None else values.of(self.root)
+            self.is_empty = self.root is None
+            self.lines_of_steps = self._step_lines()
         except marks.Unreadable as e:
             e.fault.excerpt = self.excerpt(e.fault.line)
             raise faulty(path, [e.fault]) from e
@@ -106,17 +108,21 @@ class _Reading:
 
     def file(self) -> File | None:
         """The values as a `File`; what is faulty is left out and told of. None when nothing is left."""
-        if self.root is None:
+        if self.is_empty:
             empty = Fault("the file is empty", line=1, column=1, remedy="write steps:, then - run: python train.py")
             self.faults.append(empty)
             return None
         self.texts_of_env()
         if not self.faults:
+            # The marks of ten thousand steps are 50 MB; should something turn out to be wrong, they are made again.
+            self.root = None
             file = converted(self.value, File)
             if file is not None:
+                self.value = None
                 return file
         from headway.codec.kinds import problems_of
 
+        self.again()
         problems, left = problems_of(self.value, File)
         self.add(problems)
         for problem in problems:
@@ -167,7 +173,15 @@ class _Reading:
             )
             return None
 
-    def step_lines(self) -> list[int]:
+    def again(self) -> None:
+        """Compose the text again when its marks were let go."""
+        if self.root is None and not self.is_empty:
+            text = "\n".join(self.lines)
+            self.root = self.marks.compose(text)
+            self.value = self.marks.Values(has_aliases="&" in text).of(self.root)
+            self.texts_of_env()
+
+    def _step_lines(self) -> list[int]:
         """The line in which each step begins."""
         if self.root is None:
             return []
@@ -178,6 +192,8 @@ class _Reading:
 
     def add(self, problems: Sequence[Problem]) -> None:
         """Give each problem its place."""
+        if problems:
+            self.again()
         for problem in problems:
             node = self.marks.find(self.root, problem.path, at_key=problem.at_key)
             line, column = self.marks.place(node, self.lines, problem.offset)
