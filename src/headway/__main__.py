@@ -10,11 +10,19 @@ def main() -> int:
 
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _open_streams()
-    from headway.cli import dispatch
-
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files and what steps print may hold what the terminal's encoding does not.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # the interpreter's own streams
     # Commands make many values and few cycles: the default looks for cycles so often that it costs a tenth of a run.
     gc.set_threshold(100_000, 20, 20)
-    code = dispatch(sys.argv[1:])
+    try:
+        from headway.cli import dispatch
+
+        code = dispatch(sys.argv[1:])
+    except KeyboardInterrupt:
+        # So early that no command could take care of it.
+        sys.stderr.write("headway: interrupted\n")
+        code = 130
     if sys.argv[1:2] != ["perform"]:
         # Everything is closed and written: to take every module apart would cost a short command another tenth. Not so
         # in a step's own process: libraries that a step uses may have things to do at exit.
@@ -26,16 +34,14 @@ def _leave(code: int) -> None:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except BrokenPipeError:
-        # The reader has gone; `dispatch` said all there is to say about that.
+    except OSError:
+        # The reader has gone, or its disk is full; `dispatch` said all there is to say about that.
         pass
     os._exit(code)
 
 
 def _open_streams() -> None:
     """Point streams that were closed by whoever started this at nothing, before a file of ours gets their numbers."""
-    import os
-
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(fd)

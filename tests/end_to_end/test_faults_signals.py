@@ -2,6 +2,7 @@
 
 import os
 import pty
+import random
 import signal
 import subprocess
 import time
@@ -345,3 +346,34 @@ def test_without_any_standard_streams_a_run_passes(project: Project) -> None:
     )
     assert done.returncode == 0
     assert project.ledger() == ["a"]
+
+
+N_INTERRUPTS = 30
+
+
+@pytest.mark.slow
+def test_interrupted_at_random_moments_a_run_is_finished_by_resume(tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    steps = [f"  - {{id: s{i}, needs: [], run: sleep 0.02 && echo s{i} >> ledger, out: []}}" for i in range(12)]
+    ends = set()
+    for n in range(N_INTERRUPTS):
+        project = Project(tmp_path / str(n))
+        project.pipeline("\n".join(["steps:", *steps, ""]))
+        process = project.start("run", "--jobs", "2")
+        time.sleep(chance.uniform(0.0, 0.4))
+        # Ctrl-C while the interpreter itself starts is the interpreter's to tell of.
+        choice = [signal.SIGTERM, signal.SIGHUP, *([signal.SIGINT] if project.home.exists() else [])]
+        process.send_signal(chance.choice(choice))
+        ended = finish(process)
+        ends.add(ended.code)
+        is_begun = (project.home / "log.sqlite").exists() and project("runs", "--json").json["runs"]
+        project("resume" if is_begun else "run")
+        # What was at work when it was interrupted may have left its line already; it is done anew.
+        assert {*project.ledger()} == {f"s{i}" for i in range(12)}
+        passed = [f["step"] for f in project.facts() if f["kind"] == "StepFinished" and f["outcome"] == "passed"]
+        assert sorted(passed) == sorted(f"s{i}" for i in range(12))
+        assert [fact["seq"] for fact in project.facts()] == list(range(1, len(project.facts()) + 1))
+        project("audit")
+    assert ends <= {0, 130, -signal.SIGTERM, -signal.SIGHUP}, ends

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -348,3 +349,32 @@ def test_the_file_may_spell_triggers_on_and_hold_free_x_keys(project: Project) -
     """)
     project("run")
     assert project.ledger() == ["debug"]
+
+
+def test_a_runner_that_this_version_does_not_have_is_refused_rather_than_run_here(project: Project) -> None:
+    project.pipeline("steps:\n  - run: echo here >> ledger\n  - {run: echo there >> ledger, runner: ray}\n")
+    ended = project("run", expect=2)
+    assert "pipeline.yaml:3:1: there is no runner `ray` in this version" in ended.err
+    assert project.ledger() == []
+
+
+def test_names_of_any_length_and_in_any_encoding_are_shown(project: Project) -> None:
+    project.pipeline(f"steps:\n  - {{name: {'x' * 300}, run: 'true'}}\n  - {{name: Größe 🚀, run: echo ü}}\n")
+    project("run", env={"PYTHONIOENCODING": "ascii"})
+    assert "passed" in project("show", env={"PYTHONIOENCODING": "ascii"}).out
+    assert "ü" in project("logs").out
+
+
+def test_a_folder_of_any_name_will_do(tmp_path: Path) -> None:
+    project = Project(tmp_path / 'it\'s a "dir" %20?#&$x')
+    project.write("test_a.py", "def test_a(): pass\n")
+    project.write("raw", "1")
+    project.pipeline("""
+        steps:
+          - {id: copy, run: cp raw out, in: raw, out: out}
+          - {id: test, run: python -m pytest -q test_a.py}
+    """)
+    project("run")
+    assert [test["outcome"] for test in project.shown()["steps"]["test"]["tests"]] == ["passed"]
+    project("run")
+    assert project.states()["copy"] == "reused"

@@ -5,7 +5,7 @@ it was made from. The copy is disposable: damaged or gone, it is made anew.
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -15,12 +15,15 @@ from headway.codec import wire
 from headway.core.facts import Scalar
 from headway.core.ids import is_name
 from headway.core.paths import settled
-from headway.core.pipeline import Pipeline
+from headway.core.pipeline import Pipeline, StepSpec
 from headway.core.plan import flat, overridden
 from headway.errors import Fault, FileFaulty, FileMissing, NameUnknown, StoreTrouble, UsageMistaken
 from headway.flows.home import make
 
 FILE = "pipeline.yaml"
+
+RUNNER = "local"
+"""The only one so far; the file may already name those that will come."""
 
 _CACHE = ("cache", "pipeline")
 
@@ -61,7 +64,7 @@ def read(folder: str, file: str, *, home: str, step_types: Callable[[], Collecti
         return other
 
     pipeline = read_pipeline(data, path=file, known_step_types=step_types(), read_file=beside, name=_name(file))
-    _check_with(pipeline, file)
+    _check(pipeline, file)
     compiled = _Compiled(version=__version__, files=read_files, pipeline=pipeline)
     _save(home, wire.pack(compiled))
     return pipeline
@@ -73,27 +76,35 @@ def _name(file: str) -> str:
     return stem if is_name(stem) else "pipeline"
 
 
-def _check_with(pipeline: Pipeline, file: str) -> None:
-    """What a step type will refuse in its `with:` is refused now, not after an hour of training."""
-    from headway.steps import faults_of, find
-
+def _check(pipeline: Pipeline, file: str) -> None:
+    """What a step type will refuse in its `with:`, or no runner will take, is refused now, not after an hour's work."""
     faults: dict[tuple[int, str], Fault] = {}
     for spec in pipeline.steps:
-        if spec.uses is not None:
-            for fault in faults_of(find(spec.uses), spec.with_values):
-                # `with:` is kept without marks: the line is that of its step.
-                fault.line, fault.column = spec.line, 1
-                fault.where = f"steps.{spec.id}.{fault.where.rstrip('.')}"
-                # A matrix repeats its faults under other ids.
-                faults.setdefault((spec.line, fault.problem), fault)
+        for fault in _faults(spec):
+            # The pipeline is kept without marks: the line is that of the step.
+            fault.line, fault.column = spec.line, 1
+            fault.where = f"steps.{spec.id}.{fault.where.rstrip('.')}"
+            # A matrix repeats its faults under other ids.
+            faults.setdefault((spec.line, fault.problem), fault)
     if faults:
         n = len(faults)
         raise FileFaulty(
             f"{file} has {n} fault{'s' * (n > 1)}",
             at=file,
-            remedy="mend what is listed; docs/steps.md has every step type and its keys",
+            remedy="mend what is listed; docs/pipeline.md has every key, docs/steps.md every step type",
             faults=tuple(faults.values()),
         )
+
+
+def _faults(spec: StepSpec) -> Iterator[Fault]:
+    if spec.runner != RUNNER:
+        # To run it here all the same would be a lie that shows when the memory is gone.
+        problem = f"there is no runner `{spec.runner}` in this version"
+        yield Fault(problem, where="runner", remedy=f"take the key out, or write runner: {RUNNER}")
+    if spec.uses is not None:
+        from headway.steps import faults_of, find
+
+        yield from faults_of(find(spec.uses), spec.with_values)
 
 
 def _bytes(folder: str, path: str) -> bytes | None:
