@@ -33,28 +33,34 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(pipeline: str, steps: Mapping[str, Pinned]) -> bytes:
     """The file's bytes; the same steps give the same bytes."""
-    lines = [_HEAD + f"pipeline: {scalar(pipeline)}", "steps:" if steps else "steps: {}"]
+    out = bytearray((_HEAD + f"pipeline: {scalar(pipeline)}\n" + ("steps:\n" if steps else "steps: {}\n")).encode())
     for step, pinned in steps.items():
-        lines.append(f"  {scalar(step)}:")
-        before = ""
-        for part in pinned.parts:
-            if part.kind == "out":
-                continue
-            if part.kind == "command":
-                lines.append(f"    command: {scalar(part.value)}")
-                if part.name:
-                    lines.append(f"    shell: {scalar(part.name)}")
-                continue
-            if part.kind != before:
-                lines.append(f"    {part.kind}:")
-                before = part.kind
-            lines.append(f"      {scalar(part.name)}: {scalar(part.value)}")
-        if pinned.outputs:
-            lines.append("    out:")
-        for name, artifact in sorted(pinned.outputs.items()):
-            lines.append(f"      {scalar(name)}:")
-            lines += [f"        {key}: {scalar(value)}" for key, value in _artifact(artifact)]
-    return ("\n".join(lines) + "\n").encode()
+        # Line by line in memory, ten thousand steps would take thirty times the room of the file.
+        out += "\n".join([*_step(step, pinned), ""]).encode()
+    return bytes(out)
+
+
+def _step(step: str, pinned: Pinned) -> list[str]:
+    lines = [f"  {scalar(step)}:"]
+    before = ""
+    for part in pinned.parts:
+        if part.kind == "out":
+            continue
+        if part.kind == "command":
+            lines.append(f"    command: {scalar(part.value)}")
+            if part.name:
+                lines.append(f"    shell: {scalar(part.name)}")
+            continue
+        if part.kind != before:
+            lines.append(f"    {part.kind}:")
+            before = part.kind
+        lines.append(f"      {scalar(part.name)}: {scalar(part.value)}")
+    if pinned.outputs:
+        lines.append("    out:")
+    for name, artifact in sorted(pinned.outputs.items()):
+        lines.append(f"      {scalar(name)}:")
+        lines += [f"        {key}: {scalar(value)}" for key, value in _artifact(artifact)]
+    return lines
 
 
 def _artifact(artifact: Artifact) -> list[tuple[str, str | int | bool]]:

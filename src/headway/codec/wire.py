@@ -31,6 +31,14 @@ def digest_of(data: bytes) -> Digest:
     return Digest(blake3(data).hexdigest())
 
 
+def digest_of_all(values: Iterable[object]) -> Digest:
+    """The name of several values together, each as `encode` writes it, in their order."""
+    hasher = blake3()
+    for value in values:
+        hasher.update(encode(value))
+    return Digest(hasher.hexdigest())
+
+
 def encode_fact(fact: Fact) -> bytes:
     """The body of a fact: JSON, keys in the order of the type, defaults left out.
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from headway.codec import lock, wire
 from headway.core import facts as f
 from headway.core import run as r
+from headway.core.ids import Digest
 from headway.errors import DiskFull, FileFaulty, StoreTrouble
 
 
@@ -36,7 +37,8 @@ class Pins:
         """Pin what this run read and made; a run of some steps leaves the others' pins as they are."""
         results = {step: done for step, done in machine.results().items() if done.parts and _is_good(done)}
         current = self._bytes()
-        mark = wire.encode([machine.pipeline.name, [(s, done.cache_key, done.outputs) for s, done in results.items()]])
+        values = ((step, done.cache_key, done.outputs) for step, done in results.items())
+        mark = wire.digest_of_all((machine.pipeline.name, *values))
         if whole and current and self._remembered() == _signature(mark, current):
             # Rendering ten thousand steps to find the very file that is there would cost more than running none.
             return
@@ -99,5 +101,5 @@ def _content(path: str) -> bytes:
         return b""
 
 
-def _signature(mark: bytes, data: bytes) -> bytes:
-    return f"{wire.digest_of(mark)} {wire.digest_of(data)}".encode()
+def _signature(mark: Digest, data: bytes) -> bytes:
+    return f"{mark} {wire.digest_of(data)}".encode()
