@@ -112,6 +112,21 @@ def test_a_program_that_is_not_found_ends_with_127_and_the_shells_message(projec
     assert project.shown()["steps"]["s"]["exit_code"] == 127
 
 
+def test_a_fault_of_a_step_type_that_shows_only_in_the_run_names_the_file_and_the_step(project: Project) -> None:
+    project.write("params.yaml", "name: [1, 2]\n")
+    project.write("model.pkl", "m")
+    project.write(
+        "other.yaml",
+        """
+        params: params.yaml
+        steps:
+          - {id: reg, uses: register, with: {model: model.pkl, name: "${{ params.name }}"}}
+        """,
+    )
+    project("run", "other.yaml", expect=1)
+    assert "other.yaml: step reg" in project("logs", "1", "reg").out
+
+
 def test_a_shell_that_is_not_installed_is_said(project: Project) -> None:
     project.pipeline("steps:\n  - {id: s, run: x, shell: no-such-shell -c}\n")
     project("run", expect=1)

@@ -69,7 +69,7 @@ class Collector:
                 uses=prepared.spec.uses or "",
                 with_values=prepared.with_values,
                 scratch=files.scratch,
-                file="pipeline.yaml",
+                file=context.file,
                 line=prepared.spec.line,
                 source=context.source,
                 params=scalars(machine.pipeline.params),

@@ -32,7 +32,7 @@ class Ports(Protocol):
 class Context:
     """What stays the same during a run: who it is, where it works, what steps inherit."""
 
-    __slots__ = ("environ", "folder", "force", "home", "run_id", "seed", "source")
+    __slots__ = ("environ", "file", "folder", "force", "home", "run_id", "seed", "source")
 
     def __init__(  # noqa: PLR0913 (these are the run's own coordinates)
         self,
@@ -40,6 +40,7 @@ class Context:
         run_id: RunId,
         folder: str,
         home: str,
+        file: str,
         environ: Mapping[str, str],
         source: f.Source,
         force: bool = False,
@@ -48,6 +49,7 @@ class Context:
         self.run_id = run_id
         self.folder = folder
         self.home = home
+        self.file = file
         self.environ = environ
         self.source = source
         self.force = force

@@ -216,6 +216,7 @@ def _carry_out(
         run_id=started.run,
         folder=where.folder,
         home=where.home,
+        file=started.file,
         environ=where.environ,
         source=started.source,
         force=started.options.force,
