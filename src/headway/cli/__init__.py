@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from headway.errors import HeadwayError
     from headway.flows.launch import Where
     from headway.ports import Log
+    from headway.wiring import Parts
 
 GROUPS = ("The loop", "Looking back", "Data and models", "Production", "Housekeeping")
 """The order of the groups in `headway --help`."""
@@ -365,3 +366,13 @@ def run_number(text: str | None, log: "Log") -> "RunId":
         raise NameUnknown(f"{text!r} is no run", at="RUN", remedy="give its number; `headway runs` lists them")
     find(RunId(int(text)), log)
     return RunId(int(text))
+
+
+def outcome_of(outcome: str, parts: "Parts") -> str:
+    """How a run stands, for people: one without an end, at which nobody is at work here, is unfinished."""
+    import time
+
+    from headway.flows.launch import LEASE
+
+    is_left = outcome == "running" and parts.leases.holder(LEASE, now=time.time()) is None
+    return "unfinished" if is_left else outcome

@@ -10,7 +10,7 @@ import argparse
 import time
 
 from headway import wiring
-from headway.cli import print_json
+from headway.cli import outcome_of, print_json
 from headway.config import Settings
 from headway.flows import history
 from headway.terminal import words
@@ -25,6 +25,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the list."""
     with wiring.open(settings) as parts:
         lines = history.runs(parts.log, limit=max(args.n, 1))
+        outcomes = [outcome_of(line.outcome, parts) for line in lines]
     if args.json:
         print_json({"runs": lines})
         return 0
@@ -35,14 +36,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     rows = [
         [
             str(line.run),
-            line.outcome,
+            outcome,
             words.ago(now - line.at),
             words.took(line.seconds) if line.outcome != "running" else "",
             (line.commit or "")[:8],
             line.name,
             line.why.splitlines()[0][:70] if line.why else "",
         ]
-        for line in lines
+        for line, outcome in zip(lines, outcomes, strict=True)
     ]
     print("\n".join(words.table(rows, heads=["run", "outcome", "started", "took", "commit", "pipeline", "why"])))
     return 0

@@ -10,7 +10,7 @@ import argparse
 import time
 
 from headway import wiring
-from headway.cli import print_json, run_number
+from headway.cli import outcome_of, print_json, run_number
 from headway.config import Settings
 from headway.core.history import RunView, StepView
 from headway.flows import history
@@ -33,6 +33,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if args.json:
             print_json(view)
             return 0
+        view.outcome = outcome_of(view.outcome, parts)
         print("\n".join([*_head(view), *_steps(view), *_numbers(view), *_tests(view), *_made(view)]))
         for step in view.steps.values():
             _summary(step, parts.blobs)
