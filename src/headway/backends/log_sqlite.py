@@ -52,6 +52,7 @@ PRAGMA journal_mode = WAL;
 # bytes, so that a damaged body is found by its hash and not by a failed decoding.
 _ROWS = "SELECT seq, stream, n, at, kind, key, CAST(body AS BLOB), hash FROM facts"
 _LAST = _ROWS + " ORDER BY seq DESC LIMIT 2"
+_TIP = "SELECT seq, hash FROM facts ORDER BY seq DESC LIMIT 1"
 _LENGTH = "SELECT n FROM facts WHERE stream = ? ORDER BY n DESC LIMIT 1"
 _INSERT = "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?)"
 _READ = _ROWS + " WHERE stream = ? AND n > ? ORDER BY n"
@@ -114,7 +115,7 @@ class SqliteLog:
                 body = wire.encode_fact(fact)
                 before = wire.chain(before, seq=seq, stream=stream, n=n, at=at, body=body)
                 records.append((seq, stream, n, at, kind_of(fact), key_of(fact), body, before))
-            db.executemany(_INSERT, records)
+            db.execute(_INSERT, records[0]) if len(records) == 1 else db.executemany(_INSERT, records)
         self._last = (seq, before)
         self._unsynced = True
         return expect + len(facts)
@@ -192,12 +193,13 @@ class SqliteLog:
 
     def _end(self) -> tuple[int, str]:
         """Number and hash of the last fact; what somebody else wrote there is verified before anyone builds on it."""
-        last = self._db.execute(_LAST).fetchall()
-        seq, hash_ = (last[0][0], last[0][7]) if last else (0, wire.GENESIS)
-        if (seq, hash_) == self._last:
+        tip = self._db.execute(_TIP).fetchone() or (0, wire.GENESIS)
+        if tip == self._last:
             return self._last
+        seq, hash_ = tip
         if seq <= self._last[0]:
             raise LogDamaged(f"fact {self._last[0]} of the log is gone", at=self._path, remedy=_RESTORE)
+        last = self._db.execute(_LAST).fetchall()
         before = last[1][7] if len(last) > 1 else wire.GENESIS
         wire.verify([_row(last[0])], after_seq=seq - 1, before=before)
         return seq, hash_
@@ -223,20 +225,9 @@ class SqliteLog:
             else:
                 low = page[-1][0]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> "_Transaction":
         """A write of all or nothing, with the lock of the writer held from the start."""
-        with self._translated():
-            db = self._db
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                # After some errors, a full disk among them, SQLite has rolled back by itself.
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        return _Transaction(self._db, self._path)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -248,6 +239,37 @@ class SqliteLog:
         except UnicodeDecodeError as e:
             # Of a damaged schema SQLite quotes the damaged part, which is no text.
             raise LogDamaged("the log's file is damaged: its schema is no text", at=self._path, remedy=_RESTORE) from e
+
+
+class _Transaction:
+    """Begun when entered, committed when left, undone by any exception; a class, for it is quicker than a generator."""
+
+    __slots__ = ("_db", "_path")
+
+    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+        self._db = db
+        self._path = path
+
+    def __enter__(self) -> sqlite3.Connection:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as e:
+            raise _translate(e, self._path) from e
+        return self._db
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        try:
+            if error is None:
+                self._db.execute("COMMIT")
+        except sqlite3.Error as e:
+            error = e
+        if error is None:
+            return
+        # After some errors, a full disk among them, SQLite has rolled back by itself.
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise _translate(error, self._path) from error
 
 
 _: type[Log] = SqliteLog
