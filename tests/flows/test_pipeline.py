@@ -121,6 +121,25 @@ def test_a_params_file_that_went_away_is_a_fault(project: Project) -> None:
         project.read()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "problems"),
+    [
+        ("params.json", '{"lr": 1, "seed": 9223372036854775808}', ["seed is 9223372036854775808"]),
+        ("params.yaml", "lr: .inf\nnet: {limits: [1, -.inf, .nan]}\n",
+         ["lr is inf", "net.limits[1] is -inf", "net.limits[2] is nan"]),
+        ("params.toml", "lr = -inf\n", ["lr is -inf"]),
+    ],
+)  # fmt: skip
+def test_a_number_that_cannot_be_recorded_is_a_fault(
+    name: str, text: str, problems: list[str], project: Project
+) -> None:
+    project.write("pipeline.yaml", TEXT.replace("params.yaml", name))
+    project.write(name, text)
+    with pytest.raises(FileFaulty) as caught:
+        project.read()
+    assert [fault.problem for fault in caught.value.faults] == [f"{name}: {problem}" for problem in problems]
+
+
 def test_touching_a_file_without_changing_it_changes_nothing(project: Project) -> None:
     project.read()
     os.utime(project.folder / "pipeline.yaml", (1, 1))

@@ -5,7 +5,7 @@ Reading is quick when nothing is wrong: plain values of the marked tree, then `m
 values mean.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -159,7 +159,15 @@ class _Reading:
             self.add([Problem(path=("params",), problem=f"there is no file {file.params}", remedy="write it")])
             return None
         try:
-            return read_params(data, path=file.params)
+            values = read_params(data, path=file.params)
+            unfit = [
+                Fault(
+                    f"{where(path, values)} is {number}", remedy="write a finite number of 64 bits, or a text in quotes"
+                )
+                for path, number in _unfit(values)
+            ]
+            if unfit:
+                raise faulty(file.params, unfit)
         except FileFaulty as e:
             self.add(
                 [
@@ -172,6 +180,7 @@ class _Reading:
                 ]
             )
             return None
+        return values
 
     def again(self) -> None:
         """Compose the text again when its marks were let go."""
@@ -296,6 +305,21 @@ def _json(text: str, path: str) -> dict[str, Any]:
         return _mapping(msgspec.json.decode(text), path)
     except (msgspec.DecodeError, RecursionError) as e:
         raise faulty(path, [Fault(f"not JSON: {e}", remedy="mend the place named")]) from e
+
+
+def _unfit(value: Any, path: Path = ()) -> Iterator[tuple[Path, float]]:  # noqa: ANN401 (as above)
+    """The numbers that neither the log nor a copy of the pipeline can hold, and where they stand."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _unfit(below, (*path, key))
+    elif isinstance(value, list):
+        for i, below in enumerate(value):
+            yield from _unfit(below, (*path, i))
+    # A number less itself is 0 only when it is finite.
+    elif (isinstance(value, float) and value - value != 0) or (
+        isinstance(value, int) and not -(2**63) <= value < 2**63
+    ):
+        yield path, value
 
 
 def check(value: Any, kind: Any, where_at: str = "") -> list[Fault]:  # noqa: ANN401 (as above; any type)
