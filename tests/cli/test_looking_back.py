@@ -85,6 +85,13 @@ def test_a_run_under_way_is_running(project: Path, capsys: pytest.CaptureFixture
         parts.leases.release(launch.LEASE, holder="somebody")
 
 
+def test_a_summary_that_was_collected_is_said_to_be_gone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with wiring.open(config.load(folder=str(project))) as parts:
+        for blob in list(parts.blobs.list()):
+            parts.blobs.delete(blob.digest)
+    assert typed(capsys, "show", "1").endswith("train says:\n  (its summary is no longer in the store)\n")
+
+
 def test_the_list_of_runs_can_be_short(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(typed(capsys, "runs", "-n", "1").splitlines()) == 2
 

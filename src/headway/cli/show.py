@@ -13,6 +13,7 @@ from headway import wiring
 from headway.cli import outcome_of, print_json, run_number
 from headway.config import Settings
 from headway.core.history import RunView, StepView
+from headway.errors import BlobMissing
 from headway.flows import history
 from headway.ports import Blobs
 from headway.terminal import words
@@ -95,6 +96,12 @@ def _made(view: RunView) -> list[str]:
 
 
 def _summary(step: StepView, blobs: Blobs) -> None:
-    if step.summary is not None:
-        print(f"\n{step.step} says:")
-        print("\n".join(f"  {line}" for line in blobs.get(step.summary).decode("utf-8", "replace").splitlines()))
+    if step.summary is None:
+        return
+    try:
+        text = blobs.get(step.summary).decode("utf-8", "replace")
+    except BlobMissing:
+        # Of an old run `headway gc` keeps how it came about, not what its steps wrote.
+        text = "(its summary is no longer in the store)"
+    print(f"\n{step.step} says:")
+    print("\n".join(f"  {line}" for line in text.splitlines()))
