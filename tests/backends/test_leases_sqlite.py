@@ -1,7 +1,6 @@
 """Leases in SQLite end by time and are seen by everyone who has the file."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,17 +12,9 @@ from headway.testing.leases_contract import LeasesByTimeContract
 
 
 class TestSqliteLeases(LeasesByTimeContract):
-    @pytest.fixture(autouse=True)
-    def _opened(self) -> Iterator[None]:
-        self.opened: list[SqliteLeases] = []
-        yield
-        for leases in self.opened:
-            leases.close()
-
     def make(self, root: str) -> Leases:
         leases = connect("leases", f"sqlite:{root}")
         assert isinstance(leases, SqliteLeases)
-        self.opened.append(leases)
         return leases
 
 

@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -64,7 +65,7 @@ def _filled(path: str, n: int = 4) -> None:
 
 def _change(path: str, sql: str) -> None:
     """Change the file as somebody with a database client would, past the triggers."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("DROP TRIGGER facts_never_change")
         db.execute("DROP TRIGGER facts_never_go")
         db.execute(sql)
@@ -99,7 +100,7 @@ def test_a_log_behind_a_link_is_synced_too(tmp_path: "os.PathLike[str]") -> None
 
 def test_the_body_is_text_that_sql_can_read(path: str, log: SqliteLog) -> None:
     log.append("run/1", [StepStarted(step="train")], expect=0, at=1.0)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute("SELECT json_extract(body, '$.step'), typeof(body) FROM facts").fetchone() == (
             "train",
             "text",
@@ -111,7 +112,7 @@ def test_the_body_is_text_that_sql_can_read(path: str, log: SqliteLog) -> None:
 @pytest.mark.parametrize("sql", ["UPDATE facts SET at = 0", "DELETE FROM facts"])
 def test_a_slip_of_the_hand_changes_no_fact(path: str, sql: str) -> None:
     _filled(path)
-    with sqlite3.connect(path) as db, pytest.raises(sqlite3.IntegrityError, match="facts never"):
+    with closing(sqlite3.connect(path)) as db, db, pytest.raises(sqlite3.IntegrityError, match="facts never"):
         db.execute(sql)
     db.close()
 
@@ -153,7 +154,7 @@ def test_a_file_that_is_no_log_is_told(tmp_path: "os.PathLike[str]", content: by
 
 def test_a_database_of_somebody_else_is_told(tmp_path: "os.PathLike[str]") -> None:
     path = os.path.join(tmp_path, "log.sqlite")
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE facts (colour)")
         db.execute("PRAGMA user_version = 1")
     db.close()
@@ -273,7 +274,7 @@ def test_a_place_below_a_file_is_told(tmp_path: "os.PathLike[str]") -> None:
 def test_a_log_that_is_locked_for_too_long_is_a_conflict(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_sqlite, "PATIENCE_S", 0.05)
     log = _open(path)
-    with sqlite3.connect(path, isolation_level=None) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         with pytest.raises(Conflict, match="to itself"):
             log.append("run/1", [started()], expect=0, at=1.0)
@@ -285,7 +286,7 @@ def test_a_log_that_is_locked_for_too_long_is_a_conflict(path: str, monkeypatch:
 
 def test_reading_waits_for_no_writer(path: str, log: SqliteLog) -> None:
     log.append("run/1", one_of_each(), expect=0, at=1.0)
-    with sqlite3.connect(path, isolation_level=None) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         assert len(log.read("run/1")) == 4
         db.execute("ROLLBACK")

@@ -3,6 +3,7 @@
 import ast
 import os
 import sqlite3
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -67,7 +68,7 @@ def test_the_bytes_behind_the_first_hash_are_those_shown() -> None:
 def test_the_table_is_the_one_that_is_made(tmp_path: "os.PathLike[str]") -> None:
     path = os.path.join(tmp_path, "log.sqlite")
     log_sqlite.SqliteLog(path).close()
-    with sqlite3.connect(path) as made, sqlite3.connect(":memory:") as told:
+    with closing(sqlite3.connect(path)) as made, made, closing(sqlite3.connect(":memory:")) as told, told:
         told.executescript(_block(LOG, "sql"))
         query = "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index') ORDER BY name"
         assert made.execute(query).fetchall() == told.execute(query).fetchall()

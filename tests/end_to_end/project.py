@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class Project:
     # Any: facts as they lie in the log.
     def facts(self) -> list[dict[str, Any]]:
         """Every fact of the log, read with nothing of headway's."""
-        with sqlite3.connect(self.home / "log.sqlite") as connection:
+        with closing(sqlite3.connect(self.home / "log.sqlite")) as connection, connection:
             rows = connection.execute("select seq, stream, body from facts order by seq").fetchall()
         return [{"seq": seq, "stream": stream, **json.loads(body)} for seq, stream, body in rows]
 

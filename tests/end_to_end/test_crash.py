@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def headway(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def facts(folder: Path) -> list[dict[str, object]]:
     import sqlite3
 
-    with sqlite3.connect(folder / ".headway" / "log.sqlite") as connection:
+    with closing(sqlite3.connect(folder / ".headway" / "log.sqlite")) as connection, connection:
         rows = connection.execute("select seq, stream, n, kind, body from facts order by seq").fetchall()
     return [{"seq": r[0], "stream": r[1], "n": r[2], **json.loads(r[4])} for r in rows]
 

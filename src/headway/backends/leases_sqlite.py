@@ -7,7 +7,7 @@ better, since there the kernel sees it.
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from headway.backends import path_of
 from headway.errors import Conflict, DiskFull, LeaseHeld, StoreTrouble
@@ -28,16 +28,17 @@ _HOLDER = "SELECT holder FROM leases WHERE name = ? AND until > ?"
 
 
 class SqliteLeases:
-    """Leases in the file at `path`, which is made if need be. One object, one thread."""
+    """Leases in the file at `path`, which is made if need be.
 
-    __slots__ = ("_connection", "_path")
+    Opened for each act, of which a run has a few: so there is nothing to close, and nothing that outlives a holder.
+    """
+
+    __slots__ = ("_path",)
 
     def __init__(self, path: str) -> None:
         self._path = path
-        with self._translated():
-            os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_S)
-            self._connection.execute(_SCHEMA)
+        with self._opened() as db:
+            db.execute(_SCHEMA)
 
     def acquire(self, name: str, *, holder: str, ttl_s: float, now: float) -> None:
         """Take the lease. See `Leases`."""
@@ -49,23 +50,19 @@ class SqliteLeases:
 
     def release(self, name: str, *, holder: str) -> None:
         """Give it back. See `Leases`."""
-        with self._translated():
-            self._connection.execute(_RELEASE, (name, holder))
+        with self._opened() as db:
+            db.execute(_RELEASE, (name, holder))
 
     def holder(self, name: str, *, now: float) -> str | None:
         """Who holds it. See `Leases`."""
-        with self._translated():
-            found = self._connection.execute(_HOLDER, (name, now)).fetchone()
+        with self._opened() as db:
+            found = db.execute(_HOLDER, (name, now)).fetchone()
         return None if found is None else str(found[0])
 
-    def close(self) -> None:
-        """Let go of the file; leases stay as they are."""
-        self._connection.close()
-
     def _change(self, sql: str, name: str, *, holder: str, until: float, now: float) -> None:
-        with self._translated():
-            values = {"name": name, "holder": holder, "until": until, "now": now}
-            changed = self._connection.execute(sql, values).rowcount
+        values = {"name": name, "holder": holder, "until": until, "now": now}
+        with self._opened() as db:
+            changed = db.execute(sql, values).rowcount
         if not changed:
             other = self.holder(name, now=now) or ""
             raise LeaseHeld(
@@ -76,9 +73,12 @@ class SqliteLeases:
             )
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The file, open; what goes wrong with it is told in Headway's words."""
         try:
-            yield
+            os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
+            with closing(sqlite3.connect(self._path, isolation_level=None, timeout=PATIENCE_S)) as db:
+                yield db
         except (sqlite3.Error, OSError) as e:
             code = getattr(e, "sqlite_errorcode", 0) & 0xFF
             if code == sqlite3.SQLITE_FULL:

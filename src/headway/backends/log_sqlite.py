@@ -88,10 +88,14 @@ class SqliteLog:
             self._connection = sqlite3.connect(
                 f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=PATIENCE_S
             )
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            try:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            except BaseException:
+                self._connection.close()
+                raise
         if version != VERSION:
-            self.close()
+            self._connection.close()
             raise _other_version(path, version)
 
     def append(self, stream: str, facts: Sequence[Fact], *, expect: int, at: float) -> int:
