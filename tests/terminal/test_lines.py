@@ -186,14 +186,3 @@ def test_names_and_notes_cannot_touch_the_terminal(told: Told) -> None:
 def test_the_excerpt_is_short(told: Told, tmp_path: Path) -> None:
     a_run(lines(told), tmp_path)
     assert sum(line.startswith("  | ") for line in told) == EXCERPT == 15
-
-
-def test_ten_thousand_known_steps_cost_little(told: Told) -> None:
-    from time import perf_counter
-
-    shown = lines(told)
-    began = perf_counter()
-    for i in range(10_000):
-        shown.reused(str(i), "as in run 1")
-    shown.close()
-    assert perf_counter() - began < 0.25

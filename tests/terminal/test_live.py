@@ -9,7 +9,6 @@ import re
 import struct
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -348,16 +347,3 @@ def test_beside_json_nothing_is_shown(terminal: Terminal, monkeypatch: pytest.Mo
         shown.started("a", "A", 1, 1, "changed")
         shown.ended("a", "failed", 1.0, "")
     assert terminal.read() == []
-
-
-def test_a_tick_is_cheap_when_nothing_is_due(terminal: Terminal) -> None:
-    shown = live(terminal)
-    for i in range(64):
-        shown.started(f"s{i}", f"S{i}", i, 64, "")
-    shown.tick(0.0)
-    shown.tick(1.0)
-    began = time.perf_counter()
-    for _ in range(100):
-        shown.tick(1.01)
-    assert time.perf_counter() - began < 0.1
-    shown.__exit__()
