@@ -72,12 +72,14 @@ _Record = tuple[int, str, int, float, str, str | None, bytes, str]
 class SqliteLog:
     """The log in the file at `path`, which is made if need be. One object, one thread."""
 
-    __slots__ = ("_connection", "_last", "_path", "_unsynced", "_wal")
+    __slots__ = ("_connection", "_last", "_lengths", "_path", "_unsynced", "_wal")
 
     def __init__(self, path: str) -> None:
         # SQLite follows links too, and puts its write-ahead log beside the file it finds in the end.
         self._path = path = os.path.realpath(path)
         self._last = (0, wire.GENESIS)
+        # Of streams appended to by this object; they hold as long as nobody else has written, which the tip tells.
+        self._lengths: dict[str, int] = {}
         self._unsynced = False
         self._wal: int | None = None
         self._connection: sqlite3.Connection | None = None
@@ -105,8 +107,10 @@ class SqliteLog:
         at += 0.0  # An int would be hashed in another form than the float that the file gives back; so would -0.0.
         with self._transaction() as db:
             seq, before = self._end()
-            found = db.execute(_LENGTH, (stream,)).fetchone()
-            length = found[0] if found else 0
+            length = self._lengths.get(stream)
+            if length is None:
+                found = db.execute(_LENGTH, (stream,)).fetchone()
+                length = found[0] if found else 0
             if length != expect:
                 raise AppendConflict(
                     f"stream {stream} has {length} facts, not {expect}: somebody else appended first",
@@ -121,6 +125,7 @@ class SqliteLog:
                 records.append((seq, stream, n, at, kind_of(fact), key_of(fact), body, before))
             db.execute(_INSERT, records[0]) if len(records) == 1 else db.executemany(_INSERT, records)
         self._last = (seq, before)
+        self._lengths[stream] = expect + len(facts)
         self._unsynced = True
         return expect + len(facts)
 
@@ -200,6 +205,7 @@ class SqliteLog:
         tip = self._db.execute(_TIP).fetchone() or (0, wire.GENESIS)
         if tip == self._last:
             return self._last
+        self._lengths.clear()
         seq, hash_ = tip
         if seq <= self._last[0]:
             raise LogDamaged(f"fact {self._last[0]} of the log is gone", at=self._path, remedy=_RESTORE)
