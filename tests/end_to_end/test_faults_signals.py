@@ -29,6 +29,14 @@ LONG = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _hangups_are_heard() -> Iterator[None]:
+    """Under nohup, as some CI is, hangups are ignored, and that is inherited: headway then rightly ignores them too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def long(project: Project) -> Iterator[Project]:
     """A pipeline whose second step waits, with a child, until there is a file `go` when it starts."""
