@@ -54,6 +54,7 @@ _ROWS = "SELECT seq, stream, n, at, kind, key, CAST(body AS BLOB), hash FROM fac
 _LAST = _ROWS + " ORDER BY seq DESC LIMIT 2"
 _TIP = "SELECT seq, hash FROM facts ORDER BY seq DESC LIMIT 1"
 _LENGTH = "SELECT n FROM facts WHERE stream = ? ORDER BY n DESC LIMIT 1"
+_INDEXED = "SELECT count(*) FROM facts INDEXED BY facts_by_kind WHERE kind >= ''"
 _INSERT = "INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?)"
 _READ = _ROWS + " WHERE stream = ? AND n > ? ORDER BY n"
 # All keys in one statement: half the time of one statement each.
@@ -75,11 +76,9 @@ class SqliteLog:
     __slots__ = ("_connection", "_last", "_lengths", "_path", "_unsynced", "_wal")
 
     def __init__(self, path: str) -> None:
-        # SQLite follows links too, and puts its write-ahead log beside the file it finds in the end.
-        self._path = path = os.path.realpath(path)
+        self._path = path = os.path.realpath(path)  # SQLite, too, puts its write-ahead log beside what links lead to.
         self._last = (0, wire.GENESIS)
-        # Of streams appended to by this object; they hold as long as nobody else has written, which the tip tells.
-        self._lengths: dict[str, int] = {}
+        self._lengths: dict[str, int] = {}  # Of streams written to here; true until the tip says somebody else wrote.
         self._unsynced = False
         self._wal: int | None = None
         self._connection: sqlite3.Connection | None = None
@@ -87,9 +86,8 @@ class SqliteLog:
             _make(path)
         with self._translated():
             # A file: URI with mode=rw, because a plain path would silently make an empty file where one was removed.
-            self._connection = sqlite3.connect(
-                f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=PATIENCE_S
-            )
+            uri = f"file:{_quoted(path)}?mode=rw"
+            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE_S)
             try:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
                 # Every 16 MB instead of 4: each checkpoint flushes twice, which a run of many small steps feels.
@@ -107,7 +105,7 @@ class SqliteLog:
         if not facts:
             return expect
         at += 0.0  # An int would be hashed in another form than the float that the file gives back; so would -0.0.
-        with self._transaction() as db:
+        with _Transaction(self._db, self._path) as db:
             seq, before = self._end()
             length = self._lengths.get(stream)
             if length is None:
@@ -161,6 +159,8 @@ class SqliteLog:
 
     def raw(self, *, after_seq: int = 0) -> Iterator[Row]:
         """All rows, not decoded. See `Log`; it does not check them (see `wire.verified`)."""
+        if after_seq <= 0:
+            self._check_file()
         return map(_row, self._pages(after_seq))
 
     def sync(self) -> None:
@@ -174,7 +174,7 @@ class SqliteLog:
             if self._wal is None:
                 # Never open and close the main file like this: POSIX would drop SQLite's own locks on it.
                 self._wal = os.open(self._path + "-wal", os.O_RDONLY | os.O_CLOEXEC)
-                _sync_folder(os.path.dirname(self._path))
+                _sync(os.path.dirname(self._path))
             _flush(self._wal)
         except OSError as e:
             raise LogTrouble(
@@ -216,6 +216,16 @@ class SqliteLog:
         wire.verify([_row(last[0])], after_seq=seq - 1, before=before)
         return seq, hash_
 
+    def _check_file(self) -> None:
+        """One flipped bit can lead SQLite to another table's pages, where it finds no facts and no fault either."""
+        with self._translated():
+            (said,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+            (rows,) = self._db.execute("SELECT count(*) FROM facts NOT INDEXED").fetchone()
+            if rows != self._db.execute(_INDEXED).fetchone()[0]:
+                said = "its table and its index differ"
+        if said != "ok":
+            raise LogDamaged(f"the log is damaged: {said}", at=self._path, remedy=_RESTORE)
+
     def _pages(
         self, after_seq: int, kind: str | None = None, *, newest_first: bool = False, limit: int | None = None
     ) -> Iterator[_Record]:
@@ -236,10 +246,6 @@ class SqliteLog:
                 high = page[-1][0]
             else:
                 low = page[-1][0]
-
-    def _transaction(self) -> "_Transaction":
-        """A write of all or nothing, with the lock of the writer held from the start."""
-        return _Transaction(self._db, self._path)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -319,11 +325,7 @@ def _make(path: str) -> None:
             connection.executescript(_SCHEMA)
         finally:
             connection.close()
-        fd = os.open(fresh, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _sync(fresh)
         with suppress(FileExistsError):
             os.link(fresh, path)
     except sqlite3.Error as e:
@@ -344,8 +346,8 @@ def _quoted(path: str) -> str:
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def _sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
