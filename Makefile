@@ -14,7 +14,7 @@ help:            ## list the commands
 
 $(STAMP): pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV)
-	@$(UV) pip install --quiet --python $(BIN)/python --editable '.[sklearn]' --group test --group lint
+	@$(UV) pip install --quiet --python $(BIN)/python --editable '.[sklearn,remote,sql]' --group test --group lint
 	@$(UV) pip install --quiet --python $(BIN)/python -r src/headway/examples/flights/requirements.txt
 	@$(BIN)/python -m compileall -q $(VENV)/lib src || true
 	@touch $@
@@ -31,7 +31,7 @@ test-slow: $(STAMP)  ## crash, soak, simulation and end-to-end tests
 test-lowest:     ## the tests against the oldest allowed version of every dependency
 	@tools/venv.sh $(PYTHON) $(VENV)-lowest
 	@$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
-		--editable '.[sklearn]' --group test
+		--editable '.[sklearn,remote,sql]' --group test
 	$(VENV)-lowest/bin/python -m pytest -m 'not slow' -n 2 --dist worksteal
 
 lint: $(STAMP)   ## ruff, mypy strict, import contracts
