@@ -1,10 +1,11 @@
-"""What the outside world must be able to do, and no more: Blobs, Log, Leases, Runner, Target.
+"""What the outside world must be able to do, and no more: Blobs, Log, Leases, Runner, Target, Source.
 
 Each docstring states what may be called twice, what is atomic and what raises. Contract suites for all of them ship
 in `headway.testing`. The clock is not a port: `now` is passed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -14,11 +15,36 @@ from headway.core.ids import Digest
 
 
 class BlobInfo(Struct, frozen=True, kw_only=True):
-    """A stored blob: its size, and when it was stored (UTC seconds; for `gc`'s grace)."""
+    """A stored blob: its size, and when it was stored last (UTC seconds; for `gc`'s grace)."""
 
     digest: Digest
     size_bytes: int
     at: float
+
+
+class Piece(Struct, frozen=True, gc=False):
+    """What one store hands to another: a blob's content or, when `is_list`, the list of the pieces of a larger one.
+
+    `size_bytes` is the size of the whole blob. `codec/pack` says how a list is written.
+    """
+
+    digest: Digest
+    data: bytes
+    size_bytes: int
+    is_list: bool = False
+
+
+class Batch(Protocol):
+    """Many things stored as one, small ones together: a hundred thousand small files take seconds, not minutes."""
+
+    def put(self, data: bytes) -> Digest:
+        """Store bytes; returns their digest."""
+
+    def put_file(self, path: str) -> tuple[Digest, int]:
+        """Store a file's content; returns digest and size."""
+
+    def add(self, piece: Piece) -> None:
+        """Store what another store gave. Pieces come before the list that names them. Raises BlobDamaged."""
 
 
 class Blobs(Protocol):
@@ -26,6 +52,7 @@ class Blobs(Protocol):
 
     Storing twice is harmless and cheap. A blob is visible whole or not at all, also after SIGKILL. What was stored
     is durable against power loss once `sync` has returned. DiskFull when there is no room: nothing is left behind.
+    A large blob may be kept in pieces, which are blobs themselves and shared between those that hold the same.
     """
 
     def put(self, data: bytes) -> Digest:
@@ -33,6 +60,9 @@ class Blobs(Protocol):
 
     def put_file(self, path: str, *, move: bool = False) -> tuple[Digest, int]:
         """Store a file's content, streamed; returns digest and size. With `move` the file itself may be used up."""
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """Store many things; all of them are visible when the block is left, also by an exception."""
 
     def get(self, digest: Digest) -> bytes:
         """The content, verified. Raises BlobMissing, BlobDamaged."""
@@ -46,11 +76,24 @@ class Blobs(Protocol):
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those of `digests` that are in the store (present and of plausible size; not read)."""
 
-    def delete(self, digest: Digest) -> None:
-        """Forget a blob. Deleting what is not there is harmless. Only `headway gc` calls this."""
+    def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
+        """These blobs, in the order that is quickest: content, verified, or a list. Raises BlobMissing, BlobDamaged."""
+
+    def parts(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, list[Digest]]]:
+        """Of those that are kept in pieces: which these are, in order. Others, and absent ones, are passed over."""
+
+    def check(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, Literal["missing", "damaged"]]]:
+        """Read these blobs whole, also in pieces; tells those that cannot be had, and puts damaged ones aside."""
+
+    def delete(self, digests: Collection[Digest], *, before: float) -> int:
+        """Forget those that were stored last before then (UTC seconds); returns the bytes that this freed.
+
+        Whoever stores one of them meanwhile keeps it. Deleting what is not there is harmless, and so is deleting a
+        part again. Only `headway gc` calls this.
+        """
 
     def list(self) -> Iterator[BlobInfo]:
-        """All blobs, in no order; those stored while listing may be missed."""
+        """All blobs and pieces, in no order; those stored while listing may be missed."""
 
     def sweep(self, *, before: float) -> int:
         """Remove what writers that were killed left half done before then (UTC seconds); returns its bytes.

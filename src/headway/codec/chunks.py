@@ -1,0 +1,49 @@
+"""Cuts a large file into chunks by its content, so that a small change of it changes few of them.
+
+The cut rule is FastCDC 2020 (Xia et al., IEEE TPDS 31, 2017-2031) with the sizes below. It is part of the store's
+format: another rule would find nothing of what is stored already. `tests/codec/test_chunks.py` holds it to known cuts.
+Neighbour: `codec/pack` is where chunks are kept. Knows no file and no store.
+"""
+
+from collections.abc import Callable, Iterator
+
+MIN_BYTES = 16 << 10
+MEAN_BYTES = 64 << 10
+"""What the rule aims at behind the minimum: chunks have 80 KiB on average."""
+
+MAX_BYTES = 256 << 10
+"""A blob that is no larger is one piece."""
+
+_BUFFER = 8 << 20
+
+
+def cut(readinto: Callable[[memoryview], int]) -> Iterator[memoryview]:
+    """The chunks of a stream, in order; each is valid until the next is asked for. Memory: 8 MiB.
+
+    `readinto` fills a buffer as far as it can and returns how much that was; 0 at the end. Nothing gives no chunk.
+
+    >>> from io import BytesIO
+    >>> [len(chunk) for chunk in cut(BytesIO(b"abc").readinto)]
+    [3]
+    """
+    from pyfastcdc import FastCDC
+
+    rule = FastCDC(MEAN_BYTES, min_size=MIN_BYTES, max_size=MAX_BYTES)
+    buffer = memoryview(bytearray(_BUFFER))
+    kept, is_over = 0, False
+    while not is_over:
+        filled = kept
+        while filled < _BUFFER and not is_over:
+            n = readinto(buffer[filled:])
+            is_over = n == 0
+            filled += n
+        start = 0
+        # The last one goes on in what has not been read yet, unless there is nothing more.
+        for chunk in rule.cut_buf(buffer[:filled]):
+            end = chunk.offset + chunk.length
+            if end == filled and not is_over:
+                break
+            yield buffer[chunk.offset : end]
+            start = end
+        kept = filled - start
+        buffer[:kept] = bytes(buffer[start:filled])
