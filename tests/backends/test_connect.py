@@ -44,9 +44,29 @@ def test_another_package_adds_one_by_an_entry_point(
         assert connect("blobs", "attic:here") == "attic of attic:here"
         with pytest.raises(NameUnknown) as unknown:
             connect("blobs", "cellar:here")
-        assert "attic, file, memory" in unknown.value.remedy
+        assert "attic, az, file, gs, memory, s3" in unknown.value.remedy
     finally:
         sys.modules.pop("foreign_blobs", None)
+
+
+@pytest.mark.parametrize(
+    ("signature", "made"),
+    [("url", "('here', None)"), ("url: str, environ: dict", "('here', {'KEY': '1'})")],
+    ids=["url only", "with the environment"],
+)
+def test_the_environment_reaches_those_that_ask_for_it(
+    signature: str, made: str, tmp_path: "os.PathLike[str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import headway.backends
+
+    name = "asking" if "environ" in signature else "plain"
+    with open(os.path.join(tmp_path, f"blobs_{name}.py"), "w") as f:
+        f.write(f"def connect({signature}):\n    return repr((url.partition(':')[2], locals().get('environ')))\n")
+    monkeypatch.setattr(headway.backends, "__path__", [*headway.backends.__path__, os.fspath(tmp_path)])
+    try:
+        assert connect("blobs", f"{name}:here", {"KEY": "1"}) == made
+    finally:
+        sys.modules.pop(f"headway.backends.blobs_{name}", None)
 
 
 def test_a_back_end_that_lacks_a_package_is_not_taken_for_an_unknown_one(

@@ -1,18 +1,21 @@
 """The outside world behind the ports: one file for each port and scheme, `<port>_<scheme>.py`, found by its name.
 
-Such a file has `connect(url)`, which gives the port. Another package adds one by an entry point of the group
-`headway.backends` named `<port>_<scheme>`, which names a function of that kind. Nothing here is a list.
+Such a file has `connect(url)`, which gives the port; `connect(url, environ)` where credentials and settings come from
+the environment, too. Another package adds one by an entry point of the group `headway.backends` named
+`<port>_<scheme>`, which names a function of that kind. Nothing here is a list.
 """
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from headway.errors import NameUnknown, UsageMistaken
 
 
-def connect(port: str, url: str) -> object:
-    """The back-end that answers to a URL `<scheme>:<place>` of a port (`log`, `blobs`, `leases`, `runner`, `target`).
+def connect(port: str, url: str, environ: Mapping[str, str] | None = None) -> object:
+    """The back-end that answers to a URL `<scheme>:<place>` of a port (`log`, `blobs`, `leases`, `source`, …).
 
-    Raises NameUnknown for a scheme nobody answers to, and whatever the back-end raises.
+    `environ` reaches those whose function has a parameter of that name. Raises NameUnknown for a scheme nobody
+    answers to, and whatever the back-end raises.
 
     >>> type(connect("blobs", "memory:")).__name__
     'MemoryBlobs'
@@ -21,11 +24,11 @@ def connect(port: str, url: str) -> object:
     if colon and scheme.isidentifier():
         wanted = f"{__name__}.{port}_{scheme}"
         try:
-            return import_module(wanted).connect(url)
+            return _call(import_module(wanted).connect, url, environ)
         except ModuleNotFoundError as e:
             if e.name != wanted:
                 raise
-    return _foreign(port, scheme, url)
+    return _call(_foreign(port, scheme, url), url, environ)
 
 
 def path_of(url: str) -> str:
@@ -40,7 +43,13 @@ def path_of(url: str) -> str:
     return path[2:] if path.startswith("///") else path
 
 
-def _foreign(port: str, scheme: str, url: str) -> object:
+def _call(make: Callable[..., object], url: str, environ: Mapping[str, str] | None) -> object:
+    if "environ" in getattr(make, "__annotations__", ()):
+        return make(url, environ or {})
+    return make(url)
+
+
+def _foreign(port: str, scheme: str, url: str) -> Callable[..., object]:
     from importlib.metadata import entry_points
 
     found = {entry.name: entry for entry in entry_points(group="headway.backends")}
@@ -53,7 +62,8 @@ def _foreign(port: str, scheme: str, url: str) -> object:
             at=f"{port}: {url}",
             remedy=f"use one of {', '.join(known)}, or install a package that brings it",
         )
-    return entry.load()(url)
+    make: Callable[..., object] = entry.load()
+    return make
 
 
 def _built_in(prefix: str) -> list[str]:
