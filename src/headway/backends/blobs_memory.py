@@ -2,22 +2,26 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
 
 from blake3 import blake3
 
+from headway.codec import pack
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged, BlobMissing, FileMissing
-from headway.ports import BlobInfo, Blobs
+from headway.ports import Batch, BlobInfo, Blobs, Piece
 
 
 class MemoryBlobs:
     """Blobs that live as long as this object."""
 
-    __slots__ = ("_blobs",)
+    __slots__ = ("_blobs", "_lists")
 
     def __init__(self) -> None:
         self._blobs: dict[Digest, tuple[bytes, float]] = {}
+        self._lists: dict[Digest, tuple[bytes, int, float]] = {}
 
     def put(self, data: bytes) -> Digest:
         """Store bytes. See `Blobs`."""
@@ -37,8 +41,28 @@ class MemoryBlobs:
             os.unlink(path)
         return digest, len(data)
 
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """Store many things. See `Blobs`; here that is no different from storing them one by one."""
+        yield self
+
+    def add(self, piece: Piece) -> None:
+        """Store a piece. See `Batch`."""
+        if piece.is_list:
+            self._lists[piece.digest] = (piece.data, piece.size_bytes, time.time())
+        elif self.put(piece.data) != piece.digest:
+            raise BlobDamaged(f"what was given for blob {piece.digest[:12]} is not it", at="memory", remedy="try again")
+
     def get(self, digest: Digest) -> bytes:
         """The content. See `Blobs`."""
+        if digest in self._lists and digest not in self._blobs:
+            data = b"".join(self.get(part) for part in self._listed(digest))
+            if blake3(data).hexdigest() != digest:
+                del self._lists[digest]
+                raise BlobDamaged(
+                    f"blob {digest[:12]} is damaged", at="memory", remedy="run the step that made it again"
+                )
+            return data
         if digest not in self._blobs:
             raise BlobMissing(
                 f"blob {digest[:12]} is not in the store", at="memory", remedy="run the step that made it again"
@@ -46,7 +70,7 @@ class MemoryBlobs:
         data = self._blobs[digest][0]
         if blake3(data).hexdigest() != digest:
             del self._blobs[digest]
-            raise BlobDamaged(f"blob {digest[:12]} is damaged", at="memory", remedy="run the step that made it again")
+            raise _damaged(digest)
         return data
 
     def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
@@ -65,16 +89,51 @@ class MemoryBlobs:
 
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those that are there. See `Blobs`."""
-        return self._blobs.keys() & set(digests)
+        return (self._blobs.keys() | self._lists.keys()) & set(digests)
 
-    def delete(self, digest: Digest) -> None:
-        """Forget a blob. See `Blobs`."""
-        self._blobs.pop(digest, None)
+    def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
+        """These blobs. See `Blobs`."""
+        for digest in digests:
+            if digest in self._lists and digest not in self._blobs:
+                data, size, _ = self._lists[digest]
+                yield Piece(digest, data, size, is_list=True)
+            else:
+                data = self.get(digest)
+                yield Piece(digest, data, len(data))
+
+    def parts(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, Sequence[Digest]]]:
+        """Of what pieces they are. See `Blobs`."""
+        for digest in digests:
+            if digest in self._lists and digest not in self._blobs:
+                yield digest, self._listed(digest)
+
+    def check(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, Literal["missing", "damaged"]]]:
+        """Those that cannot be had. See `Blobs`."""
+        for digest in digests:
+            try:
+                self.get(digest)
+            except BlobMissing:
+                yield digest, "missing"
+            except BlobDamaged:
+                yield digest, "damaged"
+
+    def delete(self, digests: Collection[Digest], *, before: float) -> int:
+        """Forget blobs. See `Blobs`."""
+        freed = 0
+        for digest in digests:
+            if self._blobs.get(digest, (b"", before))[1] < before:
+                freed += len(self._blobs.pop(digest)[0])
+            if self._lists.get(digest, (b"", 0, before))[2] < before:
+                freed += len(self._lists.pop(digest)[0])
+        return freed
 
     def list(self) -> Iterator[BlobInfo]:
         """All blobs. See `Blobs`."""
-        for digest, (data, at) in list(self._blobs.items()):
+        for digest, (data, at) in [*self._blobs.items()]:
             yield BlobInfo(digest=digest, size_bytes=len(data), at=at)
+        for digest, (_, size, at) in [*self._lists.items()]:
+            if digest not in self._blobs:
+                yield BlobInfo(digest=digest, size_bytes=size, at=at)
 
     def sweep(self, *, before: float) -> int:  # noqa: ARG002 (nothing is ever half done here)
         """Nothing to remove: see `Blobs`."""
@@ -82,6 +141,9 @@ class MemoryBlobs:
 
     def sync(self) -> None:
         """Nothing to do: see `Blobs`."""
+
+    def _listed(self, digest: Digest) -> Sequence[Digest]:
+        return [Digest(part.hex()) for part, _ in pack.listed(self._lists[digest][0], at="memory")]
 
     def damage(self, digest: Digest) -> None:
         """Change a blob's bytes, as a bad disk would: for the contract suite."""
@@ -95,3 +157,7 @@ _: type[Blobs] = MemoryBlobs
 def connect(_url: str) -> MemoryBlobs:
     """A new, empty store."""
     return MemoryBlobs()
+
+
+def _damaged(digest: Digest) -> BlobDamaged:
+    return BlobDamaged(f"blob {digest[:12]} is damaged", at="memory", remedy="run the step that made it again")
