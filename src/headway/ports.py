@@ -79,7 +79,7 @@ class Blobs(Protocol):
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs, in the order that is quickest: content, verified, or a list. Raises BlobMissing, BlobDamaged."""
 
-    def parts(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, list[Digest]]]:
+    def parts(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, Sequence[Digest]]]:
         """Of those that are kept in pieces: which these are, in order. Others, and absent ones, are passed over."""
 
     def check(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, Literal["missing", "damaged"]]]:

@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
-from headway.backends import blobs_file, connect
-from headway.backends.blobs_file import EMPTY, FileBlobs
+from headway.backends import connect
+from headway.backends.blobs_file import EMPTY, FileBlobs, files
+from headway.backends.blobs_file.index import Index
 from headway.codec.wire import digest_of
 from headway.core.ids import Digest
 from headway.errors import FileMissing, StoreTrouble
 from headway.ports import Blobs
-from headway.testing.blobs_contract import BlobsContract
+from headway.testing.blobs_contract import LATER, BlobsContract
 from headway.testing.stateful import BRIEFLY, BlobsMachine
 
 
@@ -33,10 +34,13 @@ class TestFileBlobs(BlobsContract):
         return _open(root)
 
     def damage(self, blobs: Blobs, root: str, digest: Digest) -> None:
-        path = _place(root, digest)
+        found = Index(root).find(digest)
+        path, last = (
+            (_place(root, digest), -1) if found is None else (found[0], found[1].offset + found[1].stored_bytes - 1)
+        )
         os.chmod(path, 0o644)
         with open(path, "r+b") as f:
-            f.seek(-1, os.SEEK_END)
+            f.seek(last, os.SEEK_END if last < 0 else os.SEEK_SET)
             f.write(b"!")
 
 
@@ -138,7 +142,7 @@ def test_a_file_that_changes_while_it_is_moved_is_copied_as_it_was_read(
     blobs: FileBlobs, tmp_path: "os.PathLike[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _written(os.path.join(tmp_path, "f"), b"before")
-    real = blobs_file._hash
+    real = files.hash_of
 
     def hash_while_written(fd: int, size: int) -> tuple[Digest, int]:
         found = real(fd, size)
@@ -146,7 +150,7 @@ def test_a_file_that_changes_while_it_is_moved_is_copied_as_it_was_read(
             f.write(b" and after")
         return found
 
-    monkeypatch.setattr(blobs_file, "_hash", hash_while_written)
+    monkeypatch.setattr(files, "hash_of", hash_while_written)
     digest, size = blobs.put_file(path, move=True)
     assert (digest, size) == (digest_of(b"before and after"), 16)
     assert blobs.get(digest) == b"before and after"
@@ -207,9 +211,9 @@ def test_a_missing_file_is_missing_not_trouble(blobs: FileBlobs) -> None:
 
 
 def test_a_system_without_syncfs_syncs_one_by_one(blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blobs_file, "_sync_all", lambda _folder: False)
-    digests = [blobs.put(b"%d" % i) for i in range(blobs_file.MANY + 1)]
-    blobs.delete(digests[0])
+    monkeypatch.setattr(files, "_sync_all", lambda _folder: False)
+    digests = [blobs.put(b"%d" % i) for i in range(files.MANY + 1)]
+    blobs.delete(digests[:1], before=LATER)
     blobs.sync()
     assert blobs.has(digests) == set(digests[1:])
 

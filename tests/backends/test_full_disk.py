@@ -117,7 +117,7 @@ cache.put("x", os.stat(project), artifact.digest, read_ns=2**62)
 cache.save()
 os.unlink(ballast)
 for blob in blobs.list():
-    blobs.delete(blob.digest)
+    blobs.delete([blob.digest], before=4e9)
 restore(elsewhere, artifact, disk, cache)
 assert digest_path(disk, "out", cache) == artifact
 """

@@ -88,7 +88,7 @@ def test_a_run_under_way_is_running(project: Path, capsys: pytest.CaptureFixture
 def test_a_summary_that_was_collected_is_said_to_be_gone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with wiring.open(config.load(folder=str(project))) as parts:
         for blob in list(parts.blobs.list()):
-            parts.blobs.delete(blob.digest)
+            parts.blobs.delete([blob.digest], before=4e9)
     assert typed(capsys, "show", "1").endswith("train says:\n  (its summary is no longer in the store)\n")
 
 

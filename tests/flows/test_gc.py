@@ -61,7 +61,7 @@ def test_a_dry_run_says_the_same_and_does_nothing(blobs: FileBlobs) -> None:
 
 def test_needed_blobs_that_are_not_there_are_told(blobs: FileBlobs, tmp_path: "os.PathLike[str]") -> None:
     artifact, gone = _folder(blobs, tmp_path), Digest("0" * 64)
-    blobs.delete(artifact.digest)
+    blobs.delete([artifact.digest], before=4e9)
     done = collect(blobs, [artifact], [gone], now=time.time(), grace_s=3600)
     assert done.missing == tuple(sorted([gone, artifact.digest]))
 

@@ -146,7 +146,7 @@ def test_what_is_remembered_but_gone_from_the_store_is_stored_again(
     _write(os.path.join(root, "f"), b"1")
     time.sleep(0.07)
     artifact = keep(blobs, root, "f", cache)
-    blobs.delete(artifact.digest)
+    blobs.delete([artifact.digest], before=4e9)
     assert keep(blobs, root, "f", cache) == artifact
     assert present(blobs, artifact)
 
@@ -301,7 +301,7 @@ def test_a_folder_of_which_a_file_is_missing_is_left_alone(root: str, blobs: Cou
     artifact = keep(blobs, root, "out", cache)
     there: Content = {"mine": b"x"}
     write_folder(out, there)
-    blobs.delete(digest_of(b"3"))
+    blobs.delete([digest_of(b"3")], before=4e9)
     with pytest.raises(BlobMissing, match="sub/deep/c"):
         restore(blobs, artifact, root, cache)
     assert read_folder(out) == there
@@ -354,10 +354,10 @@ def test_what_lacks_a_part_is_missing_as_a_whole(root: str, blobs: Counting, cac
     _write(os.path.join(root, "file"), b"3")
     one, two, file = (keep(blobs, root, path, cache) for path in ("one", "two", "file"))
     assert missing(blobs, [one, two, file]) == set()
-    blobs.delete(digest_of(b"2"))
+    blobs.delete([digest_of(b"2")], before=4e9)
     assert missing(blobs, [one, two, file]) == {one.digest}
-    blobs.delete(two.digest)
-    blobs.delete(file.digest)
+    blobs.delete([two.digest], before=4e9)
+    blobs.delete([file.digest], before=4e9)
     assert missing(blobs, [one, two, file]) == {one.digest, two.digest, file.digest}
     assert not present(blobs, file)
 

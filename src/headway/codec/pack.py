@@ -6,12 +6,15 @@ object in a bucket have the same bytes. Knows neither: the back-ends `blobs_file
 
 from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct as Layout
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 HEAD = b"HWPACK1\n"
 """The first bytes of every pack."""
@@ -94,7 +97,7 @@ def split(records: bytes | memoryview) -> Iterator[bytes]:
         yield bytes(records[start : start + RECORD_BYTES])
 
 
-def search(records: bytes | memoryview, digest: bytes, low: int, high: int) -> int:
+def search(records: "bytes | memoryview | mmap", digest: bytes, low: int, high: int) -> int:
     """The number of the first record of `digest` among the sorted ones from `low` to `high`, or -1."""
     end = high
     while low < high:

@@ -45,7 +45,8 @@ def collect(
     tells the log after. `dry_run` only counts. Interrupted, it has deleted some of what nobody needs; call it again.
     """
     wanted, missing = _reachable(blobs, artifacts, digests)
-    n_removed = removed = n_kept = kept = n_fresh = 0
+    n_kept = kept = n_fresh = 0
+    doomed: dict[Digest, int] = {}
     for blob in blobs.list():
         if blob.digest in wanted:
             n_kept += 1
@@ -53,14 +54,12 @@ def collect(
         elif blob.at > now - grace_s:
             n_fresh += 1
         else:
-            n_removed += 1
-            removed += blob.size_bytes
-            if not dry_run:
-                blobs.delete(blob.digest)
+            doomed[blob.digest] = blob.size_bytes
+    removed = sum(doomed.values()) if dry_run else blobs.delete(doomed.keys(), before=now - grace_s)
     if not dry_run:
         removed += blobs.sweep(before=now - max(grace_s, STALE_S))
     return Collected(
-        n_removed=n_removed,
+        n_removed=len(doomed),
         removed_bytes=removed,
         n_kept=n_kept,
         kept_bytes=kept,
@@ -84,4 +83,5 @@ def _reachable(
             wanted.update(file.digest for file in tree_in(blobs, digest).files)
         except (BlobMissing, BlobDamaged):
             missing.add(digest)
+    wanted.update(part for _, parts in blobs.parts(list(wanted)) for part in parts)
     return wanted, missing | (wanted - blobs.has(list(wanted)))

@@ -1,0 +1,163 @@
+"""Many things stored as one: small ones into packs, large ones in chunks or whole."""
+
+import os
+from contextlib import suppress
+from io import BytesIO
+from types import TracebackType
+from typing import Self
+
+from blake3 import blake3
+
+from headway.backends.blobs_file import files, large
+from headway.backends.blobs_file.folder import Folder
+from headway.codec import pack
+from headway.codec.chunks import MAX_BYTES
+from headway.codec.pack import LIST, RAW, Place, record
+from headway.core.ids import Digest
+from headway.errors import BlobDamaged
+from headway.ports import Batch, Piece
+
+_FLUSH_BYTES = 1 << 20
+
+
+class PackBatch:
+    """A batch under way. See `Batch`. What it has packed can be seen by others when a pack is closed."""
+
+    __slots__ = ("_buffer", "_buffered", "_fd", "_folder", "_fresh", "_n_raw", "_offset", "_open", "_packer")
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._packer: pack.Packer | None = None
+        self._n_raw = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._fd: int | None = None
+        self._fresh = ""
+        self._buffer: list[bytes | memoryview] = []
+        self._buffered = 0
+        self._offset = len(pack.HEAD)
+        self._open: dict[Digest, bytes] = {}
+
+    def put(self, data: bytes) -> Digest:
+        """Store bytes. See `Batch`."""
+        if len(data) > MAX_BYTES:
+            return large.put(self._folder, self, BytesIO(data).readinto)[0]
+        return self.keep(data)
+
+    def put_file(self, path: str) -> tuple[Digest, int]:
+        """Store a file. See `Batch`."""
+        try:
+            fd = os.open(path, files.OLD)
+        except OSError as e:
+            raise files.translate(e, path) from e
+        try:
+            with files.translated(path):
+                data = os.read(fd, MAX_BYTES + 1)
+                if len(data) <= MAX_BYTES:
+                    return self.keep(data), len(data)
+                os.lseek(fd, 0, os.SEEK_SET)
+                return large.put(self._folder, self, lambda buffer: os.readv(fd, [buffer]))
+        finally:
+            os.close(fd)
+
+    def add(self, piece: Piece) -> None:
+        """Store what another store gave. See `Batch`."""
+        if piece.is_list:
+            self.keep_list(piece.digest, piece.data, piece.size_bytes)
+        elif self.put(piece.data) != piece.digest:
+            raise BlobDamaged(
+                f"what was given for blob {piece.digest[:12]} is not it",
+                at=self._folder.root,
+                remedy="try again; `headway data verify` looks for damage in the store it came from",
+            )
+
+    def has(self, digest: Digest, size: int) -> bool:
+        """Whether a piece is stored already, here or before."""
+        return digest in self._open or self._folder.again(digest, size)
+
+    def keep(self, data: bytes | memoryview) -> Digest:
+        """Store one piece as it is given: of at most 256 KiB, or a file's chunk."""
+        digest = Digest(blake3(data).hexdigest())
+        if not self.has(digest, len(data)):
+            self.append(digest, data)
+        return digest
+
+    def append(self, digest: Digest, data: bytes | memoryview) -> None:
+        """Store a piece that is known not to be stored."""
+        if self._packer is None:
+            self._packer = pack.Packer()
+        # Where little of the last was worth compressing, only every sixteenth is tried.
+        form, stored = RAW, data
+        if self._n_raw < 16 or self._n_raw % 16 == 0:
+            form, stored = self._packer.stored(data, compress=pack.shrinks(data))
+        self._n_raw = self._n_raw + 1 if form == RAW else 0
+        self._write(Place(digest, self._offset, len(stored), len(data), form), bytes(stored))
+
+    def keep_list(self, digest: Digest, data: bytes, size: int) -> None:
+        """Store the list of a large blob's pieces, all of which are stored."""
+        if not self.has(digest, size):
+            self._write(Place(digest, self._offset, len(data), size, LIST), data)
+
+    def close(self) -> None:
+        """Move the pack that is being written into its place."""
+        if not self._open:
+            return
+        records, (name, end) = list(self._open.values()), pack.ending(self._open.values())
+        with files.translated(self._folder.root):
+            try:
+                self._buffer.append(end)
+                self._flush()
+                if self._fd is not None:
+                    os.close(self._fd)
+                self._fd = None
+                self._folder.place(self._fresh, os.path.join(self._folder.index.folder, name))
+            except BaseException:
+                self._drop()
+                raise
+        self._folder.index.add(name, records)
+        self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+        with files.translated(self._folder.root):
+            self._folder.index.save()
+
+    def _write(self, place: Place, stored: bytes) -> None:
+        self._buffer.append(stored)
+        self._buffered += len(stored)
+        self._offset += len(stored)
+        # Last: an interrupt before this leaves bytes that nothing tells of.
+        self._open[place.digest] = record(place)
+        if self._buffered >= _FLUSH_BYTES:
+            with files.translated(self._folder.root):
+                try:
+                    self._flush()
+                except BaseException:
+                    self._drop()
+                    raise
+            if self._offset >= pack.FULL_BYTES:
+                self.close()
+
+    def _flush(self) -> None:
+        if self._fd is None:
+            self._fd, self._fresh = files.create(self._folder.tmp)
+            files.write(self._fd, pack.HEAD)
+        files.write(self._fd, b"".join(self._buffer))
+        self._buffer.clear()
+        self._buffered = 0
+
+    def _drop(self) -> None:
+        """Give up the pack that is being written: nothing of it can be seen by anybody."""
+        if self._fd is not None:
+            os.close(self._fd)
+        if self._fresh:
+            with suppress(FileNotFoundError):
+                os.unlink(self._fresh)
+        self._begin()
+
+
+_: type[Batch] = PackBatch

@@ -1,0 +1,194 @@
+"""Where each piece lies: the records of all packs, found by digest.
+
+The packs tell themselves what they hold. `index` in the store's folder is a copy of all their records, sorted, so that
+not every pack must be opened; it may be deleted at any time. What it does not know yet is held in memory.
+"""
+
+import mmap
+import os
+import time
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from heapq import merge
+from struct import Struct as Layout
+
+from headway.backends.blobs_file import files
+from headway.codec import pack
+from headway.core.ids import Digest
+from headway.errors import BlobDamaged
+
+CUTS = ".cuts"
+"""How the name of a file ends that tells which chunks a large blob holds that is kept whole."""
+
+_HEAD = b"HWINDEX1"
+_LAYOUT = Layout(">8sIQ")
+_RECORD = pack.RECORD_BYTES
+_FAN = 4096
+_LOOSE = 32_768
+"""Records held in memory before they are merged into the copy: about 5 MB."""
+
+_RACY_S = 0.05
+"""A folder that was changed less than this before it was listed may be changed again with the same time."""
+
+
+class Index:
+    """The records of the store in `root`. A source is a pack, or a `.cuts` file beside a large blob kept whole."""
+
+    __slots__ = ("_fan", "_map", "_merged", "_n", "_recent", "_seen", "_sources", "folder", "root")
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.folder = os.path.join(root, "packs")
+        self._seen: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._sources: list[str] = []
+        self._merged: set[str] = set()
+        self._recent: dict[bytes, tuple[bytes, str]] = {}
+        self._map: mmap.mmap | bytes = b""
+        self._fan = array("I", bytes(4 * (_FAN + 1)))
+        self._n = 0
+
+    def find(self, digest: Digest) -> tuple[str, pack.Place] | None:
+        """The file that holds a piece, and where in it; looks for packs that others have written meanwhile."""
+        key = bytes.fromhex(digest)
+        found = self._find(key)
+        if found is None and self.refresh():
+            found = self._find(key)
+        return found and (self.file_of(found[1]), pack.place_of(found[0]))
+
+    def knows(self, digest: Digest) -> str | None:
+        """The source that holds a piece, as far as is known without looking again."""
+        found = self._find(bytes.fromhex(digest))
+        return found and found[1]
+
+    def refresh(self) -> bool:
+        """See which packs there are; whether that has changed."""
+        try:
+            at = os.stat(self.folder).st_mtime_ns
+        except FileNotFoundError:
+            at = 0
+        if at == self._seen:
+            return False
+        looked = time.time()
+        names = {entry.name for entry in files.entries(self.folder)}
+        is_first, known = self._seen is None, {*self._merged, *(name for _, name in self._recent.values())}
+        self._seen = at if looked - at / 1e9 > _RACY_S else -1
+        if is_first or known - names:
+            self._forget()
+            self._load(names)
+            known = self._merged
+        for name in names - known:
+            # One that is being taken away, or is damaged, holds nothing that can be had.
+            with suppress(FileNotFoundError, BlobDamaged):
+                self.add(name, self.records(name))
+        return is_first or bool(names ^ known)
+
+    def add(self, name: str, records: bytes | Iterable[bytes]) -> None:
+        """Take up the records of a source that was just written or found."""
+        for record in pack.split(records) if isinstance(records, bytes) else records:
+            self._recent[record[:32]] = (record, name)
+
+    def records(self, name: str) -> bytes:
+        """The records of a source, read from itself. Raises FileNotFoundError, BlobDamaged."""
+        path = os.path.join(self.folder, name)
+        fd = os.open(path, files.OLD)
+        try:
+            size = os.fstat(fd).st_size
+            footer = os.pread(fd, pack.FOOTER_BYTES, max(size - pack.FOOTER_BYTES, 0))
+            digest, begin, end = pack.index_bounds(footer, size, at=path)
+            return pack.checked_records(digest, os.pread(fd, end - begin, begin), at=path)
+        finally:
+            os.close(fd)
+
+    def sources(self) -> set[str]:
+        """The names of all packs and cuts."""
+        self.refresh()
+        return {*self._merged, *(name for _, name in self._recent.values())}
+
+    def file_of(self, name: str) -> str:
+        """The file in which the pieces of a source lie."""
+        if name.endswith(CUTS):
+            return f"{self.root}/{name[:2]}/{name[: -len(CUTS)]}"
+        return f"{self.folder}/{name}"
+
+    def save(self) -> None:
+        """Merge what is held in memory into the copy, when it has grown to be worth it."""
+        if len(self._recent) < max(_LOOSE, self._n // 4):
+            return
+        names = sorted({*self._merged, *(name for _, name in self._recent.values())})
+        number = {name: i.to_bytes(3, "big") for i, name in enumerate(names)}
+        ours = sorted(record[:53] + number[name] for record, name in self._recent.values())
+        old = [number[name] for name in self._sources]
+        theirs = (record[:53] + old[int.from_bytes(record[53:], "big")] for record in self._records())
+        with suppress(OSError):
+            self._write(names, self._n + len(ours), merge(theirs, ours))
+            self._seen = None
+            self.refresh()
+
+    def drop_copy(self) -> None:
+        """Remove the copy, which has turned out to be wrong, and read the packs themselves."""
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.root, "index"))
+        self._seen = None
+        self.refresh()
+
+    def _find(self, key: bytes) -> tuple[bytes, str] | None:
+        found = self._recent.get(key)
+        if found is not None or not self._n:
+            return found
+        bucket = key[0] << 4 | key[1] >> 4
+        n = pack.search(self._map, key, self._fan[bucket], self._fan[bucket + 1])
+        if n < 0:
+            return None
+        start = n * _RECORD
+        record = bytes(self._map[start : start + _RECORD])
+        number = int.from_bytes(record[53:], "big")
+        return (record, self._sources[number]) if number < len(self._sources) else None
+
+    def _records(self) -> Iterator[bytes]:
+        return (bytes(self._map[i * _RECORD : (i + 1) * _RECORD]) for i in range(self._n))
+
+    def _write(self, names: list[str], n: int, records: Iterable[bytes]) -> None:
+        fan, count, bucket = array("I"), 0, 0
+        fd, fresh = files.create(os.path.join(self.root, "tmp"))
+        with os.fdopen(fd, "wb", buffering=1 << 20) as file:
+            # Records stand first, so that they can be mapped from the start of the file.
+            for record in records:
+                here = record[0] << 4 | record[1] >> 4
+                while bucket <= here:
+                    fan.append(count)
+                    bucket += 1
+                file.write(record)
+                count += 1
+            fan.extend([count] * (_FAN + 1 - len(fan)))
+            listing = "\n".join(names).encode()
+            file.write(fan.tobytes() + listing + _LAYOUT.pack(_HEAD, len(listing), n))
+        os.rename(fresh, os.path.join(self.root, "index"))
+
+    def _load(self, names: set[str]) -> None:
+        """Map the copy, if it is whole and tells of nothing that is gone."""
+        try:
+            fd = os.open(os.path.join(self.root, "index"), files.OLD)
+        except OSError:
+            return
+        try:
+            size = os.fstat(fd).st_size
+            tail = os.pread(fd, _LAYOUT.size, max(size - _LAYOUT.size, 0))
+            if len(tail) < _LAYOUT.size:
+                return
+            head, listed, n = _LAYOUT.unpack(tail)
+            fan_at = n * _RECORD
+            if head != _HEAD or fan_at + 4 * (_FAN + 1) + listed + _LAYOUT.size != size:
+                return
+            listing = os.pread(fd, listed, size - _LAYOUT.size - listed)
+            sources = listing.decode("ascii", "replace").split("\n")
+            if not names.issuperset(sources):
+                return
+            self._fan = array("I", os.pread(fd, 4 * (_FAN + 1), fan_at))
+            self._map = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
+            self._n, self._sources, self._merged = n, sources, set(sources)
+        finally:
+            os.close(fd)
