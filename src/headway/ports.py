@@ -73,6 +73,13 @@ class Blobs(Protocol):
         The file is the caller's own (changing it never changes the store). Its folder must exist.
         """
 
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+        """Write many blobs, each to a new file: digest, path, and whether it is executable. Verified. Quicker each.
+
+        No path may exist yet; their folders must. Not atomic: for a folder that nobody looks at before it is whole.
+        Raises BlobMissing, BlobDamaged.
+        """
+
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those of `digests` that are in the store (present and of plausible size; not read)."""
 

@@ -10,7 +10,8 @@ from headway.codec.wire import digest_of
 from headway.core.tree import TreeFile, TreeFolder, TreeLink, digest_of_tree, tree_of
 from headway.errors import FileMissing, OutputUnreadable
 from headway.flows import digest as flow
-from headway.flows.digest import RACY_NS, StatCache, digest_path
+from headway.flows.digest import digest_path
+from headway.flows.statcache import RACY_NS, StatCache
 from headway.testing.folders import write_folder
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from headway.backends.blobs_file import FileBlobs
 from headway.core.ids import Artifact, Digest
-from headway.flows.digest import StatCache
 from headway.flows.gc import collect
+from headway.flows.statcache import StatCache
 from headway.flows.store import keep, present
 from headway.testing.folders import write_folder
 

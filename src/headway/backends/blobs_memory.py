@@ -87,6 +87,11 @@ class MemoryBlobs:
             os.chmod(fresh, mode | (mode & 0o444) >> 2)
         os.replace(fresh, path)
 
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+        """Write many blobs. See `Blobs`."""
+        for digest, path, executable in wanted:
+            self.fetch(digest, path, executable=executable)
+
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those that are there. See `Blobs`."""
         return (self._blobs.keys() | self._lists.keys()) & set(digests)

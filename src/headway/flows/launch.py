@@ -19,12 +19,12 @@ from headway.errors import AppendConflict, BlobMissing, LeaseHeld, NameUnknown, 
 from headway.flows import surroundings
 from headway.flows.collect import scalars
 from headway.flows.context import Context, Ports, attempt_key
-from headway.flows.digest import StatCache
 from headway.flows.pins import Pins
 from headway.flows.prepare import Preparer
 from headway.flows.reuse import Reuse, put_in_place
 from headway.flows.run import GRACE_S, Acts, Watcher
 from headway.flows.settle import settle
+from headway.flows.statcache import StatCache
 from headway.flows.workspace import Workspace
 from headway.ports import Blobs, Leases, Log, Runner
 

@@ -15,11 +15,11 @@ from headway.core.pipeline import Pipeline, StepSpec
 from headway.core.plan import always_runs
 from headway.errors import HeadwayError
 from headway.flows.context import Ports
-from headway.flows.digest import StatCache
 from headway.flows.launch import Where, select
 from headway.flows.pins import Pins
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.reuse import Reuse
+from headway.flows.statcache import StatCache
 from headway.flows.workspace import Workspace
 
 

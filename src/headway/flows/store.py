@@ -7,11 +7,14 @@ workspace is read by `flows/digest`. Nothing is deleted from the store here: see
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
+from blake3 import blake3
 
+from headway.codec.chunks import MAX_BYTES
 from headway.core.ids import Artifact, Digest
 from headway.core.tree import (
     Tree,
@@ -26,20 +29,20 @@ from headway.core.tree import (
 )
 from headway.errors import BlobDamaged, BlobMissing, DiskFull, OutputUnreadable
 from headway.flows.digest import (
-    Listing,
     Read,
-    StatCache,
     digest_path,
     file_artifact,
-    is_passed_over,
-    list_folder,
+    is_same,
     locate,
     read_settled,
     reader,
     tree_artifact,
     tree_here,
+    unless_known,
 )
-from headway.ports import Blobs
+from headway.flows.listing import Listing, is_passed_over, list_folder, unreadable
+from headway.flows.statcache import StatCache
+from headway.ports import Batch, Blobs
 
 __all__ = ["StatCache", "digest_path", "keep", "missing", "present", "restore", "tree_in"]
 
@@ -52,11 +55,26 @@ def keep(blobs: Blobs, root: str, path: str, cache: StatCache) -> Artifact:
     """
     name, here, status = locate(root, path)
     if stat.S_ISREG(status.st_mode):
-        return file_artifact(name, *_keeping(blobs, root, cache, {name: status})(name, status))
-    listing = list_folder(here)
-    read = _keeping(blobs, root, cache, {f"{name}/{below}": status for below, status in listing.files.items()})
-    tree = tree_here(name, listing, read)
-    blobs.put(encode_tree(tree))
+        digest = cache.get(name, status)
+        if digest is None or not blobs.has([digest]):
+            digest, status = read_settled(root, name, status, cache, lambda path: blobs.put_file(path)[0])
+        return file_artifact(name, digest, status)
+    return unless_known(
+        name,
+        here,
+        cache,
+        lambda: _keep_folder(blobs, root, name, cache),
+        will_do=lambda known: present(blobs, known),
+    )
+
+
+def _keep_folder(blobs: Blobs, root: str, name: str, cache: StatCache) -> Artifact:
+    listing = list_folder(os.path.join(root, name))
+    known = {digest for path, status in listing.files.items() if (digest := cache.get(f"{name}/{path}", status))}
+    there = blobs.has(list(known)) if known else set()
+    with blobs.batch() as batch:
+        tree = tree_here(name, listing, _storing(batch, root, cache, there))
+        batch.put(encode_tree(tree))
     return tree_artifact(name, tree)
 
 
@@ -81,6 +99,8 @@ def restore(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> in
                 at=here,
                 remedy="remove the link, or name the folder it leads to",
             )
+        if not os.path.lexists(here):
+            return _build(blobs, tree, here)
         os.makedirs(here, exist_ok=True)
         listing = list_folder(here, follow=False)
         others, listing.others = listing.others, []
@@ -124,18 +144,50 @@ def tree_in(blobs: Blobs, digest: Digest) -> Tree:
     return decode_tree(blobs.get(digest))
 
 
-def _keeping(blobs: Blobs, root: str, cache: StatCache, files: dict[str, os.stat_result]) -> Read:
-    """A reader that stores each file, unless it is known to be in the store already (asked once for all)."""
-    known = {digest for name, status in files.items() if (digest := cache.get(name, status)) is not None}
-    there = blobs.has(list(known))
+def _storing(batch: Batch, root: str, cache: StatCache, there: set[Digest]) -> Read:
+    """A reader that stores each file, unless it is known to be `there` already."""
 
     def read(name: str, status: os.stat_result) -> tuple[Digest, os.stat_result]:
         digest = cache.get(name, status)
         if digest is not None and digest in there:
             return digest, status
-        return read_settled(root, name, status, cache, lambda path: blobs.put_file(path)[0])
+        if status.st_size <= MAX_BYTES:
+            path, began = f"{root}/{name}", time.time_ns()
+            data, after = _small(path, status.st_size)
+            if is_same(status, after) and len(data) == status.st_size:
+                digest = batch.put(data)
+                cache.put(name, after, digest, read_ns=began)
+                return digest, after
+        return read_settled(root, name, status, cache, lambda path: batch.put_file(path)[0])
 
     return read
+
+
+def _small(path: str, size: int) -> tuple[bytes, os.stat_result]:
+    """The content of a file that is expected to have `size` bytes, and its status after that was read."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(fd, size + 1), os.fstat(fd)
+        finally:
+            os.close(fd)
+    except OSError as e:
+        raise unreadable(path, e) from e
+
+
+def _build(blobs: Blobs, tree: Tree, here: str) -> int:
+    """Make a folder that is not there: out of sight, then moved into its place as a whole.
+
+    What a killed one left is used: its files are looked at, since the last may be half written.
+    """
+    parent, name = os.path.split(here)
+    fresh = os.path.join(parent, f".headway-{blake3(os.fsencode(name)).hexdigest()[:16]}.tmp")
+    os.makedirs(fresh, exist_ok=True)
+    listing = list_folder(fresh, follow=False)
+    now = tree_here(os.path.basename(fresh), listing, reader(parent, StatCache()))
+    _Folder(blobs, fresh, listing, is_new=True).become(tree, now)
+    os.rename(fresh, here)
+    return len(tree.entries)
 
 
 def _restore_file(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> int:
@@ -162,9 +214,10 @@ def _restore_file(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache)
 class _Folder:
     """A folder of the workspace that is made to hold a tree; `listing` is what is in it now."""
 
-    __slots__ = ("_blobs", "_here", "_listing")
+    __slots__ = ("_blobs", "_here", "_is_new", "_listing")
 
-    def __init__(self, blobs: Blobs, here: str, listing: Listing) -> None:
+    def __init__(self, blobs: Blobs, here: str, listing: Listing, *, is_new: bool = False) -> None:
+        self._is_new = is_new
         self._blobs = blobs
         self._here = here
         self._listing = listing
@@ -179,9 +232,27 @@ class _Folder:
             if not isinstance(entry, TreeFolder):
                 os.unlink(self._at(entry.path))
         self._remove_folders(tree)
-        for entry in (*todo.changed, *todo.added):
+        for entry in todo.changed:
             self._write(entry, old.get(entry.path))
+        self._add(todo.added)
         return len(todo.added) + len(todo.removed) + len(todo.changed)
+
+    def _add(self, entries: Sequence[TreeEntry]) -> None:
+        """Write what is not there yet. In a folder that is being built, files need not be moved into place each."""
+        made = set()
+        alone, together = [], []
+        for entry in entries:
+            above = entry.path.rpartition("/")[0]
+            if above not in made:
+                made.add(above)
+                os.makedirs(self._at(above), exist_ok=True)
+            if self._is_new and isinstance(entry, TreeFile):
+                together.append((entry.digest, self._at(entry.path), entry.executable))
+            else:
+                alone.append(entry)
+        self._blobs.fetch_all(together)
+        for entry in alone:
+            self._write(entry, None)
 
     def _remove_folders(self, tree: Tree) -> None:
         wanted = {entry.path for entry in tree.entries if isinstance(entry, TreeFolder)}

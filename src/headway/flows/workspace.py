@@ -1,7 +1,8 @@
 """The working tree as a run sees it: paths by digest, looked at once while nothing runs that could change them."""
 
 from headway.core.ids import Artifact
-from headway.flows.digest import StatCache, digest_path
+from headway.flows.digest import digest_path
+from headway.flows.statcache import StatCache
 
 
 class Workspace:

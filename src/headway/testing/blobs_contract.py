@@ -6,6 +6,7 @@
 import os
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -93,6 +94,18 @@ class BlobsContract:
         blobs.fetch(blobs.put(data), path)
         assert _read(path) == data
         assert os.listdir(folder) == ["f"]
+
+    def test_many_are_written_at_once(self, blobs: Blobs, folder: str) -> None:
+        with blobs.batch() as batch:
+            wanted = [(batch.put(data), os.path.join(folder, f"{i}"), i % 2 == 1) for i, data in enumerate(CONTENTS)]
+        wanted.append((blobs.put(b"alone"), os.path.join(folder, "alone"), False))
+        wanted.append((wanted[2][0], os.path.join(folder, "again"), True))
+        blobs.fetch_all(wanted)
+        assert [_read(path) for _, path, _ in wanted] == [*CONTENTS, b"alone", CONTENTS[2]]
+        assert [bool(os.stat(path).st_mode & 0o100) for _, path, _ in wanted] == [it for *_, it in wanted]
+        with pytest.raises(BlobMissing):
+            blobs.fetch_all([(ABSENT, os.path.join(folder, "absent"), False)])
+        assert not os.path.exists(os.path.join(folder, "absent"))
 
     def test_storing_twice_is_harmless(self, blobs: Blobs, folder: str) -> None:
         digest = blobs.put(b"abc")
@@ -313,16 +326,23 @@ class BlobsContract:
         blobs.put(b"abc")
         assert blobs.get(digest) == b"abc"
 
-    @pytest.mark.parametrize("how", ["get", "check", "pieces"])
-    def test_damage_in_a_batch_is_told_and_mended_by_storing_again(self, blobs: Blobs, root: str, how: str) -> None:
+    @pytest.mark.parametrize("how", ["get", "check", "pieces", "fetch_all"])
+    def test_damage_in_a_batch_is_told_and_mended_by_storing_again(
+        self, blobs: Blobs, root: str, folder: str, how: str
+    ) -> None:
         with blobs.batch() as batch:
             digests = [batch.put(b"%d" % i * 9) for i in range(30)]
         self.damage(blobs, root, digests[7])
         if how == "check":
             assert list(blobs.check(digests)) == [(digests[7], "damaged")]
         else:
+            ways: dict[str, Callable[[], object]] = {
+                "get": lambda: blobs.get(digests[7]),
+                "pieces": lambda: list(blobs.pieces(digests)),
+                "fetch_all": lambda: blobs.fetch_all([(one, os.path.join(folder, one), False) for one in digests]),
+            }
             with pytest.raises(BlobDamaged):
-                blobs.get(digests[7]) if how == "get" else list(blobs.pieces(digests))
+                ways[how]()
         assert blobs.has(digests) == {*digests} - {digests[7]}
         assert [blobs.get(digest) for digest in digests[:7]] == [b"%d" % i * 9 for i in range(7)]
         with blobs.batch() as batch:

@@ -6,7 +6,7 @@ import stat
 
 from hypothesis import strategies as st
 
-from headway.flows.digest import is_passed_over
+from headway.flows.listing import is_passed_over
 from headway.testing.strategies import names as any_names
 
 Content = dict[str, "bytes | str | Content"]

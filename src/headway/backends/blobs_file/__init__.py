@@ -16,7 +16,7 @@ from typing import Literal
 from blake3 import blake3
 
 from headway.backends import path_of
-from headway.backends.blobs_file import collect, files, read
+from headway.backends.blobs_file import collect, files, read, unpack
 from headway.backends.blobs_file.batch import PackBatch
 from headway.backends.blobs_file.folder import EMPTY, Folder
 from headway.codec.chunks import MAX_BYTES
@@ -101,6 +101,13 @@ class FileBlobs:
                 raise
             os.unlink(fresh)
             raise read.wrong(self._folder, digest)
+
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+        """Write many blobs. See `Blobs`; pack by pack, in the order in which they lie."""
+        with files.translated(self._root):
+            rest = unpack.write_all(self._folder, wanted)
+        for digest, path, executable in rest:
+            self.fetch(digest, path, executable=executable)
 
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those that are there. See `Blobs`. A few microseconds each."""
