@@ -11,10 +11,14 @@ the command ends with; `retry_after_s` is None when trying again cannot help.
     │   ├── ExpressionUnreadable
     │   ├── CheckUnreadable
     │   ├── NameUnknown
+    │   ├── ColumnMissing
+    │   ├── QueryMistaken
+    │   ├── NothingMatches
     │   └── ExtraMissing
     ├── Conflict                (5) somebody else was first
     │   ├── AppendConflict
-    │   └── LeaseHeld
+    │   ├── LeaseHeld
+    │   └── ContentUnsaved
     ├── SystemRefused           (1) the operating system: a permission, a file that is no file
     ├── StoreTrouble            (1)
     │   ├── BlobMissing
@@ -32,6 +36,12 @@ the command ends with; `retry_after_s` is None when trying again cannot help.
     │   ├── ModelUntrusted
     │   ├── DataUnreadable
     │   └── Unmeasurable
+    ├── TableTrouble            (1)
+    │   ├── TableUnreadable
+    │   └── KeyNotUnique
+    ├── SourceTrouble           (1)
+    │   ├── SourceUnreachable
+    │   └── SourceRefused
     └── ReleaseTrouble          (7)
         ├── VersionNotReady
         ├── GoldenRefused
@@ -126,6 +136,24 @@ class NameUnknown(Mistake):
     code = "name-unknown"
 
 
+class ColumnMissing(Mistake):
+    """A table lacks a column that was named."""
+
+    code = "column-missing"
+
+
+class QueryMistaken(Mistake):
+    """A database cannot answer the query as it is written."""
+
+    code = "query"
+
+
+class NothingMatches(Mistake):
+    """No object or file answers to a pattern, or there is none of that name."""
+
+    code = "nothing-matches"
+
+
 class ExtraMissing(Mistake):
     """What was asked for needs a package that is not installed."""
 
@@ -137,7 +165,7 @@ class Conflict(HeadwayError):
 
     code = "conflict"
     exit_code = 5
-    retry_after_s = 1.0
+    retry_after_s: float | None = 1.0
 
 
 class AppendConflict(Conflict):
@@ -155,6 +183,13 @@ class LeaseHeld(Conflict):
     def __init__(self, problem: str, *, at: str, remedy: str, holder: str = "") -> None:
         super().__init__(problem, at=at, remedy=remedy)
         self.holder = holder
+
+
+class ContentUnsaved(Conflict):
+    """What stands in the workspace would be overwritten, and no version holds it."""
+
+    code = "content-unsaved"
+    retry_after_s = None
 
 
 class SystemRefused(HeadwayError):
@@ -260,6 +295,43 @@ class Unmeasurable(ModelTrouble):
     """A metric has no value on this data: no rows, a class that is absent, an answer that is no number."""
 
     code = "unmeasurable"
+
+
+class TableTrouble(HeadwayError):
+    """A table cannot be compared."""
+
+    code = "table"
+
+
+class TableUnreadable(TableTrouble):
+    """A file is not the table that its name or its first bytes say."""
+
+    code = "table-unreadable"
+
+
+class KeyNotUnique(TableTrouble):
+    """Several rows of a table have the same key, so that none of them can be told from the others."""
+
+    code = "key-not-unique"
+
+
+class SourceTrouble(HeadwayError):
+    """Where data comes from cannot be used."""
+
+    code = "source"
+
+
+class SourceUnreachable(SourceTrouble):
+    """The place does not answer, stops answering, or gives other bytes than it announced."""
+
+    code = "source-unreachable"
+    retry_after_s = 5.0
+
+
+class SourceRefused(SourceTrouble):
+    """The place answers and does not let one in."""
+
+    code = "source-refused"
 
 
 class ReleaseTrouble(HeadwayError):

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from headway.backends import log_sqlite
-from headway.codec import wire
+from headway.codec import lock, wire
 from headway.core.facts import Row
 from headway.core.tree import TreeFile, TreeFolder, TreeLink, decode_tree, encode_tree, tree_of
-from headway.flows import digest
+from headway.flows import listing, statcache
 
 FORMATS = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "formats")
 
@@ -27,7 +27,7 @@ def _block(page: str, language: str) -> str:
     return page.split(f"```{language}\n")[1].split("```", maxsplit=1)[0]
 
 
-LOG, STORE = _page("log.md"), _page("store.md")
+LOG, STORE, LOCK = _page("log.md"), _page("store.md"), _page("lock.md")
 
 
 def _rows() -> list[Row]:
@@ -92,14 +92,14 @@ def test_the_tree_of_the_example_is_what_would_be_written() -> None:
     assert f"This tree of {len(data)} bytes has the digest `{wire.digest_of(data)}`" in STORE
 
 
-@pytest.mark.parametrize("name", sorted(digest.PASSED_OVER))
+@pytest.mark.parametrize("name", sorted(listing.PASSED_OVER))
 def test_what_is_passed_over_is_told(name: str) -> None:
     assert f"`{name}`" in STORE
 
 
 def test_the_memory_of_the_workspace_is_as_told(tmp_path: "os.PathLike[str]") -> None:
     path = os.path.join(tmp_path, "stat")
-    cache = digest.StatCache(path)
+    cache = statcache.StatCache(path)
     status = os.stat(tmp_path)
     cache.put("data/a.csv", status, wire.digest_of(b""), read_ns=2**62)
     cache.save()
@@ -110,7 +110,7 @@ def test_the_memory_of_the_workspace_is_as_told(tmp_path: "os.PathLike[str]") ->
     assert msgspec.msgpack.decode(data[47:], type=dict[bytes, list[object]]) == {
         b"data/a.csv": [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, wire.digest_of(b"")]
     }
-    assert f"less than {digest.RACY_NS // 10**6} ms" in STORE
+    assert f"less than {statcache.RACY_NS // 10**6} ms" in STORE
 
 
 def test_json_is_escaped_no_more_than_told() -> None:
@@ -119,3 +119,11 @@ def test_json_is_escaped_no_more_than_told() -> None:
     escaped = {chr(i): f"\\u{i:04x}" for i in range(0x20)}
     escaped |= {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\", "%": "%25"}
     assert text.splitlines()[1].decode() == '["dir","' + "".join(escaped.get(c, c) for c in every[1:]) + '"]'
+
+
+def test_the_lock_of_the_example_is_what_would_be_written() -> None:
+    data = _block(LOCK, "yaml").encode()
+    read = lock.parse(data)
+    assert lock.render(read) == data
+    assert sorted(read.artifacts()) == ["data/images", "data/training.csv", "models/model.pkl", "tools/clean"]
+    assert (read.data["training"].version, read.data["training"].source) == (7, "s3://bucket/events/*.csv")

@@ -6,8 +6,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from headway.codec.lock import Pinned, parse, render
+from headway.codec.lock import Lock, Pinned, parse, render
 from headway.codec.quote import scalar
+from headway.core.dataset import Pin
 from headway.core.facts import KeyPart
 from headway.core.ids import Artifact, Digest
 from headway.errors import FileFaulty
@@ -49,14 +50,26 @@ def pins(draw: st.DrawFn) -> Pinned:
     return Pinned(parts=tuple(parts), outputs=outputs)
 
 
+@st.composite
+def locks(draw: st.DrawFn) -> Lock:
+    """Whole files, in the order in which they are written."""
+    data = draw(st.dictionaries(texts, st.builds(Pin, artifact=artifacts, version=st.integers(0, 2**60), source=texts)))
+    paths = draw(st.none() | st.dictionaries(texts, artifacts, max_size=3))
+    inputs = None if paths is None else {p: msgspec.structs.replace(a, path=p) for p, a in sorted(paths.items())}
+    steps = draw(st.dictionaries(texts, pins(), max_size=4))
+    pipeline = draw(texts) if steps else ""
+    return Lock(pipeline=pipeline, data=dict(sorted(data.items())), inputs=inputs, steps=steps)
+
+
 # A whole file is an example, so a few of them say as much as many texts.
 @settings(max_examples=25)
-@given(pipeline=texts, steps=st.dictionaries(texts, pins(), max_size=4))
-def test_what_was_written_is_read_back(pipeline: str, steps: dict[str, Pinned]) -> None:
-    data = render(pipeline, steps)
-    assert parse(data) == steps
-    assert list(parse(data)) == list(steps)
-    assert render(pipeline, parse(data)) == data
+@given(locks())
+def test_what_was_written_is_read_back(lock: Lock) -> None:
+    data = render(lock)
+    again = parse(data)
+    assert again == lock
+    assert [list(again.steps), list(again.data)] == [list(lock.steps), list(lock.data)]
+    assert render(again) == data
 
 
 # Any YAML 1.1 reader (PyYAML's own resolver is one) takes it for the same.
@@ -70,7 +83,9 @@ def test_other_readers_of_yaml_see_the_same_text(text: str) -> None:
 def test_odd_texts_survive(text: str) -> None:
     parts = (KeyPart(kind="command", name=text, value=text), KeyPart(kind="in", name=text, value=text))
     steps = {text: Pinned(parts=parts)}
-    assert parse(render(text, steps)) == steps
+    pinned = Artifact(path=text, digest=Digest("d" * 64))
+    lock = Lock(pipeline=text, steps=steps, data={text: Pin(artifact=pinned, source=text)}, inputs={text: pinned})
+    assert parse(render(lock)) == lock
 
 
 def test_common_texts_stand_without_quotes() -> None:
@@ -91,29 +106,40 @@ def step(digest: str) -> Pinned:
 
 
 def test_a_changed_input_changes_one_line() -> None:
-    before = render("churn", {"train": step("a"), "test": step("b")}).splitlines()
-    after = render("churn", {"train": step("f"), "test": step("b")}).splitlines()
+    before = render(Lock(pipeline="churn", steps={"train": step("a"), "test": step("b")})).splitlines()
+    after = render(Lock(pipeline="churn", steps={"train": step("f"), "test": step("b")})).splitlines()
     assert [(a, b) for a, b in zip(before, after, strict=True) if a != b] == [
         (b"      a.csv: " + b"a" * 64, b"      a.csv: " + b"f" * 64)
     ]
 
 
-def test_the_file_looks_like_this() -> None:
-    spec = msgspec.structs.replace(step("a"), parts=(KeyPart(kind="command", name="sh", value="c" * 64),))
-    assert render("churn", {"train": spec}).decode() == (
-        "# Made by `headway run`: what the last good run read and made. Commit it; do not edit it.\n"
-        "version: 1\n"
-        "pipeline: churn\n"
-        "steps:\n"
-        "  train:\n"
-        f"    command: {'c' * 64}\n"
-        "    shell: sh\n"
-        "    out:\n"
-        "      model:\n"
-        "        path: m.pkl\n"
-        f"        digest: {'d' * 64}\n"
-        "        size_bytes: 3\n"
-    )
+def test_a_new_version_of_a_dataset_changes_the_lines_of_its_number_digest_and_size() -> None:
+    pin = Pin(artifact=Artifact(path="a.csv", digest=Digest("a" * 64), size_bytes=1), version=1)
+    more = Pin(artifact=Artifact(path="a.csv", digest=Digest("b" * 64), size_bytes=2), version=2)
+    other = Pin(artifact=Artifact(path="b.csv", digest=Digest("c" * 64), size_bytes=3), version=1)
+    before = render(Lock(data={"a": pin, "b": other})).splitlines()
+    after = render(Lock(data={"b": other, "a": more})).splitlines()
+    assert [a for a, b in zip(before, after, strict=True) if a != b] == [
+        b"    version: 1", b"    digest: " + b"a" * 64, b"    size_bytes: 1"
+    ]  # fmt: skip
+
+
+def test_a_lock_without_steps_has_no_pipeline() -> None:
+    assert render(Lock()).decode().splitlines()[2:] == ["version: 1", "steps: {}"]
+
+
+def test_a_lock_of_before_there_were_datasets_is_read() -> None:
+    old = b"# Made by `headway run`\nversion: 1\npipeline: churn\nsteps:\n  a:\n    command: c\n"
+    lock = parse(old)
+    assert (lock.pipeline, list(lock.steps), lock.data, lock.inputs) == ("churn", ["a"], {}, None)
+
+
+def test_all_that_is_pinned_is_listed_by_path_with_what_it_is() -> None:
+    raw, data = Artifact(path="raw", digest=Digest("a" * 64)), Artifact(path="d.csv", digest=Digest("b" * 64))
+    lock = Lock(data={"d": Pin(artifact=data)}, inputs={"raw": raw}, steps={"train": step("a")})
+    assert {path: what for path, (_, what) in lock.artifacts().items()} == {
+        "raw": "input", "m.pkl": "output of train", "d.csv": "dataset d"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -128,6 +154,10 @@ def test_the_file_looks_like_this() -> None:
         pytest.param(b"version: 1\nsteps:\n  a: {in: {}}\n", id="no command"),
         pytest.param(b"version: 1\nsteps:\n  a: {command: c, in: x}\n", id="inputs as a text"),
         pytest.param(b"version: 1\nsteps:\n  a: {command: c, out: {m: {path: 3}}}\n", id="an artifact of numbers"),
+        pytest.param(b"version: 1\ndata: [a]\n", id="datasets as a list"),
+        pytest.param(b"version: 1\ndata: {a: {path: a.csv}}\n", id="a dataset without a digest"),
+        pytest.param(b"version: 1\ndata: {a: {path: 1, digest: d, version: x}}\n", id="a dataset of numbers"),
+        pytest.param(b"version: 1\ninputs: {a.csv: {size_bytes: 3}}\n", id="an input without a digest"),
         pytest.param(b"version: 1\n<<<<<<< HEAD\nsteps: {}\n", id="a merge left undone"),
     ],
 )

@@ -62,6 +62,8 @@ WRITTEN = [
     '{"kind":"StepSkipped","step":"s","why":"w"}',
     '{"kind":"StepLost","step":"s"}',
     '{"kind":"RunFinished","outcome":"passed","exit_code":0}',
+    '{"kind":"DatasetVersioned","dataset":"d","version":1,"artifact":{"path":"d.csv","digest":"d"}}',
+    '{"kind":"DatasetForgotten","dataset":"d","version":1}',
     '{"kind":"ModelRegistered","model":"m","version":1,"artifact":{"path":"p","digest":"d"},"key":"k"}',
     '{"kind":"AliasMoved","model":"m","alias":"champion","version":1}',
     '{"kind":"ReleaseStarted","endpoint":"e","release":1,"model":"m","version":1,"key":"k"}',

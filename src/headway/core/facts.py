@@ -2,7 +2,7 @@
 
 A fact never changes. A field may be added with a default (older facts then read as having it); a field is never
 renamed or given another meaning: that is a new fact. Rows, samples, logs of steps are blobs; facts name them by digest.
-Streams: `run/<n>`, `model/<name>`, `endpoint/<name>`.
+Streams: `run/<n>`, `dataset/<name>`, `model/<name>`, `endpoint/<name>`.
 """
 
 from typing import Literal
@@ -170,6 +170,32 @@ class RunFinished(_Fact, frozen=True, kw_only=True):
     why: str = ""
 
 
+# --- datasets: stream dataset/<name> ----------------------------------------------------------------------------
+
+
+class DatasetVersioned(_Fact, frozen=True, kw_only=True):
+    """A snapshot of a path was taken; it never changes. `version` counts from 1.
+
+    `source` is the URL or the SQL that it was taken from, without passwords; empty for what lay in the workspace.
+    """
+
+    dataset: str
+    version: int
+    artifact: Artifact
+    source: str = ""
+    by: str = ""
+    note: str = ""
+
+
+class DatasetForgotten(_Fact, frozen=True, kw_only=True):
+    """Nobody needs this version any more: `headway gc` may take what only it holds."""
+
+    dataset: str
+    version: int
+    by: str = ""
+    why: str = ""
+
+
 # --- models: stream model/<name> --------------------------------------------------------------------------------
 
 
@@ -270,6 +296,8 @@ Fact = (
     | StepSkipped
     | StepLost
     | RunFinished
+    | DatasetVersioned
+    | DatasetForgotten
     | ModelRegistered
     | AliasMoved
     | ReleaseStarted

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from headway.codec import wire
+from headway.codec.lock import Lock
 from headway.core import facts as f
 from headway.core import run as r
 from headway.core.expression import StepScope
@@ -19,7 +20,7 @@ from headway.errors import AppendConflict, BlobMissing, LeaseHeld, NameUnknown, 
 from headway.flows import surroundings
 from headway.flows.collect import scalars
 from headway.flows.context import Context, Ports, attempt_key
-from headway.flows.pins import Pins
+from headway.flows.pins import Kept, Pins
 from headway.flows.prepare import Preparer
 from headway.flows.reuse import Reuse, put_in_place
 from headway.flows.run import GRACE_S, Acts, Watcher
@@ -224,7 +225,16 @@ def _carry_out(
     )
     workspace = _workspace(where)
     whole = not (started.options.only or started.options.start_from)
-    pins = Pins(where.folder, os.path.join(where.home, "cache", "lock"))
+    pins = Pins(where.folder, os.path.join(where.home, "cache", "lock"), leases=parts.leases)
+
+    def keep(before: Lock, fresh: Lock) -> Kept:
+        from headway.flows.inputs import Inputs
+
+        made = [path for spec in pipeline.steps for path in spec.outputs.values()]
+        made += [str(path) for scope in known.values() for path in scope.out.values()]
+        inputs = Inputs(context, parts, workspace, made=made, now=time.time())
+        return inputs.keep(before, fresh, is_broken=pins.is_broken)
+
     acts = Acts(
         machine,
         context,
@@ -238,7 +248,7 @@ def _carry_out(
         reuse=Reuse(parts.log, parts.blobs, workspace=workspace, before=pins.parts),
         watcher=watcher,
         now=time.time,
-        finish=lambda action: pins.write(machine, whole=whole) if action.outcome == "passed" else None,
+        finish=lambda action: pins.write(machine, whole=whole, keep=keep) if action.outcome == "passed" else None,
         pause=time.sleep,
     )
     with _Signals(machine, acts, parts.runner):

@@ -1,7 +1,9 @@
-"""What must not be collected: all that model versions, lock files of any branch, endpoints and recent runs name."""
+"""What must not be collected: all that versions of data and models, lock files, endpoints and recent runs name.
 
-import os
-import subprocess
+Lock files: of the workspace, of every branch, tag, remote branch and stash, and of commits of late (see `flows/git`).
+"""
+
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -9,6 +11,8 @@ from headway.codec import lock
 from headway.core import facts as f
 from headway.core.ids import Artifact, Digest
 from headway.errors import FileFaulty
+from headway.flows import dataset, git
+from headway.flows.pins import Pins
 from headway.ports import Log
 
 
@@ -29,12 +33,47 @@ class Needed(Struct, kw_only=True):
 
 
 def needed(log: Log, folder: str, *, keep_runs: int) -> Needed:
-    """Everything that is needed in the project in `folder`; of runs older than the newest `keep_runs` only lineage."""
+    """Everything that is needed in the project in `folder`; of runs older than the newest `keep_runs` only lineage.
+
+    Raises FileFaulty when a lock cannot be read that the workspace or a ref has: nobody can say then what it needs.
+    """
     found = Needed(artifacts={}, digests={})
-    for name, pinned in _locks(folder):
-        for one in pinned.values():
-            for artifact in one.outputs.values():
-                found.artifact(artifact, f"headway.lock of {name}")
+    _of_lock(Pins(folder, "").read() or lock.Lock(), "this workspace", found)
+    for one in dataset.read_all(log).values():
+        for version in one.versions:
+            found.artifact(version.artifact, f"{version.dataset}@{version.version}")
+    _of_log(log, found, keep_runs)
+    _of_git(folder, found)
+    return found
+
+
+def _of_lock(pins: lock.Lock, name: str, found: Needed) -> None:
+    for artifact, _ in pins.artifacts().values():
+        found.artifact(artifact, f"headway.lock of {name}")
+
+
+def _of_git(folder: str, found: Needed) -> None:
+    for held in git.held(folder, lock.FILE):
+        if held.refs:
+            _of_lock(_parsed(held.data, held.refs[0]), held.refs[0], found)
+            continue
+        # Somebody once committed a lock that a merge had left in pieces: it needs nothing that can be told.
+        with suppress(FileFaulty):
+            _of_lock(lock.parse(held.data), f"commit {held.commits[0][:12]}", found)
+
+
+def _parsed(data: bytes, ref: str) -> lock.Lock:
+    try:
+        return lock.parse(data)
+    except FileFaulty as e:
+        raise FileFaulty(
+            f"headway.lock of {ref} cannot be read, so nobody can say what it needs: {e.problem}",
+            at=f"{ref}:{lock.FILE}",
+            remedy="mend or delete that branch; nothing was deleted",
+        ) from e
+
+
+def _of_log(log: Log, found: Needed, keep_runs: int) -> None:
     for entry in log.scan(("ModelRegistered", "ReleaseStarted", "RunStarted")):
         match entry.fact:
             case f.ModelRegistered() as made:
@@ -51,7 +90,6 @@ def needed(log: Log, folder: str, *, keep_runs: int) -> Needed:
                 pass
     for entry in log.scan(("RunStarted",), newest_first=True, limit=keep_runs):
         _of_run(log, entry.stream, found)
-    return found
 
 
 def _of_run(log: Log, stream: str, found: Needed) -> None:
@@ -67,32 +105,3 @@ def _of_run(log: Log, stream: str, found: Needed) -> None:
                     found.artifact(artifact, f"an output of {stream}")
             case _:
                 pass
-
-
-def _locks(folder: str) -> list[tuple[str, dict[str, lock.Pinned]]]:
-    """The lock files of the workspace and of every branch and tag of its repository."""
-    found = []
-    path = os.path.join(folder, lock.FILE)
-    if os.path.exists(path):
-        with open(path, "rb") as file:
-            found.append(("this workspace", lock.parse(file.read())))
-    for ref in _git(folder, "for-each-ref", "--format=%(refname)").decode().split():
-        data = _git(folder, "show", f"{ref}:./{lock.FILE}")
-        if data:
-            try:
-                found.append((ref, lock.parse(data)))
-            except FileFaulty as e:
-                raise FileFaulty(
-                    f"headway.lock of {ref} cannot be read, so nobody can say what it needs: {e.problem}",
-                    at=f"{ref}:{lock.FILE}",
-                    remedy="mend or delete that branch; nothing was deleted",
-                ) from e
-    return found
-
-
-def _git(folder: str, *words: str) -> bytes:
-    try:
-        done = subprocess.run(("git", "-C", folder, *words), capture_output=True, check=False)  # noqa: S607 (PATH's git)
-    except FileNotFoundError:
-        return b""
-    return done.stdout if done.returncode == 0 else b""
