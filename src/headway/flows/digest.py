@@ -34,30 +34,26 @@ def digest_path(root: str, path: str, cache: StatCache) -> Artifact:
     read = reader(root, cache)
     if stat.S_ISREG(status.st_mode):
         return file_artifact(name, *read(name, status))
-    return unless_known(name, here, cache, lambda: tree_artifact(name, tree_here(name, list_folder(here), read)))
+    return remembered(name, here, cache) or named(name, here, cache, lambda found: tree_here(name, found, read))
 
 
-def unless_known(
-    name: str,
-    here: str,
-    cache: StatCache,
-    make: Callable[[], Artifact],
-    *,
-    will_do: Callable[[Artifact], bool] = lambda _: True,
-) -> Artifact:
-    """The folder at `here` as an artifact: as it was remembered if nothing is to be seen changed, else as made now.
-
-    What is remembered is asked of `will_do` first.
-    """
-    began = time.time_ns()
+def remembered(name: str, here: str, cache: StatCache) -> Artifact | None:
+    """The folder at `here` as an artifact, if it is as it was when it was remembered."""
+    if not cache.has_folder(name):
+        return None
     mark = mark_of(here)
-    if mark is None:
-        return make()
-    known = cache.folder(name, mark[0])
-    if known is None or not will_do(known):
-        known = make()
-        cache.put_folder(known, mark[0], latest_ns=mark[1], read_ns=began)
-    return known
+    return None if mark is None else cache.folder(name, mark)
+
+
+def named(name: str, here: str, cache: StatCache, read: Callable[[Listing], Tree]) -> Artifact:
+    """The folder at `here` as an artifact, whose files are read now; remembered for the next time."""
+    began = time.time_ns()
+    listing = list_folder(here)
+    artifact = tree_artifact(name, read(listing))
+    mark = listing.mark
+    if mark is not None:
+        cache.put_folder(artifact, mark, latest_ns=listing.latest_ns, read_ns=began)
+    return artifact
 
 
 def reader(root: str, cache: StatCache) -> Read:

@@ -17,34 +17,49 @@ PASSED_OVER = frozenset({"__pycache__", ".git", ".headway", ".ipynb_checkpoints"
 
 _HIDDEN = frozenset(map(os.fsencode, PASSED_OVER))
 _STATUS = Layout("=5q")
+# No name holds these bytes, so that two folders cannot look alike by where one name ends.
+_JOIN = b"\0/".join
 
 
 class Listing:
     """What a folder holds, not yet read: `files` and `links` by relative path, `folders` and whether they are empty.
 
-    `others` are sockets, pipes and devices.
+    `others` are sockets, pipes and devices; `links_out` is whether a link was followed. `mark` is what `mark_of` gives,
+    and `latest_ns` the last time of change.
     """
 
-    __slots__ = ("files", "folders", "links", "others")
+    __slots__ = ("_hasher", "files", "folders", "latest_ns", "links", "links_out", "others")
 
     def __init__(self) -> None:
         self.files: dict[str, os.stat_result] = {}
         self.links: dict[str, str] = {}
         self.folders: dict[str, bool] = {}
         self.others: list[str] = []
+        self.latest_ns = 0
+        self.links_out = False
+        self._hasher = blake3()
+
+    @property
+    def mark(self) -> bytes | None:
+        """What the folder looked like from outside; None when there is anything but files and folders."""
+        return None if self.links or self.links_out or self.others else self._hasher.digest()
+
+    def note(self, seen: list[bytes]) -> None:
+        """What was seen in the next folder."""
+        self._hasher.update(_JOIN(seen))
 
 
-def mark_of(folder: str) -> tuple[bytes, int] | None:
-    """All that is to be seen of a folder from outside, as 32 bytes, and the latest time of change in it (nanoseconds).
+def mark_of(folder: str) -> bytes | None:
+    """All that is to be seen of a folder from outside, as 32 bytes: what `list_folder` gives as its mark, sooner.
 
-    As long as the mark is the same, so are names, sizes, times and rights of all files in it and below: twice as quick
-    as to list it. None when there is anything but files and folders. Raises OutputUnreadable.
+    As long as it is the same, so are names, sizes, times and rights of all files in the folder and below. None when
+    there is anything but files and folders. Raises OutputUnreadable.
     """
-    hasher, latest, pending = blake3(), 0, [os.fsencode(folder)]
+    hasher, pending = blake3(), [os.fsencode(folder)]
     packed, is_file, is_folder = _STATUS.pack, stat.S_ISREG, stat.S_ISDIR
     try:
         while pending:
-            seen = []
+            seen, below = [], []
             with os.scandir(pending.pop()) as entries:
                 for entry in entries:
                     name = entry.name
@@ -52,21 +67,19 @@ def mark_of(folder: str) -> tuple[bytes, int] | None:
                         continue
                     status = entry.stat(follow_symlinks=False)
                     mode = status.st_mode
-                    seen.append(name)
                     if is_file(mode):
-                        mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
-                        seen.append(packed(mode, status.st_size, mtime, ctime, status.st_ino))
-                        latest = max(latest, mtime, ctime)
+                        times = status.st_mtime_ns, status.st_ctime_ns
+                        seen.append(name + packed(mode, status.st_size, *times, status.st_ino))
                     elif is_folder(mode):
-                        pending.append(entry.path)
+                        seen.append(name)
+                        below.append(entry.path)
                     else:
                         return None
-            seen.append(b"/")
-            # No name holds this byte, so that two folders cannot look alike by where one name ends.
-            hasher.update(b"\0".join(seen))
+            hasher.update(_JOIN(seen))
+            pending += reversed(below)
     except OSError as e:
         raise unreadable(folder, e) from e
-    return hasher.digest(), latest
+    return hasher.digest()
 
 
 def list_folder(folder: str, *, follow: bool = True) -> Listing:
@@ -106,28 +119,39 @@ def is_passed_over(name: str) -> bool:
 
 def _list(listing: Listing, folder: str, prefix: str, outside: _Outside | None) -> bool:
     """Add what is in `folder`; whether that is nothing."""
-    below = []
+    below, seen = [], []
     empty = True
+    packed, is_file = _STATUS.pack, stat.S_ISREG
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            if is_passed_over(name):
+            if name in PASSED_OVER or (name[:9] == ".headway-" and name[-4:] == ".tmp"):
                 continue
             empty = False
             path = prefix + name
             status = entry.stat(follow_symlinks=False)
-            if stat.S_ISLNK(status.st_mode):
+            mode = status.st_mode
+            if stat.S_ISLNK(mode):
                 target = None if outside is None else outside.target(entry.path)
                 if target is None:
                     listing.links[path] = os.readlink(entry.path)
                     continue
+                # Followed, it is no file of the folder's own: no mark can tell of it.
+                listing.links_out = True
                 status = os.stat(target)
-            if stat.S_ISREG(status.st_mode):
+                mode = status.st_mode
+            if is_file(mode):
                 listing.files[path] = status
-            elif stat.S_ISDIR(status.st_mode):
+                mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
+                seen.append(os.fsencode(name) + packed(mode, status.st_size, mtime, ctime, status.st_ino))
+                if ctime > listing.latest_ns or mtime > listing.latest_ns:
+                    listing.latest_ns = max(mtime, ctime)
+            elif stat.S_ISDIR(mode):
+                seen.append(os.fsencode(name))
                 below.append((path, entry.path))
             else:
                 listing.others.append(path)
+    listing.note(seen)
     for path, place in below:
         listing.folders[path] = _below(listing, place, path, outside)
     return empty

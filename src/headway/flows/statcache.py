@@ -107,11 +107,13 @@ class StatCache:
         self._used.add(key)
         self._changed = True
 
+    def has_folder(self, path: str) -> bool:
+        """Whether anything is remembered of the folder at `path`."""
+        return path in self._marks()
+
     def folder(self, path: str, mark: bytes) -> Artifact | None:
         """The folder at `path` if it is still as it was when it had this mark (see `listing.mark_of`)."""
-        if self._folders is None:
-            self._folders = _read(self._file and self._file + "-folders", dict[str, _KnownFolder])
-        known = self._folders.get(path)
+        known = self._marks().get(path)
         if known is None or known.mark != mark:
             return None
         self._used_folders.add(path)
@@ -119,10 +121,15 @@ class StatCache:
 
     def put_folder(self, artifact: Artifact, mark: bytes, *, latest_ns: int, read_ns: int) -> None:
         """Remember a folder that had this mark at `read_ns`, before it was read; `latest_ns` as `mark_of` tells it."""
-        if self._folders is None or artifact.n_files < _FEW or read_ns - latest_ns < RACY_NS:
+        if artifact.n_files < _FEW or read_ns - latest_ns < RACY_NS:
             return
-        self._folders[artifact.path] = _KnownFolder(mark, artifact)
+        self._marks()[artifact.path] = _KnownFolder(mark, artifact)
         self._folders_changed = True
+
+    def _marks(self) -> dict[str, _KnownFolder]:
+        if self._folders is None:
+            self._folders = _read(self._file and self._file + "-folders", dict[str, _KnownFolder])
+        return self._folders
 
     def _files(self) -> dict[bytes, _Known]:
         if self._known is None:

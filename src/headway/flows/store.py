@@ -29,20 +29,19 @@ from headway.core.tree import (
 )
 from headway.errors import BlobDamaged, BlobMissing, DiskFull, OutputUnreadable
 from headway.flows.digest import (
-    Read,
     digest_path,
     file_artifact,
     is_same,
     locate,
+    named,
     read_settled,
     reader,
-    tree_artifact,
+    remembered,
     tree_here,
-    unless_known,
 )
 from headway.flows.listing import Listing, is_passed_over, list_folder, unreadable
 from headway.flows.statcache import StatCache
-from headway.ports import Batch, Blobs
+from headway.ports import Blobs
 
 __all__ = ["StatCache", "digest_path", "keep", "missing", "present", "restore", "tree_in"]
 
@@ -59,23 +58,37 @@ def keep(blobs: Blobs, root: str, path: str, cache: StatCache) -> Artifact:
         if digest is None or not blobs.has([digest]):
             digest, status = read_settled(root, name, status, cache, lambda path: blobs.put_file(path)[0])
         return file_artifact(name, digest, status)
-    return unless_known(
-        name,
-        here,
-        cache,
-        lambda: _keep_folder(blobs, root, name, cache),
-        will_do=lambda known: present(blobs, known),
-    )
+    known = remembered(name, here, cache)
+    if known is not None and present(blobs, known):
+        return known
+    return named(name, here, cache, lambda listing: _store_folder(blobs, root, name, listing, cache))
 
 
-def _keep_folder(blobs: Blobs, root: str, name: str, cache: StatCache) -> Artifact:
-    listing = list_folder(os.path.join(root, name))
-    known = {digest for path, status in listing.files.items() if (digest := cache.get(f"{name}/{path}", status))}
-    there = blobs.has(list(known)) if known else set()
+def _store_folder(blobs: Blobs, root: str, name: str, listing: Listing, cache: StatCache) -> Tree:
+    known = {
+        key: digest
+        for path, status in listing.files.items()
+        if (digest := cache.get(key := f"{name}/{path}", status)) is not None
+    }
+    there = blobs.has(list(set(known.values()))) if known else set()
     with blobs.batch() as batch:
-        tree = tree_here(name, listing, _storing(batch, root, cache, there))
+
+        def read(key: str, status: os.stat_result) -> tuple[Digest, os.stat_result]:
+            digest = known.get(key)
+            if digest is not None and digest in there:
+                return digest, status
+            if status.st_size <= MAX_BYTES:
+                began = time.time_ns()
+                data, after = _small(f"{root}/{key}", status.st_size)
+                if is_same(status, after) and len(data) == status.st_size:
+                    digest = batch.put(data)
+                    cache.put(key, after, digest, read_ns=began)
+                    return digest, after
+            return read_settled(root, key, status, cache, lambda path: batch.put_file(path)[0])
+
+        tree = tree_here(name, listing, read)
         batch.put(encode_tree(tree))
-    return tree_artifact(name, tree)
+    return tree
 
 
 def restore(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> int:
@@ -92,7 +105,7 @@ def restore(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> in
         if artifact.kind == "file":
             return _restore_file(blobs, artifact, root, cache)
         tree = tree_in(blobs, artifact.digest)
-        _need(blobs, tree)
+        _see_hidden(tree)
         if os.path.islink(here):
             raise OutputUnreadable(
                 f"{path} is a link, and what it leads to may hold more than this project's files",
@@ -101,6 +114,7 @@ def restore(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> in
             )
         if not os.path.lexists(here):
             return _build(blobs, tree, here)
+        _need(blobs, tree)
         os.makedirs(here, exist_ok=True)
         listing = list_folder(here, follow=False)
         others, listing.others = listing.others, []
@@ -144,25 +158,6 @@ def tree_in(blobs: Blobs, digest: Digest) -> Tree:
     return decode_tree(blobs.get(digest))
 
 
-def _storing(batch: Batch, root: str, cache: StatCache, there: set[Digest]) -> Read:
-    """A reader that stores each file, unless it is known to be `there` already."""
-
-    def read(name: str, status: os.stat_result) -> tuple[Digest, os.stat_result]:
-        digest = cache.get(name, status)
-        if digest is not None and digest in there:
-            return digest, status
-        if status.st_size <= MAX_BYTES:
-            path, began = f"{root}/{name}", time.time_ns()
-            data, after = _small(path, status.st_size)
-            if is_same(status, after) and len(data) == status.st_size:
-                digest = batch.put(data)
-                cache.put(name, after, digest, read_ns=began)
-                return digest, after
-        return read_settled(root, name, status, cache, lambda path: batch.put_file(path)[0])
-
-    return read
-
-
 def _small(path: str, size: int) -> tuple[bytes, os.stat_result]:
     """The content of a file that is expected to have `size` bytes, and its status after that was read."""
     try:
@@ -185,7 +180,11 @@ def _build(blobs: Blobs, tree: Tree, here: str) -> int:
     os.makedirs(fresh, exist_ok=True)
     listing = list_folder(fresh, follow=False)
     now = tree_here(os.path.basename(fresh), listing, reader(parent, StatCache()))
-    _Folder(blobs, fresh, listing, is_new=True).become(tree, now)
+    try:
+        _Folder(blobs, fresh, listing, is_new=True).become(tree, now)
+    except BlobMissing:
+        _need(blobs, tree)
+        raise
     os.rename(fresh, here)
     return len(tree.entries)
 
@@ -315,8 +314,8 @@ def _is_hidden(path: str) -> bool:
     return any(is_passed_over(name) for name in path.split("/"))
 
 
-def _need(blobs: Blobs, tree: Tree) -> None:
-    """See, before anything is touched, that all of a tree can be had and nothing in it hides from `list_folder`."""
+def _see_hidden(tree: Tree) -> None:
+    """See, before anything is touched, that nothing in a tree hides from `list_folder`."""
     for entry in tree.entries:
         if _is_hidden(entry.path):
             raise BlobDamaged(
@@ -324,6 +323,10 @@ def _need(blobs: Blobs, tree: Tree) -> None:
                 at="store: tree",
                 remedy="do not trust where it came from; run the step that made the folder again",
             )
+
+
+def _need(blobs: Blobs, tree: Tree) -> None:
+    """See that all of a tree can be had."""
     wanted = {file.digest for file in tree.files}
     gone = wanted - blobs.has(list(wanted))
     if gone:

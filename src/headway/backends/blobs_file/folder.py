@@ -55,8 +55,8 @@ class Folder:
 
     def again(self, digest: Digest, size: int) -> bool:
         """Whether a blob is there; if so it counts as stored now, so that gc lets it live for a while."""
-        found = self.index.find(digest)
-        if found is not None and self._made_young(found[0]):
+        packed = self.index.knows(digest)
+        if packed is not None and self._made_young(packed):
             return True
         path = self.path(digest)
         return self._whole_size(digest) == size and self._made_young(path)

@@ -24,7 +24,7 @@ CUTS = ".cuts"
 _HEAD = b"HWINDEX1"
 _LAYOUT = Layout(">8sIQ")
 _RECORD = pack.RECORD_BYTES
-_FAN = 4096
+_FAN = 65536
 _LOOSE = 32_768
 """Records held in memory before they are merged into the copy: about 5 MB."""
 
@@ -35,7 +35,7 @@ _RACY_S = 0.05
 class Index:
     """The records of the store in `root`. A source is a pack, or a `.cuts` file beside a large blob kept whole."""
 
-    __slots__ = ("_fan", "_map", "_merged", "_n", "_recent", "_seen", "_sources", "folder", "root")
+    __slots__ = ("_fan", "_map", "_n", "_names", "_recent", "_seen", "_sources", "folder", "root")
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -45,7 +45,7 @@ class Index:
 
     def _forget(self) -> None:
         self._sources: list[str] = []
-        self._merged: set[str] = set()
+        self._names: set[str] = set()
         self._recent: dict[bytes, tuple[bytes, str]] = {}
         self._map: mmap.mmap | bytes = b""
         self._fan = array("I", bytes(4 * (_FAN + 1)))
@@ -60,9 +60,11 @@ class Index:
         return found and (self.file_of(found[1]), pack.place_of(found[0]))
 
     def knows(self, digest: Digest) -> str | None:
-        """The source that holds a piece, as far as is known without looking again."""
+        """The file that holds a piece, as far as is known without looking for packs again."""
+        if self._seen is None:
+            self.refresh()
         found = self._find(bytes.fromhex(digest))
-        return found and found[1]
+        return found and self.file_of(found[1])
 
     def refresh(self) -> bool:
         """See which packs there are; whether that has changed."""
@@ -74,20 +76,22 @@ class Index:
             return False
         looked = time.time()
         names = {entry.name for entry in files.entries(self.folder)}
-        is_first, known = self._seen is None, {*self._merged, *(name for _, name in self._recent.values())}
+        is_first, known = self._seen is None, self._names
         self._seen = at if looked - at / 1e9 > _RACY_S else -1
         if is_first or known - names:
             self._forget()
             self._load(names)
-            known = self._merged
+            known = self._names
+        changed = is_first or names != known
         for name in names - known:
             # One that is being taken away, or is damaged, holds nothing that can be had.
             with suppress(FileNotFoundError, BlobDamaged):
                 self.add(name, self.records(name))
-        return is_first or bool(names ^ known)
+        return changed
 
     def add(self, name: str, records: bytes | Iterable[bytes]) -> None:
         """Take up the records of a source that was just written or found."""
+        self._names.add(name)
         for record in pack.split(records) if isinstance(records, bytes) else records:
             self._recent[record[:32]] = (record, name)
 
@@ -106,7 +110,7 @@ class Index:
     def sources(self) -> set[str]:
         """The names of all packs and cuts."""
         self.refresh()
-        return {*self._merged, *(name for _, name in self._recent.values())}
+        return set(self._names)
 
     def file_of(self, name: str) -> str:
         """The file in which the pieces of a source lie."""
@@ -118,7 +122,7 @@ class Index:
         """Merge what is held in memory into the copy, when it has grown to be worth it."""
         if len(self._recent) < max(_LOOSE, self._n // 4):
             return
-        names = sorted({*self._merged, *(name for _, name in self._recent.values())})
+        names = sorted(self._names)
         number = {name: i.to_bytes(3, "big") for i, name in enumerate(names)}
         ours = sorted(record[:53] + number[name] for record, name in self._recent.values())
         old = [number[name] for name in self._sources]
@@ -139,7 +143,7 @@ class Index:
         found = self._recent.get(key)
         if found is not None or not self._n:
             return found
-        bucket = key[0] << 4 | key[1] >> 4
+        bucket = key[0] << 8 | key[1]
         n = pack.search(self._map, key, self._fan[bucket], self._fan[bucket + 1])
         if n < 0:
             return None
@@ -157,7 +161,7 @@ class Index:
         with os.fdopen(fd, "wb", buffering=1 << 20) as file:
             # Records stand first, so that they can be mapped from the start of the file.
             for record in records:
-                here = record[0] << 4 | record[1] >> 4
+                here = record[0] << 8 | record[1]
                 while bucket <= here:
                     fan.append(count)
                     bucket += 1
@@ -189,6 +193,6 @@ class Index:
                 return
             self._fan = array("I", os.pread(fd, 4 * (_FAN + 1), fan_at))
             self._map = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
-            self._n, self._sources, self._merged = n, sources, set(sources)
+            self._n, self._sources, self._names = n, sources, set(sources)
         finally:
             os.close(fd)
