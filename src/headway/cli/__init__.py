@@ -131,7 +131,7 @@ def _guarded(name: str, words: list[str]) -> int:
         parser = _parser(name, command.__doc__ or "")
         command.add_arguments(parser)
         _common(parser)
-        args = parser.parse_args(words)
+        args = _parsed(parser, words)
         from headway.config import load
 
         settings = load(folder=args.folder)
@@ -180,6 +180,14 @@ def _parser(name: str, doc: str) -> "argparse.ArgumentParser":
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=110),
         allow_abbrev=False,
     )
+
+
+def _parsed(parser: "argparse.ArgumentParser", words: list[str]) -> "argparse.Namespace":
+    """The words as the command understands them; options may stand among words (`data add --name N PATH`)."""
+    takes_many = any(action.nargs == "*" for action in parser._get_positional_actions())  # noqa: SLF001 (no public way)
+    # Asked for help that way, argparse knows no defaults.
+    is_help = "--help" in words or "-h" in words
+    return parser.parse_intermixed_args(words) if takes_many and not is_help else parser.parse_args(words)
 
 
 def _import_msgspec() -> None:

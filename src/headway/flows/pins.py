@@ -111,7 +111,8 @@ class Pins:
             if is_new:
                 rewrite(self._path, data, again=again)
         # Of what lies there without being pinned any more, a checkout knows by this that it may go.
-        self.place({path: artifact for path, (artifact, _) in fresh.artifacts().items()})
+        # Not of inputs: they may be somebody's own code, not yet in Git.
+        self.place({path: artifact for path, (artifact, what) in fresh.artifacts().items() if what != "input"})
         return is_new
 
     @contextmanager
