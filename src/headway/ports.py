@@ -269,3 +269,16 @@ class Target(Protocol):
 
     def state(self, endpoint: str) -> EndpointState | None:
         """What is there now; None when the target knows nothing of it."""
+
+
+class Source(Protocol):
+    """Where data comes from that lies outside: object stores, the web, folders, databases. Nothing is changed there."""
+
+    def snapshot(self, wanted: str, folder: str) -> list[str]:
+        """Write what `wanted` names as files into `folder`, which is empty; returns their names in it, in order.
+
+        `wanted` is a URL or a pattern of URLs (`s3://bucket/events/*.parquet`), of databases a query. The files are
+        whole and those of one moment as far as the place can promise it; the same data gives the same bytes where it
+        can. May be called again, with another empty folder. When it raises, what lies in `folder` means nothing:
+        SourceUnreachable, SourceRefused, NothingMatches, QueryMistaken, DiskFull, ExtraMissing.
+        """

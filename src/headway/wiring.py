@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from headway.backends import connect
 from headway.config import Settings
 from headway.flows import home
-from headway.ports import Blobs, Leases, Log, Runner, Target
+from headway.ports import Blobs, Leases, Log, Runner, Source, Target
 
 if TYPE_CHECKING:
     from headway.flows.rollout import Delivery
@@ -50,6 +50,11 @@ class Parts:
     def target(self, name: str) -> Target:
         """Where endpoints live; `name` is the scheme of a target back-end. Raises NameUnknown."""
         return self._open("target", f"{name}:{self.settings.home}/endpoints")  # type: ignore[return-value] # as above
+
+    def source(self, url: str) -> Source:
+        """Where data is snapshotted from; the scheme of `url` says how. Raises NameUnknown, SourceUnreachable."""
+        # Not kept open: each snapshot names a place of its own.
+        return connect("source", url, self.settings.environ)  # type: ignore[return-value] # connect answers by name
 
     def delivery(self, *, by: str = "") -> "Delivery":
         """What a release works with, asked for by `by` (default: whoever runs this)."""
