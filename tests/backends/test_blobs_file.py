@@ -1,6 +1,7 @@
 """The store in a folder: whole after SIGKILL, nothing left behind by a full disk, honest about what it cannot do."""
 
 import os
+import random
 import stat
 import tempfile
 import time
@@ -13,9 +14,9 @@ from headway.backends.blobs_file import EMPTY, FileBlobs, files
 from headway.backends.blobs_file.index import Index
 from headway.codec.wire import digest_of
 from headway.core.ids import Digest
-from headway.errors import FileMissing, StoreTrouble
+from headway.errors import BlobDamaged, FileMissing, StoreTrouble
 from headway.ports import Blobs
-from headway.testing.blobs_contract import LATER, BlobsContract
+from headway.testing.blobs_contract import LATER, NOISE, BlobsContract
 from headway.testing.stateful import BRIEFLY, BlobsMachine
 
 
@@ -231,3 +232,90 @@ def test_a_fetched_file_has_the_rights_of_any_new_file(
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o777 & ~umask
     finally:
         os.umask(before)
+
+
+def test_with_hard_links_a_large_file_is_the_stores_own_and_read_only(root: str, tmp_path: "os.PathLike[str]") -> None:
+    blobs = connect("blobs", f"file:{root}?links=hard")
+    assert isinstance(blobs, FileBlobs)
+    digest = blobs.put(NOISE)
+    path = os.path.join(tmp_path, "f")
+    blobs.fetch(digest, path)
+    assert os.path.samefile(path, _place(root, digest))
+    assert stat.S_IMODE(os.stat(path).st_mode) & 0o222 == 0
+    blobs.fetch(digest, path, executable=True)
+    assert not os.path.samefile(path, _place(root, digest))
+
+
+def test_a_file_changed_through_a_hard_link_is_found_damaged(root: str, tmp_path: "os.PathLike[str]") -> None:
+    blobs = FileBlobs(root, hard_links=True)
+    digest, path = blobs.put(NOISE), os.path.join(tmp_path, "f")
+    blobs.fetch(digest, path)
+    os.chmod(path, 0o644)
+    with open(path, "r+b") as f:
+        f.write(b"!")
+    with pytest.raises(BlobDamaged):
+        blobs.fetch(digest, os.path.join(tmp_path, "g"))
+    assert blobs.put(NOISE) == digest
+    assert blobs.get(digest) == NOISE
+
+
+def test_a_large_blob_that_changes_little_costs_little(root: str, blobs: FileBlobs) -> None:
+    blobs.put(NOISE)
+    before = _bytes_in(root)
+    blobs.put(NOISE[: 1 << 20] + b"inserted" + NOISE[1 << 20 :])
+    assert _bytes_in(root) - before < 600_000
+
+
+def test_a_blob_that_turns_out_to_be_known_is_kept_in_pieces(root: str, blobs: FileBlobs) -> None:
+    noise = random.Random(1).randbytes(20 << 20)
+    blobs.put(noise[8 << 20 :])
+    before = _bytes_in(root)
+    digest = blobs.put(noise)
+    assert _bytes_in(root) - before < 9 << 20
+    assert not os.path.exists(_place(root, digest))
+    assert blobs.get(digest) == noise
+
+
+def test_many_records_are_merged_into_the_index_and_found(root: str) -> None:
+    blobs = FileBlobs(root)
+    digests = []
+    for part in range(3):
+        with blobs.batch() as batch:
+            digests += [batch.put(b"%d" % i) for i in range(part * 20_000, part * 20_000 + 20_000)]
+    assert os.path.getsize(os.path.join(root, "index")) > 40_000 * 56
+    for store in (blobs, FileBlobs(root)):
+        assert len(store.has(digests)) == 60_000
+        assert store.get(digests[123]) == b"123"
+    blobs.delete(digests[:59_000], before=LATER)
+    for store in (blobs, FileBlobs(root)):
+        assert store.has(digests) == set(digests[59_000:])
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone", "empty"])
+def test_a_damaged_index_costs_nothing_but_time(root: str, damage: str) -> None:
+    blobs = FileBlobs(root)
+    with blobs.batch() as batch:
+        digests = [batch.put(b"%d" % i) for i in range(40_000)]
+    path = os.path.join(root, "index")
+    os.chmod(path, 0o644)
+    with open(path, "r+b") as f:
+        match damage:
+            case "cut":
+                f.truncate(1_000_000)
+            case "flip":
+                # Where the records say that pieces lie.
+                for start in range(0, 40_000 * 56, 56):
+                    f.seek(start + 39)
+                    f.write(b"\xff")
+            case "empty":
+                f.truncate(0)
+            case _:
+                os.unlink(path)
+    again = FileBlobs(root)
+    assert again.get(digests[7]) == b"7"
+    assert again.has(digests) == set(digests)
+    assert list(again.check(digests[:100])) == []
+
+
+def _bytes_in(root: str) -> int:
+    return sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(root) for name in names)

@@ -29,13 +29,17 @@ __all__ = ["EMPTY", "FileBlobs", "connect"]
 
 
 class FileBlobs:
-    """Blobs in the folder `root`, which is made when something is stored."""
+    """Blobs in the folder `root`, which is made when something is stored.
 
-    __slots__ = ("_folder", "_root")
+    With `hard_links`, what is fetched is the store's own file under a second name where that can be, and read-only.
+    """
 
-    def __init__(self, root: str) -> None:
+    __slots__ = ("_folder", "_hard_links", "_root")
+
+    def __init__(self, root: str, *, hard_links: bool = False) -> None:
         self._root = root
         self._folder = Folder(root)
+        self._hard_links = hard_links
 
     def put(self, data: bytes) -> Digest:
         """Store bytes. See `Blobs`."""
@@ -87,6 +91,9 @@ class FileBlobs:
         with files.translated(path):
             if not self._folder.holds(digest):
                 raise self._folder.missing(digest)
+            if self._hard_links and not executable and read.link_to(self._folder, digest, fresh):
+                os.replace(fresh, path)
+                return
             target = os.open(fresh, files.NEW, 0o777 if executable else 0o666)
             try:
                 try:
@@ -219,9 +226,13 @@ class FileBlobs:
 _: type[Blobs] = FileBlobs
 
 
+_HARD = "?links=hard"
+
+
 def connect(url: str) -> FileBlobs:
-    """The store of `file:<path>`; nothing is touched yet."""
-    return FileBlobs(path_of(url))
+    """The store of `file:<path>`, or of `file:<path>?links=hard`; nothing is touched yet."""
+    path = path_of(url)
+    return FileBlobs(path.removesuffix(_HARD), hard_links=path.endswith(_HARD))
 
 
 def _times(status: os.stat_result) -> tuple[int, int, int]:

@@ -83,6 +83,24 @@ def verify(folder: Folder, digest: Digest) -> None:
         raise wrong(folder, digest)
 
 
+def link_to(folder: Folder, digest: Digest, path: str) -> bool:
+    """Give a blob that is a file of its own a second name; False where that cannot be. Raises BlobDamaged."""
+    if not folder.has_file(digest):
+        return False
+    fd = os.open(folder.path(digest), files.OLD)
+    try:
+        if files.hash_of(fd, os.fstat(fd).st_size)[0] != digest:
+            raise damaged(folder, digest)
+    finally:
+        os.close(fd)
+    try:
+        os.link(folder.path(digest), path)
+    except OSError:
+        # Another file system, or one without links.
+        return False
+    return True
+
+
 def pieces(folder: Folder, digests: Sequence[Digest]) -> Iterator[Piece]:
     """These blobs as pieces, in the order in which they lie. See `Blobs`."""
     where = {digest: folder.index.find(digest) for digest in digests}
