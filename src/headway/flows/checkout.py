@@ -75,10 +75,16 @@ def plan(project: Project, words: Sequence[str]) -> Plan:
         )
     if sides:
         pins = {side.dataset: side.pin for side in sides if side.pin is not None}
-        chosen = {pin.artifact.path: (pin.artifact, f"{name}@{pin.version}") for name, pin in pins.items()}
+        chosen = {pin.artifact.path: (pin.artifact, f"dataset {name}@{pin.version}") for name, pin in pins.items()}
         return Plan(artifacts=_narrowed(chosen, paths), pins=pins)
     lock = contents.lock_at(project, commit) if commit is not None else _lock(project)
-    return Plan(artifacts=_narrowed(lock.artifacts(), paths), is_whole=not paths)
+    pinned = lock.artifacts()
+    for name, pin in lock.data.items():
+        pinned[pin.artifact.path] = (
+            pin.artifact,
+            f"dataset {name}@{pin.version}" if pin.version else f"dataset {name}",
+        )
+    return Plan(artifacts=_narrowed(pinned, paths), is_whole=not paths)
 
 
 def _lock(project: Project) -> Lock:

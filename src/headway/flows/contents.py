@@ -15,7 +15,7 @@ from headway.codec.lock import Lock
 from headway.core.dataset import DatasetRef, Pin, digest_prefix, parse_dataset_ref
 from headway.core.ids import Artifact, Digest
 from headway.core.tree import Tree, TreeEntry, TreeFile, TreeFolder, TreeLink, difference
-from headway.errors import BlobDamaged, BlobMissing, FileMissing, NameUnknown
+from headway.errors import BlobDamaged, BlobMissing, FileFaulty, FileMissing, NameUnknown
 from headway.flows import dataset as datasets
 from headway.flows import git
 from headway.flows.dataset import Project
@@ -177,6 +177,20 @@ def lock_at(project: Project, commit: str) -> Lock:
             remedy="name a commit after the first `headway data add`",
         )
     return locks.parse(data)
+
+
+def commits_that_pin(project: Project) -> dict[str, list[str]]:
+    """By digest: the branches and tags, and the commits of late, whose headway.lock pins it as a dataset."""
+    found: dict[str, list[str]] = {}
+    for held in git.held(project.folder, locks.FILE):
+        try:
+            lock = locks.parse(held.data)
+        except FileFaulty:
+            continue
+        names = [ref.removeprefix("refs/heads/").removeprefix("refs/") for ref in held.refs if ref.startswith("refs/")]
+        for pin in lock.data.values():
+            found.setdefault(pin.artifact.digest, []).extend((*names, *(commit[:12] for commit in held.commits)))
+    return found
 
 
 def _of_dataset(project: Project, lock: Lock, ref: DatasetRef) -> Side:

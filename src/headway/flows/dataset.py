@@ -136,6 +136,11 @@ def wanted(project: Project, path: str, name: str | None = None) -> Wanted:
     here = os.path.join(project.folder, path)
     if not os.path.lexists(here):
         raise FileMissing(f"there is no {path}", at="PATH", remedy="name a file or folder, as seen from here")
+    return claimed(project, path, name)
+
+
+def claimed(project: Project, path: str, name: str | None = None) -> Wanted:
+    """As `wanted`, for a path at which there may be nothing yet."""
     lock = project.pins.read() or Lock()
     owner = next((n for n, pin in lock.data.items() if pin.artifact.path == path), None)
     if owner is not None and name not in (None, owner):
