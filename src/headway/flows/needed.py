@@ -41,7 +41,7 @@ def needed(log: Log, folder: str, *, keep_runs: int) -> Needed:
     _of_lock(Pins(folder, "").read() or lock.Lock(), "this workspace", found)
     for one in dataset.read_all(log).values():
         for version in one.versions:
-            found.artifact(version.artifact, f"{version.dataset}@{version.version}")
+            found.artifact(version.artifact, f"dataset {version.dataset}@{version.version}")
     _of_log(log, found, keep_runs)
     _of_git(folder, found)
     return found
