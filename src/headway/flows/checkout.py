@@ -247,7 +247,7 @@ def _see_all_there(project: Project, todo: Sequence[_Step]) -> None:
 
 
 def _see_nothing_lost(project: Project, todo: Sequence[_Step]) -> None:
-    lost = [path for one in todo if not one.is_done for path in _lost(project, one)]
+    lost = sorted(path for one in todo if not one.is_done for path in _lost(project, one))
     if lost:
         raise ContentUnsaved(
             f"no version holds what is in {_named(lost)}",
