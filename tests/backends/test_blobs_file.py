@@ -319,3 +319,18 @@ def test_a_damaged_index_costs_nothing_but_time(root: str, damage: str) -> None:
 
 def _bytes_in(root: str) -> int:
     return sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(root) for name in names)
+
+
+@pytest.mark.parametrize("size", [20, 1 << 20], ids=["in a pack", "in chunks"])
+def test_storing_again_what_lies_in_a_pack_keeps_it_from_being_deleted(root: str, size: int) -> None:
+    data = NOISE[:size]
+    with FileBlobs(root).batch() as batch:
+        digest = batch.put(data)
+    for at, _, names in os.walk(root):
+        for name in names:
+            os.utime(os.path.join(at, name), (1.0, 1.0))
+    doomed = [blob.digest for blob in FileBlobs(root).list()]
+    with FileBlobs(root).batch() as batch:
+        batch.put(data)
+    assert FileBlobs(root).delete(doomed, before=time.time() - 60) == 0
+    assert FileBlobs(root).get(digest) == data

@@ -20,7 +20,7 @@ from headway.errors import BlobMissing
 EMPTY = Digest("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")
 """The digest of nothing: any other blob without a byte is what a power failure left of one that was not synced."""
 
-_TOUCH_S = 1.0
+_TOUCH_S = 0.05
 """A pack is made young again at most this often by one process: a batch finds thousands of pieces in it."""
 
 _OPEN = 16
