@@ -1,7 +1,8 @@
 """The command line: one file a command, found by its name; nothing is imported before it is asked for.
 
 A command file has a docstring whose first line is its help (and a line `Group: …` that places it, or `Group: hidden`),
-`add_arguments(parser)` and `run(args, settings) -> int`. What commands share is here: dispatch, errors, JSON.
+`add_arguments(parser)` and `run(args, settings) -> int`; `_<command>.py` beside it may answer at once what is asked often.
+What commands share is here: dispatch, errors, JSON.
 """
 
 import os
@@ -63,7 +64,19 @@ def _dispatch(words: list[str]) -> int:
     # Asked of the file system: the heads of all files are read only for those who misspell a name.
     is_name = name.replace("-", "").isalpha() and name.islower()
     is_known = is_name and os.path.exists(os.path.join(os.path.dirname(__file__), _file(name)))
-    return _guarded(name, rest) if is_known else _unknown(name, as_json="--json" in words)
+    if not is_known:
+        return _unknown(name, as_json="--json" in words)
+    code = _quickly(name, rest)
+    return _guarded(name, rest) if code is None else code
+
+
+def _quickly(name: str, words: list[str]) -> int | None:
+    """What `_<command>.py` beside a command answers before anything is imported; None when it must be asked itself."""
+    if not os.path.exists(os.path.join(os.path.dirname(__file__), f"_{_file(name)}")):
+        return None
+    module = __import__(f"headway.cli._{_file(name)[:-3]}", fromlist=["quick"])
+    code: int | None = module.quick(words)
+    return code
 
 
 def _file(command: str) -> str:

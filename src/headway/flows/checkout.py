@@ -5,6 +5,7 @@ that whoever was killed in the middle does the rest by doing it again.
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -39,6 +40,10 @@ LEASE = "workspace"
 
 _NAMED = 10
 """Paths that a refusal names; more are counted."""
+
+
+_HALF = re.compile(r"\.headway-[0-9a-f]{16}\.tmp")
+"""Names under which stores write a file before it is moved into its place."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -128,7 +133,7 @@ def _narrowed(pinned: Mapping[str, tuple[Artifact, str]], paths: Sequence[str]) 
         return dict(pinned)
     found: dict[str, tuple[Artifact, str]] = {}
     for path in paths:
-        below = {p: value for p, value in pinned.items() if p == path or datasets.is_below(p, path)}
+        below = {p: value for p, value in pinned.items() if path in (p, ".") or datasets.is_below(p, path)}
         if not below:
             raise NameUnknown(f"{path!r} is no commit, no version, and nothing is pinned there", at=path,
                               remedy=f"{contents.FORMS}; `headway data status` shows what is pinned")  # fmt: skip
@@ -163,6 +168,7 @@ def checkout(
         if asked.pins:
             datasets.pin(project.pins, asked.pins)
         gone = tuple(one.path for one in done if one.happened == "removed")
+        _tidy(project, {os.path.dirname(path) for path in asked.artifacts})
         put = {path: artifact for path, (artifact, what) in asked.artifacts.items() if what != "input"}
         project.pins.place(put, gone=gone)
         return done
@@ -319,9 +325,19 @@ def _remove(project: Project, path: str) -> None:
     rmtree(place)
 
 
+def _tidy(project: Project, folders: set[str]) -> None:
+    """Take away what killed ones left half written; nobody else writes here while we hold the workspace."""
+    for folder in folders:
+        with suppress(FileNotFoundError):
+            for name in os.listdir(os.path.join(project.folder, folder)):
+                place = os.path.join(project.folder, folder, name)
+                if _HALF.fullmatch(name) and os.path.isfile(place):
+                    os.unlink(place)
+
+
 def _named(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-    return ", ".join(paths[:_NAMED]) + more
+    return ", ".join(path if path.isprintable() else repr(path) for path in paths[:_NAMED]) + more
 
 
 @contextmanager

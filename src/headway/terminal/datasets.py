@@ -43,7 +43,8 @@ def states(found: Sequence[State]) -> list[str]:
     n = len(found) - len(rows)
     lines = table(rows)
     if not rows:
-        return [f"all {n} pinned paths are unchanged" if n > 1 else "the one pinned path is unchanged"]
+        whole = {1: "the one pinned path is", 2: "both pinned paths are"}.get(n, f"all {n} pinned paths are")
+        return [f"{whole} unchanged"]
     return [*lines, *([f"{n} more unchanged"] if n else [])]
 
 
