@@ -1,7 +1,7 @@
 """The command line: one file a command, found by its name; nothing is imported before it is asked for.
 
 A command file has a docstring whose first line is its help (and a line `Group: …` that places it, or `Group: hidden`),
-`add_arguments(parser)` and `run(args, settings) -> int`; `_<command>.py` beside it may answer at once what is asked often.
+`add_arguments(parser)` and `run(args, settings) -> int`; `_<command>.py` beside it may answer at once.
 What commands share is here: dispatch, errors, JSON.
 """
 
