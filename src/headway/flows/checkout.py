@@ -168,7 +168,7 @@ def checkout(
         if asked.pins:
             datasets.pin(project.pins, asked.pins)
         gone = tuple(one.path for one in done if one.happened == "removed")
-        _tidy(project, {os.path.dirname(path) for path in asked.artifacts})
+        _tidy(project, done)
         put = {path: artifact for path, (artifact, what) in asked.artifacts.items() if what != "input"}
         project.pins.place(put, gone=gone)
         return done
@@ -325,14 +325,19 @@ def _remove(project: Project, path: str) -> None:
     rmtree(place)
 
 
-def _tidy(project: Project, folders: set[str]) -> None:
+def _tidy(project: Project, done: Sequence[Done]) -> None:
     """Take away what killed ones left half written; nobody else writes here while we hold the workspace."""
-    for folder in folders:
+    places = {one.path: os.path.join(project.folder, one.path) for one in done}
+    halves = []
+    for above in {os.path.dirname(place) for place in places.values()}:
         with suppress(FileNotFoundError):
-            for name in os.listdir(os.path.join(project.folder, folder)):
-                place = os.path.join(project.folder, folder, name)
-                if _HALF.fullmatch(name) and os.path.isfile(place):
-                    os.unlink(place)
+            halves += [os.path.join(above, name) for name in os.listdir(above)]
+    for one in done:
+        if one.happened in ("restored", "changed"):
+            halves += [os.path.join(at, name) for at, _, names in os.walk(places[one.path]) for name in names]
+    for half in halves:
+        if _HALF.fullmatch(os.path.basename(half)) and os.path.isfile(half):
+            os.unlink(half)
 
 
 def _named(paths: Sequence[str]) -> str:
