@@ -151,6 +151,21 @@ def test_gc_is_the_same_by_both_names(typed: Typed) -> None:
     assert typed("data", "gc", "--dry-run", "--grace", "0") == typed("gc", "--dry-run", "--grace", "0")
 
 
+def test_rows_of_a_table_are_compared_by_key(typed: Typed, project: Path) -> None:
+    typed("data", "add", "train.csv", "images")
+    (project / "train.csv").write_text("id,x\n1,5\n2,7\n")
+    out, _ = typed("data", "diff", "train", "--key", "id")
+    assert "train.csv, rows by id: 1 added, 0 removed, 1 changed (1 -> 2)" in out
+    assert "changed  id 1  x: 2 -> 5" in out
+    typed("data", "add", "train.csv")
+    table = msgspec.json.decode(typed("data", "diff", "train@1", "train@2", "--key", "id", "--json")[0])["tables"]
+    assert table["train.csv"]["n_changed"] == 1
+    assert list((project / ".headway" / "cache").glob("rows-*")) == []
+    (project / "images" / "0.png").unlink()
+    _, err = typed("data", "diff", "images", "--key", "id", expect=2)
+    assert "nothing that differs is one table" in err
+
+
 def test_a_flipped_bit_is_found_and_named(typed: Typed, project: Path) -> None:
     (project / "train.csv").write_bytes(os.urandom(100_000))
     typed("data", "add", "train.csv")

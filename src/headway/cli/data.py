@@ -302,11 +302,18 @@ def _diff(args: argparse.Namespace, settings: Settings) -> int:
         before = contents.resolve(project, args.words[0] if args.words else "lock")
         after = contents.resolve(project, args.words[1] if len(args.words) > 1 else _work_of(before))
         found = contents.compare(project, before, after)
+        tables = {}
+        if args.key:
+            from headway.flows.rows import by_key
+
+            tables = by_key(project, found, args.key, before=before, after=after)
         project.stats.save()
     if args.json:
-        print_json({"before": before.label, "after": after.label, "paths": found})
+        print_json({"before": before.label, "after": after.label, "paths": found, "tables": tables})
         return 0
     print("\n".join(datasets.differences(found, before.label, after.label)))
+    for path, table in tables.items():
+        print("\n".join(datasets.rows(path, table)))
     return 0
 
 

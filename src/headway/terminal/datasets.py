@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from headway.core.dataset import Dataset, VersionCard
+from headway.core.facts import Scalar
 from headway.core.ids import SHORT, Artifact
 from headway.flows.checkout import Done
 from headway.flows.contents import Difference, FileChange, State
@@ -11,6 +13,10 @@ from headway.flows.dataset import Added
 from headway.flows.verify import Verified
 from headway.terminal.tail import clean
 from headway.terminal.words import size, table
+
+if TYPE_CHECKING:
+    # Tables take a while to import, and few commands need them.
+    from headway.tables.changes import TableDiff
 
 MANY = 20
 """Files of one difference that are named; more are counted."""
@@ -131,6 +137,26 @@ def differences(found: Sequence[Difference], before: str, after: str) -> list[st
         if len(one.files) > MANY:
             lines.append(f"  and {len(one.files) - MANY:,} more (--json has all)")
     return lines
+
+
+def rows(path: str, diff: "TableDiff") -> list[str]:
+    """How a table's rows and columns differ, with a few of the rows."""
+    keys = ", ".join(diff.key)
+    counts = f"{diff.n_added:,} added, {diff.n_removed:,} removed, {diff.n_changed:,} changed"
+    lines = [f"{clean(path)}, rows by {clean(keys)}: {counts} ({diff.n_rows_old:,} -> {diff.n_rows_new:,})"]
+    lines += [f"  column {clean(name)} added" for name in diff.columns_added]
+    lines += [f"  column {clean(name)} removed" for name in diff.columns_removed]
+    lines += [f"  column {clean(c.name)}: {c.old} -> {c.new}" for c in diff.columns_retyped]
+    lines += [f"  column {clean(c.name)}: another value in {c.n_rows:,} rows" for c in diff.columns_changed]
+    named = [(word, _values(row)) for word, some in (("added", diff.added), ("removed", diff.removed)) for row in some]
+    for row in diff.changed:
+        cells = ", ".join(f"{cell.name}: {cell.old} -> {cell.new}" for cell in row.cells)
+        named.append(("changed", f"{_values(row.key)}  {cells}"))
+    return [*lines, *(f"  {word:<8} {clean(text)}" for word, text in named[:MANY])]
+
+
+def _values(row: Mapping[str, Scalar]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in row.items())
 
 
 def _sizes(change: FileChange) -> str:
