@@ -23,7 +23,10 @@ the command ends with; `retry_after_s` is None when trying again cannot help.
     ├── StoreTrouble            (1)
     │   ├── BlobMissing
     │   ├── BlobDamaged
-    │   └── DiskFull
+    │   ├── DiskFull
+    │   ├── RemoteUnreachable
+    │   ├── RemoteRefused
+    │   └── StoreNewer
     ├── LogTrouble              (1)
     │   ├── LogDamaged
     │   └── LogNewer
@@ -125,9 +128,13 @@ class ExpressionUnreadable(Mistake):
 
 
 class CheckUnreadable(Mistake):
-    """A check of a gate is not in the language."""
+    """A check of a gate is not in the language; `offset` is where in its text."""
 
     code = "check"
+
+    def __init__(self, problem: str, *, at: str, remedy: str, offset: int = 0) -> None:
+        super().__init__(problem, at=at, remedy=remedy)
+        self.offset = offset
 
 
 class NameUnknown(Mistake):
@@ -221,6 +228,25 @@ class DiskFull(StoreTrouble):
 
     code = "disk-full"
     retry_after_s = 60.0
+
+
+class RemoteUnreachable(StoreTrouble):
+    """A bucket does not answer, or not as it should, also when asked again."""
+
+    code = "remote-unreachable"
+    retry_after_s = 10.0
+
+
+class RemoteRefused(StoreTrouble):
+    """A bucket is not there, or does not let this user do that."""
+
+    code = "remote-refused"
+
+
+class StoreNewer(StoreTrouble):
+    """A store was made by a later version of headway."""
+
+    code = "store-newer"
 
 
 class LogTrouble(HeadwayError):

@@ -35,6 +35,7 @@ _TAIL = b"HWPACKX\n"
 _SAMPLE = 64 << 10
 _WORTH_IT = 0.95
 _LEVEL = 1
+_TRIED = 16
 
 
 class Place(NamedTuple):
@@ -120,22 +121,29 @@ def shrinks(sample: bytes | memoryview) -> bool:
 
 
 class Packer:
-    """Turns content into stored bytes. Keeps the compressor, whose making costs more than a small piece."""
+    """Turns content into stored bytes, one piece after the other.
 
-    __slots__ = ("_compress",)
+    Keeps the compressor, whose making costs more than a small piece; and where little of the last was worth
+    compressing, only every sixteenth is tried.
+    """
+
+    __slots__ = ("_compress", "_n_raw")
 
     def __init__(self) -> None:
         from zstandard import ZstdCompressor
 
         self._compress = ZstdCompressor(_LEVEL).compress
+        self._n_raw = 0
 
-    def stored(self, content: bytes | memoryview, *, compress: bool) -> tuple[int, bytes | memoryview]:
+    def stored(self, data: bytes | memoryview) -> tuple[int, bytes | memoryview]:
         """The form and the stored bytes of a piece; compressed only where that makes it smaller."""
-        if compress and len(content) > 64:
-            small = self._compress(content)
-            if len(small) < len(content):
+        if self._n_raw < _TRIED or self._n_raw % _TRIED == 0:
+            small = self._compress(data) if len(data) > 64 and shrinks(data) else data
+            if len(small) < len(data):
+                self._n_raw = 0
                 return ZSTD, small
-        return RAW, content
+        self._n_raw += 1
+        return RAW, data
 
 
 def content(stored: bytes, place: Place, *, at: str) -> bytes:

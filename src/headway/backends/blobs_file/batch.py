@@ -12,7 +12,7 @@ from headway.backends.blobs_file import files, large
 from headway.backends.blobs_file.folder import Folder
 from headway.codec import pack
 from headway.codec.chunks import MAX_BYTES
-from headway.codec.pack import LIST, RAW, Place, record
+from headway.codec.pack import LIST, Place, record
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged
 from headway.ports import Batch, Piece
@@ -23,12 +23,11 @@ _FLUSH_BYTES = 1 << 20
 class PackBatch:
     """A batch under way. See `Batch`. What it has packed can be seen by others when a pack is closed."""
 
-    __slots__ = ("_buffer", "_buffered", "_fd", "_folder", "_fresh", "_n_raw", "_offset", "_open", "_packer")
+    __slots__ = ("_buffer", "_buffered", "_fd", "_folder", "_fresh", "_offset", "_open", "_packer")
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._packer: pack.Packer | None = None
-        self._n_raw = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -87,11 +86,7 @@ class PackBatch:
         """Store a piece that is known not to be stored."""
         if self._packer is None:
             self._packer = pack.Packer()
-        # Where little of the last was worth compressing, only every sixteenth is tried.
-        form, stored = RAW, data
-        if self._n_raw < 16 or self._n_raw % 16 == 0:
-            form, stored = self._packer.stored(data, compress=pack.shrinks(data))
-        self._n_raw = self._n_raw + 1 if form == RAW else 0
+        form, stored = self._packer.stored(data)
         self._write(Place(digest, self._offset, len(stored), len(data), form), bytes(stored))
 
     def keep_list(self, digest: Digest, data: bytes, size: int) -> None:
