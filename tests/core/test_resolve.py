@@ -1,7 +1,7 @@
 """From what a person wrote to the pipeline that runs: ids, order, paths, matrices, names."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -616,7 +616,7 @@ def counted() -> Iterator[list[int]]:
     """How many lines of Python were run meanwhile: unlike the time, the same on every machine and under any load."""
     n = [0]
 
-    def line(_frame: FrameType, event: str, _arg: object) -> Callable[..., object]:
+    def line(_frame: FrameType, event: str, _arg: object) -> Any:  # typeshed has no better word
         n[0] += event == "line"
         return line
 

@@ -126,6 +126,6 @@ def test_numbers_that_an_expression_filled_in_as_text_are_read() -> None:
 def test_an_expression_may_stand_for_any_value_until_the_run_and_a_slip_is_seen_before_it(name: str) -> None:
     step = steps.find(name)
     open_values: dict[str, Any] = dict.fromkeys(whole(name), "${{ params.x }}")
-    assert steps.faults_of(step, open_values) == ()
-    (fault,) = steps.faults_of(step, {**open_values, "no-such-key": "${{ params.x }}"})
-    assert fault.where == "with.no-such-key"
+    assert steps.problems_of(step, open_values) == []
+    (problem,) = steps.problems_of(step, {**open_values, "no-such-key": "${{ params.x }}"})
+    assert problem.path == ("no-such-key",)

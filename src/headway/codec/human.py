@@ -5,12 +5,12 @@ Reading is quick when nothing is wrong: plain values of the marked tree, then `m
 values mean.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from headway.core.grammar import File
+from headway.core.grammar import File, Step
 from headway.core.pipeline import Pipeline
 from headway.core.problem import Path, Problem
 from headway.core.resolve import Around, resolve
@@ -26,11 +26,13 @@ def read_pipeline(
     known_step_types: Collection[str],
     read_file: Callable[[str], bytes | None],
     name: str = "pipeline",
+    further: Callable[[Step], Iterable[Problem]] | None = None,
 ) -> Pipeline:
     """The pipeline that a file's bytes mean.
 
     `path` is what faults call the file; `read_file` gives the bytes of a file beside it, None when there is none;
-    `name` is the pipeline's when the file gives none. Raises FileFaulty with all faults.
+    `name` is the pipeline's when the file gives none; `further` says what else is wrong with a step whose `uses` and
+    `with` are whole, each with its path below the step. Raises FileFaulty with all faults.
     """
     import gc
 
@@ -50,6 +52,8 @@ def read_pipeline(
             )
             pipeline, problems = resolve(file, around)
             reading.add(problems)
+            if further is not None:
+                reading.add(reading.of_steps(file, further))
             if pipeline is not None and not reading.faults:
                 return pipeline
         assert reading.faults, "kinds refuses whatever msgspec refuses, as a test of both holds"
@@ -81,6 +85,7 @@ class _Reading:
         self.path = path
         self.faults: list[Fault] = []
         self.damaged: set[int] = set()
+        self.faulty_keys: set[Path] = set()
         text = decoded(data, path)
         # YAML's line breaks are Python's.
         self.lines = text.splitlines()
@@ -105,6 +110,7 @@ class _Reading:
         """Remember the step that a fault lies in."""
         if len(path) > 1 and path[0] == "steps" and isinstance(path[1], int):
             self.damaged.add(path[1])
+            self.faulty_keys.add(path[:3])
 
     def file(self) -> File | None:
         """The values as a `File`; what is faulty is left out and told of. None when nothing is left."""
@@ -128,6 +134,15 @@ class _Reading:
         for problem in problems:
             self.note_damage(problem.path)
         return converted(left, File)
+
+    def of_steps(self, file: File, further: Callable[[Step], Iterable[Problem]]) -> list[Problem]:
+        """What `further` says of each step; nothing of one whose `uses` or `with` was faulty and is gone."""
+        return [
+            msgspec.structs.replace(problem, path=("steps", i, *problem.path))
+            for i, step in enumerate(file.steps)
+            if self.faulty_keys.isdisjoint({("steps", i), ("steps", i, "uses"), ("steps", i, "with")})
+            for problem in further(step)
+        ]
 
     def texts_of_env(self) -> None:
         """Let environment variables be what was written: `1.10` and `007` are texts there, not numbers."""

@@ -83,7 +83,7 @@ class _Walker:
             self.fault(path, problem, remedy or _example(written, path))
             return _GONE
         if limit := _beyond(value, fitting):
-            self.fault(path, f"`{_key(path)}` {limit}", _example(written, path))
+            self.fault(path, f"`{_key(path)}` {limit}", _example(written, path, _span(fitting)))
             return _GONE
         if isinstance(fitting, mi.StructType):
             return self.struct(value, fitting, path)
@@ -187,12 +187,21 @@ def _mismatch(value: Any, kind: mi.Type, path: Path) -> tuple[str, str]:  # noqa
     return problem, _remedy(value, {type(k) for k in options}, literals)
 
 
-def _example(kind: mi.Type, path: Path) -> str:
+def _span(kind: mi.Type) -> str:
+    """The remedy for a number beyond its limits, or nothing for what is no number."""
+    if not isinstance(kind, mi.IntType | mi.FloatType):
+        return ""
+    low = f"more than {kind.gt}" if kind.gt is not None else f"at least {kind.ge}" if kind.ge is not None else ""
+    high = f"less than {kind.lt}" if kind.lt is not None else f"at most {kind.le}" if kind.le is not None else ""
+    return f"write {_NAMES[type(kind)]}: " + " and ".join(filter(None, (low, high)))
+
+
+def _example(kind: mi.Type, path: Path, otherwise: str = "") -> str:
     """The remedy that a key's own description holds, which editors show too."""
     described = (kind.extra_json_schema or {}) if isinstance(kind, mi.Metadata) else {}
     examples = described.get("examples")
     if not examples:
-        return f"write `{_key(path)}: …`"
+        return otherwise or f"write `{_key(path)}: …`"
     return f"write it like this: {_key(path)}: {msgspec.json.encode(examples[0]).decode()}"
 
 

@@ -241,5 +241,8 @@ def _refuse_senseless(text: str, start: int, metric: str, *, compares: bool, op:
 
 def _fault(text: str, place: int, problem: str, remedy: str) -> CheckUnreadable:
     return CheckUnreadable(
-        f"the check {text.strip()!r} cannot be read: {problem}", at=f"checks, column {place + 1}", remedy=remedy
+        f"the check {text.strip()!r} cannot be read: {problem}",
+        at=f"checks, column {place + 1}",
+        remedy=remedy,
+        offset=place,
     )

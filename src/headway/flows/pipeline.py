@@ -13,11 +13,13 @@ import msgspec
 from headway import __version__
 from headway.codec import wire
 from headway.core.facts import Scalar
+from headway.core.grammar import Step
 from headway.core.ids import is_name
 from headway.core.paths import settled
-from headway.core.pipeline import Pipeline, StepSpec
+from headway.core.pipeline import Pipeline
 from headway.core.plan import flat, overridden
-from headway.errors import Fault, FileFaulty, FileMissing, NameUnknown, StoreTrouble, UsageMistaken
+from headway.core.problem import Path, Problem
+from headway.errors import FileMissing, NameUnknown, StoreTrouble, UsageMistaken
 from headway.flows.home import make
 
 FILE = "pipeline.yaml"
@@ -71,8 +73,15 @@ def _compile(folder: str, file: str, data: bytes, home: str, step_types: Callabl
         read_files[path] = wire.digest_of(other) if other is not None else ""
         return other
 
-    pipeline = read_pipeline(data, path=file, known_step_types=step_types(), read_file=beside, name=_name(file))
-    _check(pipeline, file)
+    types = step_types()
+    pipeline = read_pipeline(
+        data,
+        path=file,
+        known_step_types=types,
+        read_file=beside,
+        name=_name(file),
+        further=lambda step: _problems(step, types),
+    )
     compiled = _Compiled(version=__version__, files=read_files, pipeline=pipeline)
     _save(home, wire.pack(compiled))
     return pipeline
@@ -104,35 +113,19 @@ def _name(file: str) -> str:
     return stem if is_name(stem) else "pipeline"
 
 
-def _check(pipeline: Pipeline, file: str) -> None:
-    """What a step type will refuse in its `with:`, or no runner will take, is refused now, not after an hour's work."""
-    faults: dict[tuple[int, str], Fault] = {}
-    for spec in pipeline.steps:
-        for fault in _faults(spec):
-            # The pipeline is kept without marks: the line is that of the step.
-            fault.line, fault.column = spec.line, 1
-            fault.where = f"steps.{spec.id}.{fault.where.rstrip('.')}"
-            # A matrix repeats its faults under other ids.
-            faults.setdefault((spec.line, fault.problem), fault)
-    if faults:
-        n = len(faults)
-        raise FileFaulty(
-            f"{file} has {n} fault{'s' * (n > 1)}",
-            at=file,
-            remedy="mend what is listed; docs/pipeline.md has every key, docs/steps.md every step type",
-            faults=tuple(faults.values()),
-        )
-
-
-def _faults(spec: StepSpec) -> Iterator[Fault]:
-    if spec.runner != RUNNER:
+def _problems(step: Step, step_types: Collection[str]) -> Iterator[Problem]:
+    """What a step type will refuse in its `with:`, or no runner will take: told now, not after an hour's work."""
+    if step.runner != RUNNER:
         # To run it here all the same would be a lie that shows when the memory is gone.
-        problem = f"there is no runner `{spec.runner}` in this version"
-        yield Fault(problem, where="runner", remedy=f"take the key out, or write runner: {RUNNER}")
-    if spec.uses is not None:
-        from headway.steps import faults_of, find
+        problem = f"there is no runner `{step.runner}` in this version"
+        yield Problem(path=("runner",), problem=problem, remedy=f"take the key out, or write runner: {RUNNER}")
+    if step.uses and step.uses in step_types:
+        from headway.steps import find, problems_of
 
-        yield from faults_of(find(spec.uses), spec.with_values)
+        for found in problems_of(find(step.uses), step.with_):
+            # What is missing is told where `with` stands, or `uses` when there is none.
+            path: Path = ("with", *found.path) if step.with_ else ("uses",)
+            yield msgspec.structs.replace(found, path=path, at_key=found.at_key or not found.path)
 
 
 def _bytes(folder: str, path: str) -> bytes | None:

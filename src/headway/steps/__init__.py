@@ -7,7 +7,8 @@ Steps do not know back-ends, formats or each other: all they can reach is their 
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -15,7 +16,8 @@ from msgspec.structs import fields
 
 from headway.core.facts import Metric, Scalar, Source
 from headway.core.ids import Artifact, RunId
-from headway.errors import Fault, FileFaulty, NameUnknown
+from headway.core.problem import Path, Problem
+from headway.errors import Fault, FileFaulty, NameUnknown, UsageMistaken
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -245,7 +247,12 @@ def read_with(step: type[Struct], values: Mapping[str, Any], *, at: str = "with"
     try:
         return msgspec.convert(given, step, strict=False)  # type: ignore[return-value] # `find` made sure it is a Step
     except msgspec.ValidationError as e:
-        faults = _faults(step, given) or (Fault(str(e), where="with", remedy="see docs/steps.md"),)
+        from headway.codec.human import where
+
+        faults = tuple(
+            Fault(problem.problem, where=where(("with", *problem.path), {"with": given}), remedy=problem.remedy)
+            for problem in _of_kind(step, given)
+        ) or (Fault(str(e), where="with", remedy="see docs/steps.md"),)
         n = len(faults)
         raise FileFaulty(
             f"`with:` has {n} fault{'s' * (n > 1)}",
@@ -256,13 +263,34 @@ def read_with(step: type[Struct], values: Mapping[str, Any], *, at: str = "with"
 
 
 # Any: as above.
-def faults_of(step: type[Struct], values: Mapping[str, Any]) -> tuple[Fault, ...]:
-    """All faults of `with:` that can be seen before the run, while some values are expressions yet to be filled in."""
+def problems_of(step: type[Struct], values: Mapping[str, Any]) -> list[Problem]:
+    """All faults of `with:` that can be seen before the run, while some values are expressions yet to be filled in.
+
+    Those of kind, spelling and limits, and what the step type itself says of values that are of the right kind: its
+    static `problems(values)`, if it has one. Paths begin below `with`.
+    """
     given = {key: value for key, value in values.items() if not key.startswith("x-")}
-    later = {key for key, value in given.items() if _is_open(value)} & {f.encode_name for f in fields(step)}
-    return tuple(
-        fault for fault in _faults(step, given) if fault.where.partition(".")[2].partition("[")[0] not in later
-    )
+    found = [problem for problem in _of_kind(step, given) if problem.at_key or not _is_open(_at(given, problem.path))]
+    own: Callable[[Mapping[str, Any]], Iterable[Problem]] | None = getattr(step, "problems", None)
+    if own is not None:
+        told = {problem.path[:1] for problem in found}
+        whole = {key: value for key, value in given.items() if (key,) not in told}
+        found += [problem for problem in own(whole) if not _is_open(_at(given, problem.path))]
+    return found
+
+
+def refuse(problems: Iterable[Problem], step_id: str) -> None:
+    """Raise UsageMistaken for the first, for a step that finds it only when its expressions are filled in."""
+    for problem in problems:
+        field = ".".join(str(part) for part in problem.path)
+        raise UsageMistaken(problem.problem, at=f"step {step_id}: with.{field}", remedy=problem.remedy)
+
+
+def _at(value: Any, path: Path) -> Any:  # noqa: ANN401 (as above)
+    """What stands at a path; a whole list or mapping is not asked whether it is open when a key of it is missing."""
+    for part in path:
+        value = value[part]
+    return value if path else None
 
 
 def _is_open(value: Any) -> bool:  # noqa: ANN401 (as above)
@@ -274,20 +302,16 @@ def _is_open(value: Any) -> bool:  # noqa: ANN401 (as above)
 
 
 # Any: as above.
-def _faults(step: type[Struct], given: dict[str, Any]) -> tuple[Fault, ...]:
-    """All faults: those of kind and spelling that every file is checked for, and those of a field's own limits."""
+def _of_kind(step: type[Struct], given: dict[str, Any]) -> list[Problem]:
+    """All faults of kind, spelling and limits, as in every file; a text stands for a number where it reads as one."""
     import msgspec
 
-    from headway.codec.human import check
+    from headway.codec import kinds
 
-    plain, limits = dict(given), {}
+    plain = dict(given)
     for field in fields(step):
         key = field.encode_name
         if key in given:
-            try:
+            with suppress(msgspec.ValidationError):
                 plain[key] = msgspec.to_builtins(msgspec.convert(given[key], field.type, strict=False))
-            except msgspec.ValidationError as e:
-                limits[key] = Fault(f"`{key}`: {str(e).lower()}", where=f"with.{key}", remedy="see docs/steps.md")
-    faults = check(plain, step, "with")
-    told = {fault.where for fault in faults}
-    return (*faults, *(fault for fault in limits.values() if not any(fault.where in where for where in told)))
+    return kinds.problems_of(plain, step)[0]

@@ -1,13 +1,15 @@
 """Put a registered version on an endpoint: checked by real predictions before any traffic reaches it."""
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from headway.core.ids import is_name, parse_model_ref
+from headway.core.problem import Problem
 from headway.core.rollout import Order
 from headway.errors import NameUnknown, UsageMistaken
-from headway.steps import Bench
+from headway.steps import Bench, refuse
 
 ALL_AT_ONCE = "all-at-once"
 
@@ -20,9 +22,15 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     the golden requests again. Outputs: `url`, `version` (churn@3) and `previous` (2, or nothing).
     """
 
-    endpoint: Annotated[str, Meta(description="The endpoint's name: a stable address that serves one model.")]
+    endpoint: Annotated[
+        str, Meta(description="The endpoint's name: a stable address that serves one model.", examples=["churn"])
+    ]
     model: Annotated[
-        str, Meta(description="The version: churn@3, churn@challenger or `${{ steps.register.out.version }}`.")
+        str,
+        Meta(
+            description="The version: churn@3, churn@challenger or `${{ steps.register.out.version }}`.",
+            examples=["churn@challenger"],
+        ),
     ]
     target: Annotated[str, Meta(description="Where the endpoint lives. Default: local, a port of this machine.")] = (
         "local"
@@ -36,9 +44,30 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     # Any: refused unless it is the one word that works yet.
     strategy: Annotated[Any, Meta(description="How traffic moves. Only all-at-once so far.")] = ALL_AT_ONCE
 
+    # Any: `with:` as a person wrote it.
+    @staticmethod
+    def problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+        """What cannot be an endpoint's name, a reference to a model, or a strategy yet."""
+        endpoint, model = values.get("endpoint"), values.get("model")
+        if endpoint is not None and not is_name(endpoint):
+            problem = f"{endpoint!r} cannot be an endpoint's name"
+            yield Problem(path=("endpoint",), problem=problem, remedy="use letters, digits and -_.")
+        if model is not None:
+            try:
+                parse_model_ref(model)
+            except UsageMistaken as e:
+                yield Problem(path=("model",), problem=e.problem, remedy=e.remedy)
+        strategy = values.get("strategy", ALL_AT_ONCE)
+        if strategy not in (ALL_AT_ONCE, [ALL_AT_ONCE]):
+            yield Problem(
+                path=("strategy",),
+                problem=f"the strategy {strategy!r} is not there yet",
+                remedy=f"leave it out or write {ALL_AT_ONCE}: the version answers the golden requests, then takes over",
+            )
+
     def run(self, bench: Bench) -> int:
         """Release it. Raises UsageMistaken, NameUnknown, and as `Bench.release`."""
-        self._check(bench.step_id)
+        refuse(self.problems({"endpoint": self.endpoint, "strategy": self.strategy}), bench.step_id)
         ref = parse_model_ref(self.model)
         version = bench.resolve(ref)
         if version is None:
@@ -65,17 +94,3 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         bench.output("version", f"{done.model}@{done.version}")
         bench.output("previous", "" if done.previous is None else str(done.previous))
         return 0
-
-    def _check(self, step_id: str) -> None:
-        if not is_name(self.endpoint):
-            raise UsageMistaken(
-                f"{self.endpoint!r} cannot be an endpoint's name",
-                at=f"step {step_id}: with.endpoint",
-                remedy="use letters, digits and -_.",
-            )
-        if self.strategy not in (ALL_AT_ONCE, [ALL_AT_ONCE]):
-            raise UsageMistaken(
-                f"the strategy {self.strategy!r} is not there yet",
-                at=f"step {step_id}: with.strategy",
-                remedy=f"leave it out or write {ALL_AT_ONCE}: the version answers the golden requests, then takes over",
-            )

@@ -5,14 +5,16 @@ as a file, as Markdown and in a few lines. Decides nothing itself and changes no
 """
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
-from headway.core.check import Check, Evidence, parse_checks
+from headway.core.check import Check, Evidence, parse_check, parse_checks
 from headway.core.gate import Unsure, Verdict, conclude, exit_code, judge, unmeasured, without_champion
 from headway.core.ids import Artifact, parse_model_ref
-from headway.errors import DataUnreadable, NameUnknown, Unmeasurable
+from headway.core.problem import Problem
+from headway.errors import CheckUnreadable, DataUnreadable, NameUnknown, Unmeasurable, UsageMistaken
 from headway.steps import Bench
 
 if TYPE_CHECKING:
@@ -32,11 +34,29 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     Outputs: `outcome` (pass, fail, unsure or error) and `verdict` (the digest of what was asked and answered).
     """
 
-    challenger: Annotated[str, Meta(description="The model that wants to serve: a path, or an output of a step.")]
-    data: Annotated[str, Meta(description="The holdout, which neither model was trained on: a CSV or Parquet file.")]
-    target: Annotated[str, Meta(description="The holdout's column of true values; the models do not see it.")]
+    challenger: Annotated[
+        str,
+        Meta(
+            description="The model that wants to serve: a path, or an output of a step.", examples=["models/model.pkl"]
+        ),
+    ]
+    data: Annotated[
+        str,
+        Meta(
+            description="The holdout, which neither model was trained on: a CSV or Parquet file.",
+            examples=["data/holdout.csv"],
+        ),
+    ]
+    target: Annotated[
+        str, Meta(description="The holdout's column of true values; the models do not see it.", examples=["churned"])
+    ]
     checks: Annotated[
-        tuple[str, ...], Meta(min_length=1, description="Conditions, such as new.auc - old.auc > -0.01; all must hold.")
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="Conditions, such as new.auc - old.auc > -0.01; all must hold.",
+            examples=[["new.auc >= 0.8"]],
+        ),
     ]
     champion: Annotated[
         str | None, Meta(description="name@alias or name@version; while it means nothing, comparisons do not count.")
@@ -45,6 +65,22 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         float, Meta(gt=0.5, lt=1, description="1 minus the chance that a model which breaks a check passes it.")
     ] = 0.95
     unsure: Annotated[Unsure, Meta(description="What to do when the data cannot tell. Default: hold.")] = "hold"
+
+    # Any: `with:` as a person wrote it.
+    @staticmethod
+    def problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Checks that cannot be read, each where it went wrong, and a champion that is no reference to a model."""
+        checks = values.get("checks")
+        for i, text in enumerate(checks if isinstance(checks, list) else ()):
+            try:
+                parse_check(text)
+            except CheckUnreadable as e:
+                yield Problem(path=("checks", i), problem=e.problem, remedy=e.remedy, offset=e.offset)
+        if (champion := values.get("champion")) is not None:
+            try:
+                parse_model_ref(champion)
+            except UsageMistaken as e:
+                yield Problem(path=("champion",), problem=e.problem, remedy=e.remedy)
 
     def run(self, bench: Bench) -> int:
         """Measure, judge and report; 0 let through, 3 refused, 6 held, 1 could not be measured."""

@@ -1,14 +1,15 @@
 """Make a version of a model: immutable, numbered, with all that led to it."""
 
 import os
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from headway.core.ids import Digest, is_name
+from headway.core.problem import Problem
 from headway.core.registry import Registration
-from headway.errors import UsageMistaken
-from headway.steps import Bench
+from headway.steps import Bench, refuse
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -18,15 +19,38 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     `number` (3).
     """
 
-    model: Annotated[str, Meta(description="The model's file or folder: a path, or an output of an earlier step.")]
-    name: Annotated[str, Meta(description="What the model is called in the registry: letters, digits and -_.")]
+    model: Annotated[
+        str,
+        Meta(
+            description="The model's file or folder: a path, or an output of an earlier step.",
+            examples=["models/model.pkl"],
+        ),
+    ]
+    name: Annotated[
+        str, Meta(description="What the model is called in the registry: letters, digits and -_.", examples=["churn"])
+    ]
     alias: Annotated[
         str, Meta(description="The name that shall mean the new version; empty for none. Default: challenger.")
     ] = "challenger"
 
+    # Any: `with:` as a person wrote it.
+    @staticmethod
+    def problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Texts that cannot be names."""
+        for field in ("name", "alias"):
+            text = values.get(field)
+            if text is not None and (text or field == "name"):
+                if is_name(text) and not (field == "alias" and text.isdigit()):
+                    continue
+                yield Problem(
+                    path=(field,),
+                    problem=f"{text!r} cannot be a model's {field}",
+                    remedy="use letters, digits and -_. (an alias of digits alone would read as a version)",
+                )
+
     def run(self, bench: Bench) -> int:
         """Keep, detect, append. Raises FileMissing, ModelUnreadable, UsageMistaken."""
-        self._check(bench.step_id)
+        refuse(self.problems({"name": self.name, "alias": self.alias}), bench.step_id)
         task = bench.task
         artifact = bench.artifact(self.model)
         registered = bench.register(
@@ -55,15 +79,6 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         bench.output("version", version)
         bench.output("number", str(registered.version.version))
         return 0
-
-    def _check(self, step_id: str) -> None:
-        for field, text in (("name", self.name), ("alias", self.alias)):
-            if (text or field == "name") and (not is_name(text) or (field == "alias" and text.isdigit())):
-                raise UsageMistaken(
-                    f"{text!r} cannot be a model's {field}",
-                    at=f"step {step_id}: with.{field}",
-                    remedy="use letters, digits and -_. (an alias of digits alone would read as a version)",
-                )
 
 
 def _verdict(bench: Bench) -> Digest | None:
