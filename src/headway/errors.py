@@ -223,12 +223,6 @@ class BlobDamaged(StoreTrouble):
     code = "blob-damaged"
 
 
-class StoreNewer(StoreTrouble):
-    """The store was made by a later version, in a form that this one does not know."""
-
-    code = "store-newer"
-
-
 class DiskFull(StoreTrouble):
     """No space is left, or a quota is reached."""
 
@@ -253,45 +247,6 @@ class StoreNewer(StoreTrouble):
     """A store was made by a later version of headway."""
 
     code = "store-newer"
-
-
-class RemoteTrouble(HeadwayError):
-    """A remote, or a store in a bucket, cannot be used; what it has stored stays as it is."""
-
-    code = "remote"
-
-
-class RemoteUnreachable(RemoteTrouble):
-    """The remote does not answer, or too slowly, or stops in the middle, again and again."""
-
-    code = "remote-unreachable"
-    retry_after_s = 10.0
-
-
-class RemoteRefused(RemoteTrouble):
-    """The remote answers and does not let one in, or does not let one do this."""
-
-    code = "remote-refused"
-
-
-class RemoteMissing(RemoteTrouble):
-    """There is no such bucket."""
-
-    code = "remote-missing"
-
-
-class RemoteFaulty(RemoteTrouble):
-    """The remote, or the network on the way, gives other bytes than were stored, again and again."""
-
-    code = "remote-faulty"
-    retry_after_s = 10.0
-
-
-class RemoteChanged(RemoteTrouble):
-    """Somebody deleted from the remote meanwhile what this was building upon."""
-
-    code = "remote-changed"
-    retry_after_s = 0.0
 
 
 class LogTrouble(HeadwayError):
