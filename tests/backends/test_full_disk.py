@@ -107,7 +107,7 @@ project, cache = sys.argv[2], StatCache(os.path.join(disk, "cache", "stat"))
 os.makedirs(os.path.join(project, "out", "sub"))
 for i in range(30):
     with open(os.path.join(project, "out", "sub", str(i)), "wb") as f:
-        f.write(bytes([i]) * 50000)
+        f.write(os.urandom(60000))
 blobs = FileBlobs(os.path.join(disk, "blobs"))
 assert refused(lambda: keep(blobs, project, "out", cache))
 elsewhere = FileBlobs(project + "-blobs")

@@ -11,6 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from headway.backends.blobs_file.collect import rewrite
+from headway.backends.blobs_file.folder import Folder
+from headway.backends.blobs_file.index import Index
+from headway.core.ids import Digest
+
 HEADWAY = (sys.executable, "-m", "headway")
 
 LONGEST_COMPLAINT = 6
@@ -135,6 +140,25 @@ class Project:
     def blob(self, digest: str) -> Path:
         """Where the store keeps a blob."""
         return self.home / "blobs" / digest[:2] / digest
+
+    def lose(self, digest: str) -> None:
+        """Take a blob out of the pack it lies in, as if it had never been stored."""
+        folder = Folder(str(self.home / "blobs"))
+        found = folder.index.find(Digest(digest))
+        assert found is not None
+        rewrite(folder, os.path.basename(found[0]), lambda place: place.digest != digest)
+
+    def damage(self, digest: str) -> None:
+        """Change a byte of a blob in the pack it lies in."""
+        found = Index(str(self.home / "blobs")).find(Digest(digest))
+        assert found is not None
+        path, place = found
+        os.chmod(path, 0o644)
+        with open(path, "r+b") as file:
+            file.seek(place.offset)
+            byte = file.read(1)[0]
+            file.seek(place.offset)
+            file.write(bytes([byte ^ 1]))
 
     def is_usable(self) -> None:
         """The project can go on: the log is whole, and the next run passes when its cause of trouble is gone."""

@@ -239,8 +239,7 @@ def test_a_damaged_blob_is_no_result_and_is_put_aside(ran: Project, what: str) -
 
 def test_a_damaged_list_of_a_folder_is_no_result(ran: Project) -> None:
     digest = ran.shown()["steps"]["train"]["outputs"]["model"]["digest"]
-    ran.blob(digest).chmod(0o644)
-    ran.blob(digest).write_bytes(b"{}")
+    ran.damage(digest)
     shutil.rmtree(ran.folder / "m")
     ran("run")
     assert ran.ledger() == ["clean", "train", "train"]
