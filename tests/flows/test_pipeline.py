@@ -43,8 +43,11 @@ class Project:
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
 
-    def read(self, file: str = "pipeline.yaml") -> Pipeline:
-        return pipeline.read(str(self.folder), file, home=str(self.home), step_types=self._asked)
+    def read(self, file: str = "pipeline.yaml", given: tuple[str, ...] = (), *, keep: bool = True) -> Pipeline:
+        asked = pipeline.Asked(
+            folder=str(self.folder), file=file, home=str(self.home), step_types=self._asked, given=given, keep=keep
+        )
+        return pipeline.read(asked)
 
     def is_from_copy(self) -> bool:
         before = self.n_read
@@ -177,6 +180,11 @@ def test_the_copy_lies_in_a_folder_that_git_ignores(project: Project) -> None:
     assert os.listdir(project.home / "cache") == ["pipeline"]
 
 
+def test_who_only_looks_leaves_no_copy(project: Project) -> None:
+    project.read(keep=False)
+    assert not project.home.exists()
+
+
 def test_faults_leave_no_copy(project: Project) -> None:
     project.write("pipeline.yaml", "stepz: []")
     with pytest.raises(FileFaulty):
@@ -222,6 +230,33 @@ def test_a_parameter_that_the_file_does_not_have_is_refused(name: str, remedy: s
 def test_without_a_params_file_any_parameter_may_be_given(project: Project) -> None:
     project.write("pipeline.yaml", "steps: [{run: a b}]")
     assert with_overrides(project.read(), {"lr": "0.1"}).params == {"lr": 0.1}
+
+
+def test_an_expression_with_a_param_that_nobody_gives_is_a_fault(project: Project) -> None:
+    text = "steps:\n- run: echo hi\n- run: train --lr ${{ params.lr }}\n  in: x\n  params: [depth]\n  tiemout: 3\n"
+    project.write("pipeline.yaml", text)
+    with pytest.raises(FileFaulty) as caught:
+        project.read()
+    assert [(f"{f.line}:{f.column}", f.problem, f.remedy) for f in caught.value.faults] == [
+        (
+            "3:23",
+            "there is no `params.lr`: no file of params is named",
+            "name one at the top, as in params: params.yaml, or give the value with -p lr=…",
+        ),
+        (
+            "5:12",
+            "there is no `params.depth`: no file of params is named",
+            "name one at the top, as in params: params.yaml, or give the value with -p depth=…",
+        ),
+        ("6:3", "the key `tiemout` is not known here", "did you mean `timeout`?"),
+    ]
+
+
+def test_without_a_params_file_what_the_command_line_gives_may_be_used_and_only_then(project: Project) -> None:
+    project.write("pipeline.yaml", "steps: [{run: 'train --lr ${{ params.net.lr }}'}]")
+    assert with_overrides(project.read(given=("net.lr",)), {"net.lr": "0.1"}).params == {"net": {"lr": 0.1}}
+    with pytest.raises(FileFaulty):
+        project.read()
 
 
 SCALARS = {

@@ -26,7 +26,8 @@ steps:
 
 def read(folder: Path, text: str) -> Pipeline:
     (folder / "pipeline.yaml").write_text(text)
-    return pipeline.read(str(folder), "pipeline.yaml", home=str(folder / ".headway"), step_types=Usable)
+    home = str(folder / ".headway")
+    return pipeline.read(pipeline.Asked(folder=str(folder), file="pipeline.yaml", home=home, step_types=Usable))
 
 
 def told(folder: Path, text: str) -> list[tuple[str, str, str]]:

@@ -351,12 +351,22 @@ def project_of(args: "argparse.Namespace", settings: "Settings") -> "tuple[Setti
     return load(folder=folder), name
 
 
-def pipeline_of(settings: "Settings", file: str, options: "RunOptions") -> "Pipeline":
-    """The pipeline with the overrides of the command line. Raises FileMissing, FileFaulty, NameUnknown."""
+def pipeline_of(settings: "Settings", file: str, options: "RunOptions", *, keep: bool = True) -> "Pipeline":
+    """The pipeline with the overrides of the command line. Raises FileMissing, FileFaulty, NameUnknown.
+
+    `keep` a compiled copy for the next reading; commands that only look leave nothing behind.
+    """
     from headway.flows import pipeline
 
-    read = pipeline.read(settings.folder, file, home=settings.home, step_types=_step_types)
-    return pipeline.with_overrides(read, options.overrides)
+    asked = pipeline.Asked(
+        folder=settings.folder,
+        file=file,
+        home=settings.home,
+        step_types=_step_types,
+        given=tuple(options.overrides),
+        keep=keep,
+    )
+    return pipeline.with_overrides(pipeline.read(asked), options.overrides)
 
 
 def _step_types() -> "Collection[str]":

@@ -12,6 +12,7 @@ import msgspec
 
 from headway.core.grammar import File, Step
 from headway.core.pipeline import Pipeline
+from headway.core.plan import overridden
 from headway.core.problem import Path, Problem
 from headway.core.resolve import Around, resolve
 from headway.errors import Fault, FileFaulty
@@ -19,20 +20,22 @@ from headway.errors import Fault, FileFaulty
 T = TypeVar("T")
 
 
-def read_pipeline(
+def read_pipeline(  # noqa: PLR0913 (all but the bytes and their name have defaults or are the world around)
     data: bytes,
     *,
     path: str,
     known_step_types: Collection[str],
     read_file: Callable[[str], bytes | None],
     name: str = "pipeline",
+    given: Collection[str] = (),
     further: Callable[[Step], Iterable[Problem]] | None = None,
 ) -> Pipeline:
     """The pipeline that a file's bytes mean.
 
     `path` is what faults call the file; `read_file` gives the bytes of a file beside it, None when there is none;
-    `name` is the pipeline's when the file gives none; `further` says what else is wrong with a step whose `uses` and
-    `with` are whole, each with its path below the step. Raises FileFaulty with all faults.
+    `name` is the pipeline's when the file gives none; `given` are the params of the command line; `further` says what
+    else is wrong with a step whose `uses` and `with` are whole, each with its path below the step. Raises FileFaulty
+    with all faults.
     """
     import gc
 
@@ -44,7 +47,7 @@ def read_pipeline(
         file = reading.file()
         if file is not None:
             around = Around(
-                params=reading.params(file, read_file),
+                params=reading.params(file, read_file, given),
                 step_types=known_step_types,
                 lines=reading.lines_of_steps,
                 damaged=reading.damaged,
@@ -165,10 +168,13 @@ class _Reading:
             texts[name] = node.value if isinstance(one, int | float | bool) and type(node.value) is str else one
         return {**value, "env": texts}
 
-    def params(self, file: File | None, read_file: Callable[[str], bytes | None]) -> Mapping[str, Any] | None:
-        """The parsed params file; None when there is none or it cannot be read, which is a fault."""
-        if file is None or not file.params:
-            return None
+    def params(
+        self, file: File, read_file: Callable[[str], bytes | None], given: Collection[str]
+    ) -> Mapping[str, Any] | None:
+        """The parsed params file; None when it cannot be read, which is a fault. Without one, those `given`."""
+        if not file.params:
+            is_named = isinstance(self.value, dict) and "params" in self.value
+            return None if is_named else overridden({}, dict.fromkeys(given))
         data = read_file(file.params)
         if data is None:
             self.add([Problem(path=("params",), problem=f"there is no file {file.params}", remedy="write it")])

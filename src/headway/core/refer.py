@@ -34,6 +34,7 @@ class Use(Struct, frozen=True):
 class Known(Struct, frozen=True, kw_only=True):
     """What names can stand for. `params` is None when it is not known; `groups` are the nodes of a step's id.
 
+    Without a `params_file` the `params` are those of the command line.
     `damaged` steps have faults already; `has_unnamed` when one of those lost its name, so that any id may be its.
     """
 
@@ -216,16 +217,16 @@ def _param(reference: names.Reference, known: Known) -> None:
             value = value[part]
         else:
             dotted = ".".join(str(p) for p in reference.path[: depth + 1])
-            raise _fault(
-                f"{known.params_file} has no `{dotted}`",
-                missing_param(dotted, known.params if len(known.problems) < MANY else {}),
-                reference.offset,
-            )
+            params = known.params if len(known.problems) < MANY else {}
+            raise _fault(*missing_param(dotted, params, known.params_file), reference.offset)
 
 
-def missing_param(dotted: str, params: Mapping[str, Any]) -> str:
-    """The remedy for a param that is not there."""
-    return did_you_mean(dotted, _names(params, ""), "add it there")
+def missing_param(dotted: str, params: Mapping[str, Any], file: str) -> tuple[str, str]:
+    """Problem and remedy for a param that is not there; `file` is that of the params, empty when none is named."""
+    if file:
+        return f"{file} has no `{dotted}`", did_you_mean(dotted, _names(params, ""), "add it there")
+    remedy = f"name one at the top, as in params: params.yaml, or give the value with -p {dotted}=…"
+    return f"there is no `params.{dotted}`: no file of params is named", remedy
 
 
 # Any: the same values.

@@ -28,9 +28,9 @@ OWN_PATHS = "let each step write paths of its own"
 class Around(Struct, frozen=True, kw_only=True):
     """What the file's own text does not say.
 
-    `params` are those of its params file, or None when they are not known. `lines` holds each step's line.
-    `damaged` are steps with faults found before, of which no more is said than must be. `name` is the pipeline's
-    when the file gives none.
+    `params` are those of its params file, or of the command line when it names none; None when they are not known.
+    `lines` holds each step's line. `damaged` are steps with faults found before, of which no more is said than must be.
+    `name` is the pipeline's when the file gives none.
     """
 
     # Any: a user's own nested numbers and texts.
@@ -78,7 +78,7 @@ class _Resolver:
             steps=specs,
             env={name: text_of(value) for name, value in file.env.items()},
             params_file=file.params or None,
-            params=dict(self.around.params or {}),
+            params=dict(self.around.params or {}) if file.params else {},
             triggers={} if triggers is UNSET else msgspec.to_builtins(triggers),
             monitors=msgspec.to_builtins(file.monitors),
         )
@@ -219,8 +219,7 @@ class _Resolver:
                     if not refer.param_exists(name, self.around.params):
                         self.fault(
                             (*at, "params") if isinstance(step.params, str) else (*at, "params", k),
-                            f"{self.file.params} has no `{name}`",
-                            refer.missing_param(name, self.around.params),
+                            *refer.missing_param(name, self.around.params, self.file.params),
                         )
 
     # --- order --------------------------------------------------------------------------------------------------

@@ -37,18 +37,33 @@ LARGE_BYTES = 256 * 1024
 
 
 class _Compiled(msgspec.Struct, frozen=True, kw_only=True):
-    """A compiled pipeline and the names and digests of the files it came from."""
+    """A compiled pipeline, the names and digests of the files it came from, and the params that had to be `given`."""
 
     version: str
     files: dict[str, str]
     pipeline: Pipeline
+    given: tuple[str, ...] = ()
 
 
-def read(folder: str, file: str, *, home: str, step_types: Callable[[], Collection[str]]) -> Pipeline:
-    """The pipeline in `file` (relative to `folder`). Raises FileMissing, FileFaulty with all faults.
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pipeline is read, and how.
 
-    `step_types` gives the names that `uses:` may have; asked only when the file is really read.
+    `file` is relative to `folder`; `step_types` gives the names that `uses:` may have, asked only when the file is
+    really read. `given` are the parameters of the command line, which a file that names no params file may use.
+    `keep` the copy for the next reading; not for a command that only looks.
     """
+
+    folder: str
+    file: str
+    home: str
+    step_types: Callable[[], Collection[str]]
+    given: Collection[str] = ()
+    keep: bool = True
+
+
+def read(asked: Asked) -> Pipeline:
+    """The pipeline that is asked for. Raises FileMissing, FileFaulty with all faults."""
+    folder, file = asked.folder, asked.file
     data = _bytes(folder, file)
     if data is None:
         raise FileMissing(
@@ -56,38 +71,40 @@ def read(folder: str, file: str, *, home: str, step_types: Callable[[], Collecti
             at=file,
             remedy="write one, or let `headway init` write it from the scripts it finds",
         )
-    cached = os.path.join(home, *_CACHE)
-    found = _cached(cached, folder, file, data)
-    if found is None and len(data) >= LARGE_BYTES and _compiled_aside(folder, file, data, home, step_types):
-        found = _cached(cached, folder, file, data)
-    return found or _compile(folder, file, data, home, step_types)
+    found = _cached(asked, data)
+    if found is None and asked.keep and len(data) >= LARGE_BYTES and _compiled_aside(asked, data):
+        found = _cached(asked, data)
+    return found or _compile(asked, data)
 
 
-def _compile(folder: str, file: str, data: bytes, home: str, step_types: Callable[[], Collection[str]]) -> Pipeline:
+def _compile(asked: Asked, data: bytes) -> Pipeline:
     from headway.codec.human import read_pipeline
 
-    read_files: dict[str, str] = {file: wire.digest_of(data)}
+    read_files: dict[str, str] = {asked.file: wire.digest_of(data)}
 
     def beside(path: str) -> bytes | None:
-        other = _bytes(folder, path)
+        other = _bytes(asked.folder, path)
         read_files[path] = wire.digest_of(other) if other is not None else ""
         return other
 
-    types = step_types()
+    types = asked.step_types()
     pipeline = read_pipeline(
         data,
-        path=file,
+        path=asked.file,
         known_step_types=types,
         read_file=beside,
-        name=_name(file),
+        name=_name(asked.file),
+        given=asked.given,
         further=lambda step: _problems(step, types),
     )
-    compiled = _Compiled(version=__version__, files=read_files, pipeline=pipeline)
-    _save(home, wire.pack(compiled))
+    if asked.keep:
+        given = tuple(asked.given) if pipeline.params_file is None else ()
+        compiled = _Compiled(version=__version__, files=read_files, given=given, pipeline=pipeline)
+        _save(asked.home, wire.pack(compiled))
     return pipeline
 
 
-def _compiled_aside(folder: str, file: str, data: bytes, home: str, step_types: Callable[[], Collection[str]]) -> bool:
+def _compiled_aside(asked: Asked, data: bytes) -> bool:
     """Compile in a process of its own, which leaves the copy behind and takes its memory along.
 
     The marks of ten thousand steps are 50 MB, which the driver would else hold to the end of the run. When it does not
@@ -100,7 +117,7 @@ def _compiled_aside(folder: str, file: str, data: bytes, home: str, step_types: 
         return os.waitpid(child, 0)[1] == 0
     code = 1
     try:
-        _compile(folder, file, data, home, step_types)
+        _compile(asked, data)
         code = 0
     finally:
         # Nothing of the parent's may be flushed, closed or reported a second time.
@@ -136,7 +153,8 @@ def _bytes(folder: str, path: str) -> bytes | None:
         return None
 
 
-def _cached(path: str, folder: str, file: str, data: bytes) -> Pipeline | None:
+def _cached(asked: Asked, data: bytes) -> Pipeline | None:
+    path = os.path.join(asked.home, *_CACHE)
     try:
         with open(path, "rb") as f:
             noted, packed = f.read(_DIGITS), f.read()
@@ -146,13 +164,13 @@ def _cached(path: str, folder: str, file: str, data: bytes) -> Pipeline | None:
         compiled = wire.unpack(packed, _Compiled)
     except (OSError, ValueError):
         return None
-    if compiled.version != __version__:
+    if compiled.version != __version__ or not set(compiled.given) <= set(asked.given):
         return None
     for name, digest in compiled.files.items():
-        content = data if name == file else _bytes(folder, name)
+        content = data if name == asked.file else _bytes(asked.folder, name)
         if (wire.digest_of(content) if content is not None else "") != digest:
             return None
-    return compiled.pipeline if file in compiled.files else None
+    return compiled.pipeline if asked.file in compiled.files else None
 
 
 def _save(home: str, packed: bytes) -> None:
