@@ -53,8 +53,11 @@ def on_path(executable: str) -> Environment:
     found = shutil.which(executable)
     if found is None:
         raise Missing(f"{executable} is not on the PATH")
-    printed = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
-    return Environment(bin=Path(found).parent, versions={executable: printed.splitlines()[0]})
+    for word in ("--version", "version"):
+        done = subprocess.run([found, word], capture_output=True, text=True, check=False)
+        if done.returncode == 0 and done.stdout:
+            return Environment(bin=Path(found).parent, versions={executable: done.stdout.splitlines()[0]})
+    raise Missing(f"{executable} does not tell its version")
 
 
 def peer(cache: Path, name: str, requirements: tuple[str, ...]) -> Environment:
@@ -68,9 +71,12 @@ def peer(cache: Path, name: str, requirements: tuple[str, ...]) -> Environment:
     return Environment(bin=folder / "bin", versions=versions(folder))
 
 
-def headway(cache: Path) -> Environment:
-    """Where the wheel built from this source lies with what it depends on; rebuilt when the source changed."""
-    folder = cache / "environments" / "headway"
+def headway(cache: Path, extras: str = "") -> Environment:
+    """Where the wheel built from this source lies with what it depends on; rebuilt when the source changed.
+
+    With extras (`sql`) it is another environment than without.
+    """
+    folder = cache / "environments" / "-".join(["headway", *extras.split(",")] if extras else ["headway"])
     dependencies = {"pyproject": _digest([REPOSITORY / "pyproject.toml"]), "python": sys.version}
     stamp = {**dependencies, "source": _digest(sorted((REPOSITORY / "src").rglob("*")))}
     known = _stamp(folder)
@@ -80,7 +86,7 @@ def headway(cache: Path) -> Environment:
             install(folder, str(wheel), again=True)
         else:
             create(folder)
-            install(folder, str(wheel))
+            install(folder, f"{wheel}[{extras}]" if extras else str(wheel))
         (folder / STAMP).write_text(json.dumps(stamp))
     return Environment(bin=folder / "bin", versions=versions(folder))
 

@@ -40,6 +40,17 @@ class Options:
     cache: Path
     results: Path
     timeout_s: int
+    #: How much work there is, for benchmarks that take a `Size`.
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """An option that makes a benchmark smaller for a trial: `--files 1000`."""
+
+    name: str
+    default: int
+    help: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,8 +80,8 @@ class Contender:
     play: Play
 
 
-def options(promise: str, *, n: int, peers: str = "default") -> Options:
-    """Read the command line; `n` and `peers` are this benchmark's defaults."""
+def options(promise: str, *, n: int, peers: str = "default", size: Size | None = None) -> Options:
+    """Read the command line; `n`, `peers` and `size` are this benchmark's defaults."""
     parser = argparse.ArgumentParser(description=promise)
     parser.add_argument("--n", type=int, default=n, help="repetitions, after a warm-up (default %(default)s)")
     parser.add_argument(
@@ -81,11 +92,21 @@ def options(promise: str, *, n: int, peers: str = "default") -> Options:
     )
     parser.add_argument("--results", type=Path, default=LAUNCHER.parent / "results", help="folder of the JSON files")
     parser.add_argument("--timeout", type=int, default=900, help="seconds for one process (default %(default)s)")
+    if size is not None:
+        text = f"{size.help} (default %(default)s)"
+        parser.add_argument(f"--{size.name}", dest="size", type=int, default=size.default, help=text)
     read = parser.parse_args()
     cache = read.cache.expanduser().resolve()
     if cache.is_relative_to(environments.REPOSITORY):
         parser.error("--cache: the environments must lie outside the repository")
-    return Options(n=max(1, read.n), peers=read.peers, cache=cache, results=read.results, timeout_s=read.timeout)
+    return Options(
+        n=max(1, read.n),
+        peers=read.peers,
+        cache=cache,
+        results=read.results,
+        timeout_s=read.timeout,
+        size=0 if size is None else max(1, read.size),
+    )
 
 
 def once(command: Sequence[str], place: Place, timeout_s: int) -> report.Sample:
@@ -209,6 +230,8 @@ class Stage:
     def _environment(self, tool: Tool) -> environments.Environment:
         if tool.name in {"headway", "python"}:
             return environments.headway(self.options.cache)
+        if tool.name.startswith("headway["):
+            return environments.headway(self.options.cache, extras=tool.name.removeprefix("headway[").rstrip("]"))
         if tool.requirements:
             return environments.peer(self.options.cache, tool.name, tool.requirements)
         return environments.on_path(tool.name)
@@ -220,4 +243,16 @@ class Stage:
         return once(["true"], place, self.options.timeout_s).rss_bytes
 
 
-__all__ = ["Command", "Contender", "Options", "Place", "Play", "Stage", "Unfit", "once", "options", "take_turns"]
+__all__ = [
+    "Command",
+    "Contender",
+    "Options",
+    "Place",
+    "Play",
+    "Size",
+    "Stage",
+    "Unfit",
+    "once",
+    "options",
+    "take_turns",
+]

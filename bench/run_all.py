@@ -12,8 +12,18 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 #: In the order in which a user meets them, the long ones last.
-ALL = ("startup", "four_steps", "hundred_steps", "thousand_steps", "log", "install", "ten_thousand_steps", "memory")
-OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install"})
+ALL = (
+    "startup",
+    "four_steps",
+    "hundred_steps",
+    "thousand_steps",
+    "log",
+    "install",
+    "ten_thousand_steps",
+    "memory",
+    "store_files",
+)
+OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", "store_files"})
 BEGIN = "<!-- results: `python bench/run_all.py --docs` writes from here -->"
 END = "<!-- to here -->"
 

@@ -1,0 +1,189 @@
+"""The benchmarks of the store: their data is what they say, and a keeper that is wrong gets no number."""
+
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import environments
+import harness
+import store_files
+import store_peers
+from harness import Stage
+from projects.tool import Tool
+from store_data import Files, is_same, size_of, write_large
+from store_peers import COPY, GIT_ITSELF, HEADWAY, SCAN, Keeper, fault
+from store_projects import Project, projects
+
+FILES = Files(n=40)
+
+
+def stage(tmp_path: Path, peers: str = "none") -> Stage:
+    options = harness.Options(n=1, peers=peers, cache=tmp_path, results=tmp_path / "results", timeout_s=60)
+    at = Stage(name="try", promise="Promise: none.", options=options)
+    # headway of this environment instead of a wheel's, which takes a minute to build and install.
+    here = environments.Environment(bin=Path(sys.executable).parent, versions={})
+    at.installed.update({"headway": here, "python": here})
+    return at
+
+
+def found(at: Stage, keepers: list[Keeper], folder: Path) -> dict[str, Project]:
+    others = [keeper for keeper in keepers if keeper.tool.name not in at.installed]
+    known = {
+        keeper.name: Project(stage=at, keeper=keeper, folder=folder / keeper.name.replace(" ", "-"))
+        for keeper in keepers
+        if keeper.tool.name in at.installed
+    }
+    return {**known, **projects(at, others, folder)}
+
+
+def test_files_are_what_they_were_written_as(tmp_path: Path) -> None:
+    FILES.write(tmp_path / "data")
+    assert FILES.fault(tmp_path / "data") is None
+    assert size_of(tmp_path / "data") == 40 * 4096
+
+
+def test_a_changed_a_missing_and_an_added_file_are_each_seen(tmp_path: Path) -> None:
+    FILES.write(tmp_path)
+    FILES.change(tmp_path, [7], version=2)
+    assert FILES.fault(tmp_path) == "000/000007.bin holds other bytes"
+    assert FILES.fault(tmp_path, second={7}) is None
+    (tmp_path / "more").touch()
+    assert FILES.fault(tmp_path, second={7}) == "there are 41 files instead of 40"
+    (tmp_path / FILES.name(3)).unlink()
+    assert FILES.fault(tmp_path, second={7}) == "000/000003.bin is missing"
+
+
+def test_some_files_are_as_many_as_asked_for_and_lie_apart() -> None:
+    assert len(Files(n=100_000).some(100, 5)) == 100
+    assert not {*Files(n=100_000).some(100, 3)} & {*Files(n=100_000).some(100, 7)}
+
+
+def test_large_files_come_out_the_same_and_differ_from_others(tmp_path: Path) -> None:
+    for name, size in (("a", 3_000_000), ("b", 3_000_000), ("c", 3_000_001)):
+        write_large(tmp_path / name, size)
+    assert is_same(tmp_path / "a", tmp_path / "b")
+    assert not is_same(tmp_path / "a", tmp_path / "c")
+    with (tmp_path / "b").open("r+b") as f:
+        f.seek(2_999_999)
+        f.write(b"\0\0")
+    assert not is_same(tmp_path / "a", tmp_path / "b")
+
+
+def test_the_size_of_a_folder_leaves_out_what_is_named_at_its_top_alone(tmp_path: Path) -> None:
+    for path in ("data/one", "kept/data/two", ".git/three"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_bytes(b"12345")
+    assert size_of(tmp_path, {"data", ".git"}) == 5
+
+
+@pytest.mark.parametrize(
+    ("keeper", "said", "seen"),
+    [
+        ("headway", '[{"n_added": 1, "n_removed": 0, "n_changed": 2}]', 3),
+        ("dvc", "a warning\n{}\n", False),
+        ("dvc", '{"data.dvc": [{"changed outs": {"data": "modified"}}]}', True),
+        ("dvc data status", "{}", frozenset()),
+        ("dvc data status", '{"uncommitted": {"modified": ["data/", "data/000/1.bin"]}}', frozenset({"000/1.bin"})),
+        ("oxen", '["data/000/1.bin"]', frozenset({"000/1.bin"})),
+        ("git", " M data/000/1.bin\0?? other\0", frozenset({"000/1.bin"})),
+        ("restic", "anything", None),
+    ],
+)
+def test_what_a_keeper_says_of_changes_is_read(keeper: str, said: str, seen: store_peers.Seen | None) -> None:
+    (one,) = (each for each in store_peers.ALL if each.name == keeper)
+    assert one.seen(said) == seen
+
+
+@pytest.mark.parametrize(
+    ("keeper", "said"),
+    [
+        ("headway", '{"before": "a", "paths": [{"path": "data", "files": [{"path": "000/1.bin"}]}]}'),
+        ("dvc", '{"added": [], "modified": [{"path": "data/"}, {"path": "data/000/1.bin"}]}'),
+        ("git", "data/000/1.bin\n"),
+        (
+            "borg",
+            (
+                '{"changes": [{"type": "modified"}, {"type": "mtime"}], "path": "data/000/1.bin"}\n'
+                '{"changes": [{"type": "mtime"}], "path": "data/000/2.bin"}\n'
+            ),
+        ),
+    ],
+)
+def test_the_files_that_a_diff_names_are_read(keeper: str, said: str) -> None:
+    (one,) = (each for each in store_peers.ALL if each.name == keeper)
+    assert one.differing(said) == frozenset({"000/1.bin"})
+
+
+def test_a_wrong_answer_is_told_as_far_as_the_keeper_goes() -> None:
+    assert fault(None, ["a"]) is None
+    assert fault(False, []) is None
+    assert fault(False, ["a"]) == "says changed: False of 1 changed files"
+    assert fault(2, ["a", "b"]) is None
+    assert fault(1, ["a", "b"]) == "counts 1 changed files instead of 2"
+    assert fault(frozenset({"a", "b"}), ["a", "b"]) is None
+    assert fault(frozenset({"a", "c"}), ["a", "b"]) == "is wrong about 2 of 2 changed files: b"
+
+
+def test_headway_git_and_cp_do_all_the_cases(tmp_path: Path) -> None:
+    at = stage(tmp_path)
+    keepers = found(at, [HEADWAY, GIT_ITSELF, COPY, SCAN], tmp_path / "work")
+    series = store_files.all_cases(keepers, FILES, 1)
+    assert [(one.tool, one.case, one.fault) for one in series if one.fault] == []
+    done = {(one.tool, one.case) for one in series if len(one.samples) == 1}
+    cases = [
+        store_files.SNAPSHOT,
+        store_files.SAME,
+        store_files.TOUCHED,
+        store_files.CHANGED,
+        store_files.DIFF,
+        store_files.RESTORE,
+    ]
+    assert done == {
+        *(("headway", case) for case in cases),
+        *(("git", case) for case in cases),
+        ("cp -r", store_files.SNAPSHOT),
+        ("cp -r", store_files.RESTORE),
+        ("scandir + stat", store_files.SAME),
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"keep": ("true",)}, "bytes are stored of"),
+        ({"keep": ("sh", "-c", "cp -r data kept1; cp -r data kept2; exit 3")}, "ended with 3"),
+        ({"status": ("true",), "seen": lambda _: frozenset({"000/000001.bin"})}, "is wrong about 1 of 0"),
+        ({"diff": ("true",), "differing": lambda _: frozenset()}, "is wrong about 1 of 1"),
+        ({"restore": ("cp", "-r", "kept1", "data")}, "holds other bytes"),
+        ({"prepare": (("false",),)}, "not measured, but needed"),
+    ],
+    ids=["stores nothing", "fails", "sees too much", "sees too little", "restores another version", "is not set up"],
+)
+def test_a_keeper_that_does_not_do_the_work_gets_no_number(wrong: dict[str, object], said: str, tmp_path: Path) -> None:
+    # Any: fields by name, for each of the cases.
+    keeper = dataclasses.replace(COPY, **wrong)  # type: ignore[arg-type]
+    series = store_files.all_cases(found(stage(tmp_path), [keeper], tmp_path / "work"), FILES, 1)
+    assert [said in str(one.fault) for one in series if one.fault] == [True]
+
+
+def test_an_unknown_peer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no peer is called frob"):
+        store_peers.chosen(stage(tmp_path, "frob").options, ["headway", "dvc"])
+    chosen = store_peers.chosen(stage(tmp_path, "dvc").options, ["headway", "dvc"])
+    assert [keeper.name for keeper in chosen] == ["headway", "dvc"]
+
+
+def test_a_tool_without_a_version_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mute").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "mute").chmod(0o755)
+    (tmp_path / "late").write_text('#!/bin/sh\ntest "$1" = version && echo late 2\n')
+    (tmp_path / "late").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    at = stage(tmp_path)
+    assert [tool.name for tool in at.bring([Tool(name="mute"), Tool(name="late")])] == ["late"]
+    assert at.skipped == {"mute": "mute does not tell its version"}
+    assert at.installed["late"].versions == {"late": "late 2"}
+    assert shutil.which("late") == str(tmp_path / "late")
