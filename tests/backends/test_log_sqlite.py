@@ -261,7 +261,7 @@ def test_a_place_below_a_file_is_told(tmp_path: "os.PathLike[str]") -> None:
 
 
 def test_a_log_that_is_locked_for_too_long_is_a_conflict(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_sqlite, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(log_sqlite.file, "PATIENCE_S", 0.05)
     log = _open(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")

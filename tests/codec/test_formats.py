@@ -74,8 +74,8 @@ def test_the_table_is_the_one_that_is_made(tmp_path: "os.PathLike[str]") -> None
         assert made.execute(query).fetchall() == told.execute(query).fetchall()
     made.close()
     told.close()
-    assert f"0x{log_sqlite.APPLICATION:x}" in LOG
-    assert f"is the version of this form: {log_sqlite.VERSION}." in LOG
+    assert f"0x{log_sqlite.file.APPLICATION:x}" in LOG
+    assert f"is the version of this form: {log_sqlite.file.VERSION}." in LOG
 
 
 def test_the_digests_of_the_example_are_right() -> None:

@@ -5,48 +5,19 @@ The file is made whole beside its place and then linked into it, so that nobody 
 processes that begin at once end up with the same one. Knows nothing of what facts mean.
 """
 
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from heapq import merge
 from itertools import islice
 
 from headway.backends import path_of
+from headway.backends.log_sqlite import file
 from headway.codec import wire
 from headway.core.facts import Entry, Fact, Row, key_of, kind_of
-from headway.errors import AppendConflict, Conflict, DiskFull, HeadwayError, LogDamaged, LogNewer, LogTrouble
+from headway.errors import AppendConflict, FileMissing, LogDamaged, LogTrouble
 from headway.ports import Log
-
-VERSION = 1
-"""Of the schema, in `PRAGMA user_version`; a later one is refused."""
-
-APPLICATION = 0x48445759
-"""`HDWY`, in `PRAGMA application_id`: by it `file` and others know whose database it is."""
-
-PATIENCE_S = 10.0
-"""How long to wait for another writer: an append takes well under a millisecond, a checkpoint rarely a second."""
-
-# The triggers keep the promise that a fact never changes against a slip of somebody's hand, not against malice: that
-# is what the chain of hashes is for.
-_SCHEMA = f"""
-PRAGMA synchronous = OFF;
-PRAGMA journal_mode = MEMORY;
-BEGIN;
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {VERSION};
-CREATE TABLE facts (
-    seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, n INTEGER NOT NULL, at REAL NOT NULL,
-    kind TEXT NOT NULL, key TEXT, body TEXT NOT NULL, hash TEXT NOT NULL, UNIQUE (stream, n)
-);
-CREATE INDEX facts_by_key ON facts (kind, key) WHERE key IS NOT NULL;
-CREATE INDEX facts_by_kind ON facts (kind, seq);
-CREATE TRIGGER facts_never_change BEFORE UPDATE ON facts BEGIN SELECT raise(ABORT, 'facts never change'); END;
-CREATE TRIGGER facts_never_go BEFORE DELETE ON facts BEGIN SELECT raise(ABORT, 'facts never go'); END;
-COMMIT;
-PRAGMA journal_mode = WAL;
-"""
 
 # The body is JSON, kept as text so that `sqlite3 log.sqlite` and its JSON functions can read it; it is read back as
 # bytes, so that a damaged body is found by its hash and not by a failed decoding.
@@ -63,7 +34,6 @@ SELECT seq, stream, n, at, f.kind, f.key, CAST(body AS BLOB), hash FROM json_eac
 ON seq = (SELECT max(seq) FROM facts WHERE kind = :kind AND key = wanted.value)
 """
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # macOS has no fdatasync.
 _flush = getattr(os, "fdatasync", os.fsync)
 
@@ -71,34 +41,26 @@ _Record = tuple[int, str, int, float, str, str | None, bytes, str]
 
 
 class SqliteLog:
-    """The log in the file at `path`, which is made if need be. One object, one thread."""
+    """The log in the file at `path`, which is made if need be. One object, one thread.
+
+    For one who is `looking` nothing is made, and the file need not be one that may be written to.
+    """
 
     __slots__ = ("_connection", "_last", "_lengths", "_path", "_unsynced", "_wal")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, looking: bool = False) -> None:
         self._path = path = os.path.realpath(path)  # SQLite, too, puts its write-ahead log beside what links lead to.
         self._last = (0, wire.GENESIS)
         self._lengths: dict[str, int] = {}  # Of streams written to here; true until the tip says somebody else wrote.
         self._unsynced = False
         self._wal: int | None = None
-        self._connection: sqlite3.Connection | None = None
-        if not os.path.exists(path):
-            _make(path)
-        with self._translated():
-            # A file: URI with mode=rw, because a plain path would silently make an empty file where one was removed.
-            uri = f"file:{_quoted(path)}?mode=rw"
-            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE_S)
-            try:
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-                # Every 16 MB instead of 4: each checkpoint flushes twice, which a run of many small steps feels.
-                self._connection.execute("PRAGMA wal_autocheckpoint = 4000")
-                (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            except BaseException:
-                self._connection.close()
-                raise
-        if version != VERSION:
-            self._connection.close()
-            raise _other_version(path, version)
+        self._connection: sqlite3.Connection | None
+        if looking:
+            self._connection = file.looked_at(path)
+        else:
+            if not os.path.exists(path):
+                file.make(path)
+            self._connection = file.opened(path)
 
     def append(self, stream: str, facts: Sequence[Fact], *, expect: int, at: float) -> int:
         """Append facts. See `Log`; the chain is continued from what is last in the file now, whoever wrote that."""
@@ -134,7 +96,7 @@ class SqliteLog:
         with self._translated():
             records = self._db.execute(_READ, (stream, after)).fetchall()
         if records and records[-1][2] != after + len(records):
-            raise LogDamaged(f"facts of stream {stream} are missing", at=self._path, remedy=_RESTORE)
+            raise LogDamaged(f"facts of stream {stream} are missing", at=self._path, remedy=file.RESTORE)
         return [_entry(record) for record in records]
 
     def scan(
@@ -174,7 +136,7 @@ class SqliteLog:
             if self._wal is None:
                 # Never open and close the main file like this: POSIX would drop SQLite's own locks on it.
                 self._wal = os.open(self._path + "-wal", os.O_RDONLY | os.O_CLOEXEC)
-                _sync(os.path.dirname(self._path))
+                file.sync(os.path.dirname(self._path))
             _flush(self._wal)
         except OSError as e:
             raise LogTrouble(
@@ -210,7 +172,7 @@ class SqliteLog:
         self._lengths.clear()
         seq, hash_ = tip
         if seq <= self._last[0]:
-            raise LogDamaged(f"fact {self._last[0]} of the log is gone", at=self._path, remedy=_RESTORE)
+            raise LogDamaged(f"fact {self._last[0]} of the log is gone", at=self._path, remedy=file.RESTORE)
         last = self._db.execute(_LAST).fetchall()
         before = last[1][7] if len(last) > 1 else wire.GENESIS
         wire.verify([_row(last[0])], after_seq=seq - 1, before=before)
@@ -224,7 +186,7 @@ class SqliteLog:
             if rows != self._db.execute(_INDEXED).fetchone()[0]:
                 said = "its table and its index differ"
         if said != "ok":
-            raise LogDamaged(f"the log is damaged: {said}", at=self._path, remedy=_RESTORE)
+            raise LogDamaged(f"the log is damaged: {said}", at=self._path, remedy=file.RESTORE)
 
     def _pages(
         self, after_seq: int, kind: str | None = None, *, newest_first: bool = False, limit: int | None = None
@@ -253,10 +215,9 @@ class SqliteLog:
         try:
             yield
         except sqlite3.Error as e:
-            raise _translate(e, self._path) from e
+            raise file.translate(e, self._path) from e
         except UnicodeDecodeError as e:
-            # Of a damaged schema SQLite quotes the damaged part, which is no text.
-            raise LogDamaged("the log's file is damaged: its schema is no text", at=self._path, remedy=_RESTORE) from e
+            raise file.no_text(self._path) from e
 
 
 class _Transaction:
@@ -272,7 +233,7 @@ class _Transaction:
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as e:
-            raise _translate(e, self._path) from e
+            raise file.translate(e, self._path) from e
         return self._db
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
@@ -287,7 +248,7 @@ class _Transaction:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
         if isinstance(error, sqlite3.Error):
-            raise _translate(error, self._path) from error
+            raise file.translate(error, self._path) from error
 
 
 _: type[Log] = SqliteLog
@@ -298,7 +259,16 @@ def connect(url: str) -> SqliteLog:
     return SqliteLog(path_of(url))
 
 
-_RESTORE = "`headway audit` says how far the log is whole; restore it from a copy, or move it away to begin anew"
+def look(url: str) -> SqliteLog:
+    """The log of `sqlite:<path>` for one who only reads it. Raises FileMissing where there is none, or as `connect`."""
+    path = path_of(url)
+    if not os.path.exists(path):
+        raise FileMissing(
+            "there is no log: nothing was recorded here",
+            at=path,
+            remedy="`headway run` makes it, or name its folder: -C",
+        )
+    return SqliteLog(path, looking=True)
 
 
 def _seq(record: _Record) -> int:
@@ -313,87 +283,3 @@ def _row(record: _Record) -> Row:
 def _entry(record: _Record) -> Entry:
     seq, stream, n, at, _kind, _key, body, hash_ = record
     return Entry(seq=seq, stream=stream, n=n, at=at, fact=wire.decode_fact(body, seq=seq), hash=hash_)
-
-
-def _make(path: str) -> None:
-    """Make an empty log beside its place, then link it into it; whoever was first keeps it."""
-    fresh = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.new"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        connection = sqlite3.connect(fresh, isolation_level=None)
-        try:
-            connection.executescript(_SCHEMA)
-        finally:
-            connection.close()
-        _sync(fresh)
-        with suppress(FileExistsError):
-            os.link(fresh, path)
-    except sqlite3.Error as e:
-        raise _translate(e, path) from e
-    except OSError as e:
-        if e.errno in _FULL:
-            raise _disk_full(path) from e
-        raise LogTrouble(
-            f"the log cannot be made: {e.strerror}", at=path, remedy="see that its folder can be written to"
-        ) from e
-    finally:
-        with suppress(OSError):
-            os.unlink(fresh)
-
-
-def _quoted(path: str) -> str:
-    """A path as a `file:` URI of SQLite takes it."""
-    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
-def _sync(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _other_version(path: str, version: int) -> HeadwayError:
-    if version > VERSION:
-        return LogNewer(
-            f"the log has form {version}; this version of headway knows {VERSION}",
-            at=path,
-            remedy="install the version of headway that wrote it, or a newer one",
-        )
-    return LogDamaged("the file is not a log of headway", at=path, remedy="restore it from a copy, or name another")
-
-
-def _disk_full(path: str) -> DiskFull:
-    return DiskFull("no space is left for the log; nothing was appended", at=path, remedy="free some, then run again")
-
-
-def _translate(e: sqlite3.Error, path: str) -> HeadwayError:
-    """The error of Headway that says what SQLite means. The low byte of its codes is the kind of trouble."""
-    code = getattr(e, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
-        return LogDamaged(f"the log's file is damaged: {e}", at=path, remedy=_RESTORE)
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
-        return _disk_full(path)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
-        return Conflict(
-            f"another process has kept the log to itself for {PATIENCE_S:g} s",
-            at=path,
-            remedy="wait until it is done, or end it, and run again",
-        )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
-        return LogTrouble(
-            f"the log cannot be opened for writing: {e}",
-            at=path,
-            remedy="see that it is a file, and that it and its folder can be written to",
-        )
-    return LogTrouble(f"the log cannot be used: {e}", at=path, remedy="check the disk: space, quota, health")
-
-
-def _is_full(path: str) -> bool:
-    """Whether an I/O error may well come from a full disk: SQLite does not say so of the files beside the main one."""
-    try:
-        room = os.statvfs(os.path.dirname(path))
-    except OSError:
-        return False
-    return room.f_bavail * room.f_frsize < 1 << 20
