@@ -166,7 +166,9 @@ def _guarded(name: str, words: list[str]) -> int:
     except Exception as e:
         if debug:
             raise
-        told = _translated(e)
+        from headway.terminal.trouble import translated
+
+        told = translated(e)
         report(told, as_json=as_json)
         return told.exit_code
 
@@ -232,61 +234,16 @@ def _common(parser: "argparse.ArgumentParser") -> None:
 
 def report(error: "HeadwayError", *, as_json: bool = False) -> None:
     """Print an error: problem, place, remedy, each on its line; faults of a file with their excerpts."""
+    from headway.terminal import trouble
+
     try:
-        _report(error, as_json=as_json)
+        if as_json:
+            print_json(trouble.document(error))
+        else:
+            sys.stderr.write(trouble.told(error))
     except BrokenPipeError:
         # Nobody reads; the exit code tells it all the same.
         return
-
-
-def _report(error: "HeadwayError", *, as_json: bool) -> None:
-    from headway.errors import FileFaulty
-
-    faults = error.faults if isinstance(error, FileFaulty) else ()
-    if as_json:
-        print_json(
-            {
-                "error": error.code,
-                "problem": error.problem,
-                "at": error.at,
-                "remedy": error.remedy,
-                "faults": [{k: getattr(f, k) for k in f.__slots__} for f in faults],
-            }
-        )
-        return
-    lines = []
-    for f in faults:
-        file = error.at.partition(":")[0]
-        place = f"{file}:{f.line}:{f.column}" if f.line else error.at
-        lines.append(f"{place}: {f.problem}" + (f" (in {f.where})" if f.where else ""))
-        if f.excerpt:
-            lines += [f"    {f.excerpt}", "    " + " " * max(f.column - 1, 0) + "^"]
-        if f.remedy:
-            lines.append(f"    {f.remedy}")
-    lines += [f"headway: {error.problem}", f"  at: {error.at}", f"  do: {error.remedy}", ""]
-    sys.stderr.write("\n".join(lines))
-
-
-def _translated(error: Exception) -> "HeadwayError":
-    """What nobody expected: the system refused something that no port is answerable for, or headway is wrong."""
-    import errno
-
-    from headway.errors import DiskFull, HeadwayError, SystemRefused
-
-    if isinstance(error, OSError) and error.strerror is not None:
-        place = str(error.filename) if error.filename is not None else "the operating system"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DiskFull("no space is left", at=place, remedy="free some, then run again")
-        remedy = "see that it is there and may be read and written; HEADWAY_DEBUG=1 shows who asked for it"
-        return SystemRefused(error.strerror.lower(), at=place, remedy=remedy)
-    import traceback
-
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return HeadwayError(
-        f"this is a fault in headway itself: {type(error).__name__}: {error}",
-        at=f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}",
-        remedy="nothing recorded is lost; run again with HEADWAY_DEBUG=1 for the traceback and report it",
-    )
 
 
 # Any: whatever msgspec can encode.
