@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
@@ -15,10 +16,10 @@ from headway.backends.blobs_object.index import RemoteIndex
 from headway.codec import chunks, pack
 from headway.codec.pack import LIST, Place, record
 from headway.core.ids import Digest
-from headway.errors import BlobDamaged, FileMissing, StoreTrouble
+from headway.errors import BlobDamaged, FileMissing, HeadwayError, StoreTrouble
 from headway.ports import Batch, Piece
 
-PACK_BYTES = 24 << 20
+PACK_BYTES = 16 << 20
 """At which a pack goes up: large enough that a request's own time does not count, small enough to hold several."""
 
 _IN_FLIGHT = 3
@@ -31,8 +32,8 @@ class ObjectBatch:
     """A batch under way. See `Batch`. Nothing of it can be seen before it ends."""
 
     __slots__ = (
-        "_ages", "_bucket", "_index", "_mine", "_offset", "_open", "_packer", "_parts", "_pool", "_relied", "_sent",
-        "_under_way",
+        "_ages", "_bucket", "_index", "_is_broken", "_mine", "_offset", "_open", "_packer", "_parts", "_pool", "_relied",
+        "_sent", "_under_way",
     )  # fmt: skip
 
     def __init__(self, bucket: Bucket, index: RemoteIndex) -> None:
@@ -40,8 +41,9 @@ class ObjectBatch:
         self._index = index
         self._packer = pack.Packer()
         self._pool = ThreadPoolExecutor(_IN_FLIGHT)
-        self._under_way: list[Future[None]] = []
-        # The records of each pack that went up, and packs of others whose pieces were found there.
+        self._under_way: deque[tuple[str, bytes, Future[None]]] = deque()
+        self._is_broken = False
+        # The records of each pack that has arrived, and packs of others whose pieces were found there.
         self._sent: dict[str, bytes] = {}
         self._mine: set[Digest] = set()
         self._ages: dict[str, float] = {}
@@ -95,16 +97,35 @@ class ObjectBatch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         try:
-            self._send()
-            for one in self._under_way:
-                one.result()
-            # Named again, a pack of somebody else is as young as this batch: see `collect`.
-            old = {name for name in self._relied if time.time() - self._ages.get(name, 0.0) > _YOUNG_S}
-            packs = {**dict.fromkeys(old, b""), **self._sent}
-            if packs:
-                self._index.add(packs)
+            if not self._is_broken:
+                self._send()
+                while self._under_way:
+                    self._arrive()
+        except HeadwayError:
+            # What went wrong first is what is told.
+            if kind is None:
+                raise
         finally:
             self._pool.shutdown(cancel_futures=True)
+            self._tell()
+
+    def _tell(self) -> None:
+        """Let others see what has arrived."""
+        # Named again, a pack of somebody else is as young as this batch: see `collect`.
+        old = {name for name in self._relied if time.time() - self._ages.get(name, 0.0) > _YOUNG_S}
+        packs = {**dict.fromkeys(old, b""), **self._sent}
+        if packs:
+            self._index.add(packs)
+
+    def _arrive(self) -> None:
+        """Wait for the pack that was sent first. After one that failed none is told of: it may rest on that one."""
+        name, records, asked = self._under_way.popleft()
+        try:
+            asked.result()
+        except BaseException:
+            self._is_broken = True
+            raise
+        self._sent[name] = records
 
     def _large(self, readinto: Callable[[memoryview], int]) -> tuple[Digest, int]:
         whole, size, parts = blake3(), 0, []
@@ -148,13 +169,12 @@ class ObjectBatch:
         """Let the pack go up, as soon as there are not too many on their way."""
         if not self._open:
             return
-        name, end = pack.ending(self._open.values())
-        data = b"".join([*self._parts, end])
-        self._sent[name] = end[: -pack.FOOTER_BYTES]
-        self._begin()
         while len(self._under_way) >= _IN_FLIGHT:
-            self._under_way.pop(0).result()
-        self._under_way.append(self._pool.submit(self._bucket.put, f"packs/{name}", data))
+            self._arrive()
+        name, end = pack.ending(self._open.values())
+        asked = self._pool.submit(self._bucket.put, f"packs/{name}", b"".join([*self._parts, end]))
+        self._under_way.append((name, end[: -pack.FOOTER_BYTES], asked))
+        self._begin()
 
 
 _: type[Batch] = ObjectBatch
