@@ -41,6 +41,11 @@ class Engine:
             return self._db.execute(sql).fetchall()
         except duckdb.OutOfMemoryException as e:
             raise TooLarge from e
+        except (duckdb.InterruptException, RuntimeError) as e:
+            # Ctrl-C while DuckDB is at work.
+            if "interrupt" in str(e).lower():
+                raise KeyboardInterrupt from e
+            raise
         except duckdb.Error as e:
             if "maximum line size" in str(e).lower() or "maximum_object_size" in str(e):
                 raise TooLarge from e

@@ -38,12 +38,14 @@ _ENDINGS = {
 class Head(Struct, frozen=True, kw_only=True):
     """What is known of a file: `names` of a CSV or an Arrow file.
 
-    `delimiter` is a CSV's, `[` for JSON in one list. `expands`: how many bytes one of the file takes in memory, about.
+    `delimiter` and `newline` are a CSV's; `[` stands for JSON in one list. `expands`: how many bytes in memory one of
+    the file takes, about.
     """
 
     kind: Literal["csv", "parquet", "json", "arrow"]
     names: tuple[str, ...] = ()
     delimiter: str = ""
+    newline: Literal["\\n", "\\r\\n", "\\r"] = "\\n"
     compression: Literal["none", "gzip", "zstd"] = "none"
     expands: int = 1
     row_bytes: int = 0
@@ -100,11 +102,12 @@ def _head(path: str, _size: int, _mtime_ns: int) -> Head:
             expands=expands,
             row_bytes=row_bytes,
         )
-    names, delimiter = _columns(path, start)
+    names, delimiter, newline = _columns(path, start)
     return Head(
         kind="csv",
         names=names,
         delimiter=delimiter,
+        newline=newline,
         compression=compression,
         expands=expands,
         row_bytes=row_bytes,
@@ -125,15 +128,15 @@ def _plain(f: IO[bytes], magic: bytes) -> tuple[Literal["none", "gzip", "zstd"],
     return "none", f
 
 
-def _columns(path: str, start: bytes) -> tuple[tuple[str, ...], str]:
-    """The names in a CSV's first row, and what stands between them."""
+def _columns(path: str, start: bytes) -> tuple[tuple[str, ...], str, Literal["\\n", "\\r\\n", "\\r"]]:
+    """The names in a CSV's first row, what stands between them, and how the row ends."""
     try:
         # The end may be cut in the middle of a sign.
         text = start.decode("utf-8-sig", errors="strict" if len(start) < _START else "ignore")
     except UnicodeDecodeError as e:
         line = start[: e.start].count(b"\n") + 1
         raise _unreadable("the file is not UTF-8", f"{path}:{line}") from e
-    delimiter = _delimiter(text)
+    delimiter, newline = _form(text)
     try:
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
     except csv.Error as e:
@@ -143,23 +146,30 @@ def _columns(path: str, start: bytes) -> tuple[tuple[str, ...], str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise _unreadable(f"several columns are named {', '.join(map(repr, twice))}", f"{path}:1")
-    return tuple(names), delimiter
+    return tuple(names), delimiter, newline
 
 
-def _delimiter(text: str) -> str:
-    """The separator that stands most often in the first row outside quotes; a comma when none does."""
+def _form(text: str) -> tuple[str, Literal["\\n", "\\r\\n", "\\r"]]:
+    """The separator that stands most often in the first row outside quotes (a comma when none does), and its end.
+
+    DuckDB would take a line's end in quotes for a row's, and then reads no rows at all and says nothing.
+    """
     counts = dict.fromkeys(_SEPARATORS, 0)
     is_quoted = False
-    for sign in text:
+    newline: Literal["\\n", "\\r\\n", "\\r"] = "\\n"
+    for at, sign in enumerate(text):
         if sign == '"':
             is_quoted = not is_quoted
         elif is_quoted:
             continue
-        elif sign in "\r\n":
+        elif sign == "\n":
+            break
+        elif sign == "\r":
+            newline = "\\r\\n" if text[at + 1 : at + 2] == "\n" else "\\r"
             break
         elif sign in counts:
             counts[sign] += 1
-    return max(counts, key=lambda sign: counts[sign])
+    return max(counts, key=lambda sign: counts[sign]), newline
 
 
 def _opened(path: str) -> IO[bytes]:

@@ -23,8 +23,8 @@ def compare_by_key(engine: Engine, question: Question) -> Rows:
     """Compare row by row. Raises KeyNotUnique, and what reading raises."""
     n = count(max(question.old.size_bytes, question.new.size_bytes), engine.memory_bytes)
     parts = (
-        Part(name="old", sql=question.old.sql, by=tuple(key.exact("old") for key in question.keys)),
-        Part(name="new", sql=question.new.sql, by=tuple(key.exact("new") for key in question.keys)),
+        Part(name="old", sql=question.old.sql, by=_exact(question.keys, "old", "c")),
+        Part(name="new", sql=question.new.sql, by=_exact(question.keys, "new", "c")),
     )
     sides = (_Side("old", question.old), _Side("new", question.new))
     counts = [0] * (3 + len(question.pairs))
@@ -70,8 +70,7 @@ class _Side:
 
     def count(self, engine: Engine, keys: Sequence[Pair], place: str) -> None:
         """Count the rows of a cell, and look for keys that come again."""
-        values = [key.exact(self._name) for key in keys]
-        groups = f"SELECT {', '.join(values)}, count(*) AS n FROM {place} GROUP BY ALL"
+        groups = f"SELECT {', '.join(_exact(keys, self._name, 'c'))}, count(*) AS n FROM {place} GROUP BY ALL"
         (row,) = engine.run(f"SELECT coalesce(sum(n), 0)::BIGINT, count(*) FILTER (n > 1) FROM ({groups})")
         n_rows, n_repeated = (n for n in row if isinstance(n, int))
         self.n_rows += n_rows
@@ -97,16 +96,14 @@ class _Side:
 
 def _join(engine: Engine, question: Question, places: tuple[str, ...]) -> list[int]:
     """The rows of a cell that differ: added, removed, changed, and for each column in how many it did."""
-    keys, pairs = question.keys, question.pairs
+    pairs = question.pairs
     sides = []
     for side, table, place in zip("on", (question.old, question.new), places, strict=True):
-        key = [f"{one.exact('old' if side == 'o' else 'new')} AS {side}k{i}" for i, one in enumerate(keys)]
-        values = [f"c{i} AS {side}{i}" for i in range(len(table.columns))]
-        compared = [f"{one.old if side == 'o' else one.new} AS {side}v{i}" for i, one in enumerate(pairs)]
-        sides.append(f"(SELECT true AS {side}, {', '.join([*key, *values, *compared])} FROM {place})")
-    on = " AND ".join(f"ok{i} IS NOT DISTINCT FROM nk{i}" for i in range(len(keys)))
-    differ = [f"coalesce(o AND n AND {_differs(one, i)}, false)" for i, one in enumerate(pairs)]
-    flags = "".join(f", {said} AS d{i}" for i, said in enumerate(differ))
+        values = ", ".join(f"c{i} AS {side}{i}" for i in range(len(table.columns)))
+        sides.append(f"(SELECT true AS {side}, {values} FROM {place})")
+    both = zip(_exact(question.keys, "old", "o"), _exact(question.keys, "new", "n"), strict=True)
+    on = " AND ".join(f"{old} IS NOT DISTINCT FROM {new}" for old, new in both)
+    flags = "".join(f", o AND n AND {_differs(pair)} AS d{i}" for i, pair in enumerate(pairs))
     any_of = " OR ".join(f"d{i}" for i in range(len(pairs))) or "false"
     engine.run(
         f"CREATE OR REPLACE TEMP TABLE found AS SELECT CASE WHEN o IS NULL THEN {_ADDED} "
@@ -123,18 +120,24 @@ def _join(engine: Engine, question: Question, places: tuple[str, ...]) -> list[i
     return [n for n in counts if isinstance(n, int)]
 
 
-def _differs(pair: Pair, i: int) -> str:
-    differs = f"ov{i} IS DISTINCT FROM nv{i}"
+def _differs(pair: Pair) -> str:
+    old, new = pair.old("o"), pair.new("n")
+    differs = f"{old} IS DISTINCT FROM {new}"
     if pair.refine is None:
-        return differs
-    return f"CASE WHEN {differs} THEN {pair.refined(f'ov{i}')} IS DISTINCT FROM {pair.refined(f'nv{i}')} ELSE false END"
+        return f"({differs})"
+    return f"CASE WHEN {differs} THEN {pair.exact(old)} IS DISTINCT FROM {pair.exact(new)} ELSE false END"
+
+
+def _exact(keys: Sequence[Pair], side: str, prefix: str) -> tuple[str, ...]:
+    """The values of the key of one side, equal for the same keys."""
+    return tuple(key.exact(key.old(prefix) if side == "old" else key.new(prefix)) for key in keys)
 
 
 def _first(question: Question, table: str, kind: int) -> str:
     """The first rows of a kind in the order of the key: numbers as numbers."""
     order = []
-    for i, key in enumerate(question.keys):
-        value = f"coalesce(ok{i}, nk{i})"
+    for key in question.keys:
+        value = f"coalesce({key.old('o')}, {key.new('n')})"
         order += [f"TRY_CAST({value} AS DOUBLE) NULLS LAST"] if key.is_text else []
         order += [f"{value} NULLS LAST"]
     return f"SELECT * FROM {table} WHERE kind = {kind} ORDER BY {', '.join(order)} LIMIT {question.examples}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 GROUP_BYTES = 16 << 20
 """Of a row group, in memory, on average. With 32 MiB, 1 % of rows inserted costs 3.8 % and not 2.6 % of the bytes."""
 
-GROUP_BYTES_MOST = 48 << 20
+GROUP_BYTES_MOST = 32 << 20
 """A row group is cut here whatever its rows hold: what is held in memory while it is written is twice that."""
 
 PAGES = {"min_chunk_size": 16 << 10, "max_chunk_size": 128 << 10, "norm_level": 0}
@@ -142,8 +142,11 @@ class ParquetWriter:
             self._writer.write_table(table, row_group_size=self._rows)
         except OSError as e:
             raise _translate(e, self._path) from e
+        del table
         self._pending.clear()
         self._rows = self._bytes = 0
+        # Else the allocator keeps what the largest group so far took.
+        pa.default_memory_pool().release_unused()
 
 
 def mean_rows(schema: "pa.Schema") -> int:

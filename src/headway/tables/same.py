@@ -22,43 +22,46 @@ _AS_TRUTH = "CASE WHEN lower(@) IN ('true', 'false') THEN lower(@) ELSE @ END"
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """A column that both tables have: what to read on either side, c-numbers filled in.
+    """A column that both tables have: its place in either, and what makes their values comparable.
 
-    Equal `old` and `new` are the same value. Where they differ, `refine` (an expression with `@` in the place of
-    either) may still make them equal; it is dear and therefore asked only then. `is_text`: of what type both are.
+    Values that are equal with `cast` behind them are the same. Where they differ, `refine` (an expression with `@` in
+    the place of either) may still make them equal; it is dear and therefore asked only then. `is_text`: they are texts.
     """
 
     name: str
-    old: str
-    new: str
-    refine: str | None
-    is_text: bool
+    old_at: int
+    new_at: int
+    cast: str = ""
+    refine: str | None = None
+    is_text: bool = True
 
-    def exact(self, side: str) -> str:
-        """What is equal for the same values: `side` is one of `old`, `new`."""
-        return self.refined(self.old if side == "old" else self.new)
+    def old(self, prefix: str = "c") -> str:
+        """The value of the old table, whose columns are named by this prefix and their place."""
+        return f"{prefix}{self.old_at}{self.cast}"
 
-    def refined(self, value: str) -> str:
-        """`value`, which is an `old` or `new`, in the form that is equal for the same values."""
+    def new(self, prefix: str = "c") -> str:
+        """The value of the new table, as above."""
+        return f"{prefix}{self.new_at}{self.cast}"
+
+    def exact(self, value: str) -> str:
+        """`value`, which is an `old` or a `new`, in the form that is equal for the same values."""
         return self.refine.replace("@", value) if self.refine else value
 
 
 def pair(old: tuple[int, Column], new: tuple[int, Column]) -> Pair:
     """How a column is compared, each given with its place."""
-    (at, before), (there, after) = old, new
-    left, right = f"c{at}", f"c{there}"
-    refine: str | None = None
-    is_text = True
-    if not before.is_text and not after.is_text and before.type == after.type:
-        is_text = before.type == "VARCHAR"
-    elif not before.is_text and not after.is_text and {before.type, after.type} <= _WHOLE:
-        left, right, is_text = f"{left}::HUGEINT", f"{right}::HUGEINT", False
-    elif not before.is_text and not after.is_text and {before.type, after.type} <= _FLOATS:
-        left, right, is_text = f"{left}::DOUBLE", f"{right}::DOUBLE", False
-    else:
-        left, right = f"{left}::VARCHAR", f"{right}::VARCHAR"
+    (old_at, before), (new_at, after) = old, new
+    types, is_typed = {before.type, after.type}, not (before.is_text or after.is_text)
+    cast, refine = "", None
+    if is_typed and types <= _WHOLE and len(types) > 1:
+        cast = "::HUGEINT"
+    elif is_typed and types <= _FLOATS and len(types) > 1:
+        cast = "::DOUBLE"
+    elif not is_typed or len(types) > 1:
+        cast = "" if before.is_text and after.is_text else "::VARCHAR"
         refine = _refinement(before, after)
-    return Pair(name=before.name, old=left, new=right, refine=refine, is_text=is_text)
+    is_text = not is_typed or cast == "::VARCHAR" or types == {"VARCHAR"}
+    return Pair(name=before.name, old_at=old_at, new_at=new_at, cast=cast, refine=refine, is_text=is_text)
 
 
 def is_retyped(before: Column, after: Column) -> bool:

@@ -107,8 +107,8 @@ def _csv(engine: Engine, head: Head, paths: list[str]) -> tuple[list[Column], st
     buffer = engine.memory_bytes // 32
     sql = (
         f"SELECT * FROM read_csv({listed(paths)}, auto_detect=false, header=true, columns={{{columns}}}, "
-        f"delim='{head.delimiter}', quote='\"', escape='\"', compression='{head.compression}', "
-        f"buffer_size={buffer}, max_line_size={buffer // 4})"
+        f"delim='{head.delimiter}', quote='\"', escape='\"', new_line='{head.newline}', "
+        f"compression='{head.compression}', buffer_size={buffer}, max_line_size={buffer // 4})"
     )
     return [Column(name=name, type="VARCHAR", is_text=True) for name in head.names], sql
 

@@ -17,15 +17,15 @@ def compare_as_they_are(engine: Engine, question: Question) -> Rows:
     """
     old, new, pairs = question.old, question.new, question.pairs
     engine.paths = (*old.paths, *new.paths)
-    left = ", ".join(f"{pair.old} AS v{i}" for i, pair in enumerate(pairs)) or "0 AS v0"
-    right = ", ".join(f"{pair.new} AS v{i}" for i, pair in enumerate(pairs)) or "0 AS v0"
+    left = ", ".join(f"{pair.old()} AS v{i}" for i, pair in enumerate(pairs)) or "0 AS v0"
+    right = ", ".join(f"{pair.new()} AS v{i}" for i, pair in enumerate(pairs)) or "0 AS v0"
     rows = f"SELECT 1 AS n, {right} FROM ({new.sql}) UNION ALL SELECT -1 AS n, {left} FROM ({old.sql})"
     names = [f"v{i}" for i in range(max(len(pairs), 1))]
     size, row_bytes = old.size_bytes + new.size_bytes, max(old.row_bytes, new.row_bytes)
     n_old, n_new = _sift(engine, Part(name="rows", sql=rows, by=tuple(names)), (size, row_bytes), names, "left_over")
     table = "left_over"
     if any(pair.refine for pair in pairs):
-        refined = tuple(pair.refined(f"v{i}") for i, pair in enumerate(pairs))
+        refined = tuple(pair.exact(f"v{i}") for i, pair in enumerate(pairs))
         (n_left,) = engine.run("SELECT count(*) FROM left_over")[0]
         part = Part(name="refined", sql="SELECT * FROM left_over", by=refined)
         _sift(engine, part, (int(str(n_left)) * row_bytes, row_bytes), names, "left_at_last")
@@ -56,7 +56,8 @@ def _sift(engine: Engine, part: Part, size: tuple[int, int], names: list[str], i
     inner = f"(SELECT *, {keys} FROM {{}})" if keys else "{}"
     engine.run(f"CREATE TEMP TABLE {into} AS SELECT * FROM ({part.sql}) LIMIT 0")
     n_old = n_new = 0
-    for (place,) in cells(engine, (part,), count(size_bytes, engine.memory_bytes), row_bytes):
+    # Twice as many cells: a group holds all values of a row, beside the row.
+    for (place,) in cells(engine, (part,), count(2 * size_bytes, engine.memory_bytes), row_bytes):
         (counts,) = engine.run(f"SELECT count(*) FILTER (n < 0), count(*) FILTER (n > 0) FROM {place}")
         old, new = (n for n in counts if isinstance(n, int))
         n_old, n_new = n_old + old, n_new + new
