@@ -380,3 +380,47 @@ def test_an_empty_folder_can_be_kept(root: str, blobs: Counting, cache: StatCach
     restore(blobs, artifact, root, cache)
     assert read_folder(os.path.join(root, "out")) == {}
     assert present(blobs, artifact)
+
+
+def test_a_folder_that_was_restored_is_not_read_again(root: str, tmp_path: "os.PathLike[str]") -> None:
+    blobs, cache = FileBlobs(os.path.join(tmp_path, "blobs")), StatCache(os.path.join(tmp_path, "stat"))
+    write_folder(os.path.join(root, "out"), {str(i): b"%d" % i for i in range(80)})
+    artifact = keep(blobs, root, "out", StatCache())
+    os.rename(os.path.join(root, "out"), os.path.join(tmp_path, "away"))
+    restore(blobs, artifact, root, cache)
+    cache.save()
+    again = StatCache.load(os.path.join(tmp_path, "stat"))
+    assert again.has_folder("out")
+    assert again.get("out/7", os.stat(os.path.join(root, "out", "7"))) == digest_of(b"7")
+    assert digest_path(root, "out", again) == artifact
+    _write(os.path.join(root, "out", "7"), b"8")
+    assert digest_path(root, "out", again) != artifact
+
+
+def test_what_a_killed_restore_left_is_used_and_mended(root: str, blobs: Counting, cache: StatCache) -> None:
+    os.mkdir(os.path.join(root, "sub"))
+    write_folder(os.path.join(root, "sub", "out"), FOLDER)
+    artifact = keep(blobs, root, "sub/out", cache)
+    os.rename(os.path.join(root, "sub", "out"), os.path.join(root, "sub", "before"))
+    seen: list[str] = []
+
+    class Killed(Counting):
+        def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+            super().fetch_all(wanted[:1])
+            _write(wanted[1][1], b"half")
+            seen.append(os.path.dirname(wanted[0][1]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore(_copied(blobs, Killed()), artifact, root, cache)
+    assert os.listdir(seen[0])
+    assert not os.path.exists(os.path.join(root, "sub", "out"))
+    restore(blobs, artifact, root, cache)
+    assert read_folder(os.path.join(root, "sub", "out")) == read_folder(os.path.join(root, "sub", "before"))
+    assert sorted(os.listdir(os.path.join(root, "sub"))) == ["before", "out"]
+
+
+def _copied(source: Counting, target: Counting) -> Counting:
+    for blob in source.list():
+        target.put(source.get(blob.digest))
+    return target

@@ -56,6 +56,18 @@ def named(name: str, here: str, cache: StatCache, read: Callable[[Listing], Tree
     return artifact
 
 
+def remember(name: str, tree: Tree, listing: Listing, cache: StatCache) -> None:
+    """Remember a folder that holds just this, which was written some time ago and listed now."""
+    read_ns = time.time_ns()
+    for file in tree.files:
+        status = listing.files.get(file.path)
+        if status is not None and status.st_size == file.size_bytes:
+            cache.put(f"{name}/{file.path}", status, file.digest, read_ns=read_ns)
+    mark = listing.mark
+    if mark is not None:
+        cache.put_folder(tree_artifact(name, tree), mark, latest_ns=listing.latest_ns, read_ns=read_ns)
+
+
 def reader(root: str, cache: StatCache) -> Read:
     """Gives the digest of a file by its path below `root`, read only if `cache` does not know it."""
 

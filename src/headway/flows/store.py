@@ -36,12 +36,16 @@ from headway.flows.digest import (
     named,
     read_settled,
     reader,
+    remember,
     remembered,
     tree_here,
 )
 from headway.flows.listing import Listing, is_passed_over, list_folder, unreadable
-from headway.flows.statcache import StatCache
+from headway.flows.statcache import RACY_NS, StatCache
 from headway.ports import Blobs
+
+_MANY = 64
+"""Entries from which a folder that was made is remembered: fewer are read again in no time."""
 
 __all__ = ["StatCache", "digest_path", "keep", "missing", "present", "restore", "tree_in"]
 
@@ -113,7 +117,7 @@ def restore(blobs: Blobs, artifact: Artifact, root: str, cache: StatCache) -> in
                 remedy="remove the link, or name the folder it leads to",
             )
         if not os.path.lexists(here):
-            return _build(blobs, tree, here)
+            return _build(blobs, tree, path, root, cache)
         _need(blobs, tree)
         os.makedirs(here, exist_ok=True)
         listing = list_folder(here, follow=False)
@@ -170,12 +174,13 @@ def _small(path: str, size: int) -> tuple[bytes, os.stat_result]:
         raise unreadable(path, e) from e
 
 
-def _build(blobs: Blobs, tree: Tree, here: str) -> int:
-    """Make a folder that is not there: out of sight, then moved into its place as a whole.
+def _build(blobs: Blobs, tree: Tree, name: str, root: str, cache: StatCache) -> int:
+    """Make a folder that is not there: out of sight, then moved into its place as a whole, and remembered.
 
     What a killed one left is used: its files are looked at, since the last may be half written.
     """
-    parent, name = os.path.split(here)
+    here = os.path.join(root, name)
+    parent = os.path.dirname(here)
     fresh = os.path.join(parent, f".headway-{blake3(os.fsencode(name)).hexdigest()[:16]}.tmp")
     os.makedirs(fresh, exist_ok=True)
     listing = list_folder(fresh, follow=False)
@@ -185,6 +190,10 @@ def _build(blobs: Blobs, tree: Tree, here: str) -> int:
     except BlobMissing:
         _need(blobs, tree)
         raise
+    if len(tree.entries) >= _MANY:
+        # Looked at once more while nobody else can have changed it: or all of it would be read again next time.
+        time.sleep(2 * RACY_NS / 1e9)
+        remember(name, tree, list_folder(fresh, follow=False), cache)
     os.rename(fresh, here)
     return len(tree.entries)
 

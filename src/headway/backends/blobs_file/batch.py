@@ -73,7 +73,11 @@ class PackBatch:
 
     def has(self, digest: Digest, size: int) -> bool:
         """Whether a piece is stored already, here or before."""
-        return digest in self._open or self._folder.again(digest, size)
+        folder = self._folder
+        if digest in self._open:
+            return True
+        # A batch may store again what somebody has stored by itself since it began: better than to ask for each.
+        return (folder.index.knows(digest) is not None or folder.may_have_file(digest)) and folder.again(digest, size)
 
     def keep(self, data: bytes | memoryview) -> Digest:
         """Store one piece as it is given: of at most 256 KiB, or a file's chunk."""

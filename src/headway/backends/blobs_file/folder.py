@@ -30,7 +30,7 @@ _OPEN = 16
 class Folder:
     """The folder at `root`; nothing is touched before something is stored."""
 
-    __slots__ = ("_lock", "_open", "_touched", "index", "pending", "root", "tmp")
+    __slots__ = ("_lock", "_open", "_prefixes", "_touched", "index", "pending", "root", "tmp")
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -40,6 +40,7 @@ class Folder:
         self._touched: dict[str, float] = {}
         self._open: dict[str, int] = {}
         self._lock: int | None = None
+        self._prefixes: set[str] | None = None
 
     def path(self, digest: Digest) -> str:
         """Where a blob lies that is a file of its own."""
@@ -84,6 +85,8 @@ class Folder:
         """Move a whole file into its place; durable after `sync`."""
         files.place(fresh, path)
         self.pending.add(path)
+        if self._prefixes is not None:
+            self._prefixes.add(os.path.basename(os.path.dirname(path)))
 
     def place_cuts(self, digest: Digest, records: list[bytes]) -> None:
         """Note which chunks a blob holds that is kept whole: then others can share them."""
@@ -141,6 +144,12 @@ class Folder:
             os.close(fd)
         if self._lock is not None:
             os.close(self._lock)
+
+    def may_have_file(self, digest: Digest) -> bool:
+        """Whether there may be a file of this name, judged by the folders there were when this was first asked."""
+        if self._prefixes is None:
+            self._prefixes = {entry.name for entry in files.entries(self.root)}
+        return digest[:2] in self._prefixes
 
     def _whole_size(self, digest: Digest) -> int | None:
         """The size of a blob that is a file of its own, if there is one that may be whole."""
