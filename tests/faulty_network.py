@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-Kind = Literal["drop", "cut", "shrink", "flip", "delay", "refuse", "lose"]
+Kind = Literal["drop", "cut", "shrink", "flip", "delay", "refuse", "lose", "spoil"]
 """What may happen to a request.
 
 `drop`: the connection is reset in the middle of the answer's body. `cut`: it ends there as if all were well, while
 Content-Length promised more. `shrink`: the answer promises less as well, so that only its content tells. `flip`: one
 bit in the middle of the body is another. `delay`: the answer comes late. `refuse`: the server is not asked, the answer
-is `status`. `lose`: the server gets and does what was asked, and its answer is lost.
+is `status`. `lose`: the server gets and does what was asked, and its answer is lost. `spoil`: the server gets
+another bit in the middle of what is sent.
 """
 
 _BODY = ("drop", "cut", "shrink", "flip")
@@ -154,8 +155,9 @@ def _exchange(network: Network, client: socket.socket, server: socket.socket) ->
         body = b"<Error><Code>SlowDown</Code></Error>"
         client.sendall(b"HTTP/1.1 %d Slow\r\nContent-Length: %d\r\n\r\n%s" % (fault.status, len(body), body))
         return True
+    sent = _read_body(client, request)
     server.sendall(request.head())
-    server.sendall(_read_body(client, request))
+    server.sendall(_flipped(sent) if fault is not None and fault.kind == "spoil" else sent)
     answer = _read_head(server)
     if answer is None:
         return False
@@ -167,11 +169,15 @@ def _exchange(network: Network, client: socket.socket, server: socket.socket) ->
     if fault is not None and not _passes_on(client, fault, answer, body):
         return False
     if fault is not None and fault.kind == "flip" and body:
-        middle = len(body) // 2
-        body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
+        body = _flipped(body)
     client.sendall(answer.head())
     client.sendall(body)
     return answer.headers.get(b"connection", b"").lower() != b"close"
+
+
+def _flipped(body: bytes) -> bytes:
+    middle = len(body) // 2
+    return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :] if body else body
 
 
 def _passes_on(client: socket.socket, fault: Fault, answer: _Message, body: bytes) -> bool:

@@ -15,11 +15,13 @@ from headway.ports import Batch, BlobInfo, Blobs, Piece
 class CachedBlobs:
     """`far`, by way of `near`."""
 
-    __slots__ = ("_far", "_near")
+    __slots__ = ("_far", "_near", "_sent")
 
     def __init__(self, near: Blobs, far: Blobs) -> None:
         self._near = near
         self._far = far
+        # What the far one is known to have, so that it is asked once.
+        self._sent: set[Digest] = set()
 
     def put(self, data: bytes) -> Digest:
         """Store bytes. See `Blobs`."""
@@ -70,10 +72,17 @@ class CachedBlobs:
         self._near.fetch_all(wanted)
 
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
-        """Those that are there. See `Blobs`; what is nearby was stored far away too."""
-        found = self._near.has(digests)
+        """Those that are there. See `Blobs`; what somebody who was killed had stored only nearby is sent on."""
+        found = self._sent.intersection(digests)
         rest = [digest for digest in digests if digest not in found]
-        return found | self._far.has(rest) if rest else found
+        if not rest:
+            return found
+        there = self._far.has(rest)
+        lost = self._near.has([digest for digest in rest if digest not in there])
+        if lost:
+            _bring(self._near, self._far, sorted(lost))
+        self._sent |= there | lost
+        return found | there | lost
 
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs. See `Blobs`."""
@@ -96,6 +105,7 @@ class CachedBlobs:
 
     def delete(self, digests: Collection[Digest], *, before: float) -> int:
         """Forget blobs, in both. See `Blobs`."""
+        self._sent.clear()
         self._near.delete(digests, before=before)
         return self._far.delete(digests, before=before)
 

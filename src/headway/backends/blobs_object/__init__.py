@@ -38,12 +38,14 @@ _ATTEMPTS = 3
 class ObjectBlobs:
     """Blobs in a bucket; nothing is asked of it before something is stored or looked for."""
 
-    __slots__ = ("_bucket", "_index", "_is_known")
+    __slots__ = ("_bucket", "_index", "_is_known", "_wrong")
 
     def __init__(self, bucket: Bucket, cache: str | None = None) -> None:
         self._bucket = bucket
         self._index = RemoteIndex(bucket, cache)
         self._is_known = False
+        # Blobs by themselves of which wrong bytes came each time: they count as missing, and are stored again.
+        self._wrong: set[Digest] = set()
 
     def put(self, data: bytes) -> Digest:
         """Store bytes. See `Blobs`. Put also when they are there: then they are young, for `gc`."""
@@ -53,6 +55,7 @@ class ObjectBlobs:
         self._see_form()
         digest = Digest(blake3(data).hexdigest())
         self._bucket.put(f"blobs/{digest}", data)
+        self._wrong.discard(digest)
         return digest
 
     def put_file(self, path: str, *, move: bool = False) -> tuple[Digest, int]:
@@ -118,7 +121,7 @@ class ObjectBlobs:
             self._see_form()
             self._index.refresh()
             found = {digest for digest in digests if self._index.find(digest)}
-            rest = set(digests) - found
+            rest = set(digests) - found - self._wrong
             if len(rest) > _MANY:
                 found |= rest & {Digest(one.path.rpartition("/")[2]) for one in self._bucket.list("blobs")}
             else:
@@ -253,8 +256,8 @@ class ObjectBlobs:
                 raise read.missing(self._bucket, digest)
             if blake3(data).hexdigest() == digest:
                 return data
-        # Out of the way, so that it counts as missing and is stored again.
-        self._bucket.delete([f"blobs/{digest}"])
+        # Not deleted: it may be whole, and the network be lying.
+        self._wrong.add(digest)
         raise read.damaged(self._bucket, digest)
 
     def _write(self, digest: Digest, fresh: str, path: str, *, executable: bool) -> None:

@@ -32,8 +32,8 @@ class ObjectBatch:
     """A batch under way. See `Batch`. Nothing of it can be seen before it ends."""
 
     __slots__ = (
-        "_ages", "_bucket", "_index", "_is_broken", "_mine", "_offset", "_open", "_packer", "_parts", "_pool", "_relied",
-        "_sent", "_under_way",
+        "_ages", "_bucket", "_index", "_is_broken", "_mine", "_offset", "_open", "_packer", "_parts", "_pool",
+        "_relied", "_sent", "_under_way",
     )  # fmt: skip
 
     def __init__(self, bucket: Bucket, index: RemoteIndex) -> None:
@@ -125,7 +125,8 @@ class ObjectBatch:
         except BaseException:
             self._is_broken = True
             raise
-        self._sent[name] = records
+        if not self._is_broken:
+            self._sent[name] = records
 
     def _large(self, readinto: Callable[[memoryview], int]) -> tuple[Digest, int]:
         whole, size, parts = blake3(), 0, []

@@ -4,6 +4,7 @@ Bytes that arrive may be wrong: whoever asks for them checks them. Requests are 
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -14,6 +15,7 @@ from headway.errors import ExtraMissing, HeadwayError, RemoteRefused, RemoteUnre
 
 _T = TypeVar("_T")
 
+_REFUSED = re.compile(r"status code: 40[13]\b")
 _SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "SAS")
 _PAUSES_S = (0.1, 0.4, 1.6, 4.0)
 _LOCAL = "bucket:"
@@ -33,7 +35,7 @@ class Bucket:
     `environ` holds credentials and settings under their usual names (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, …).
     """
 
-    __slots__ = ("_environ", "_folder", "_store", "_written", "url")
+    __slots__ = ("_environ", "_folder", "_store", "_up", "_written", "url")
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         self.url = url
@@ -41,6 +43,7 @@ class Bucket:
         self._folder = os.path.abspath(_path(url)) if url.startswith(_LOCAL) else None
         # Any: obstore's stores share no type that it exports at run time.
         self._store: Any = None
+        self._up: Any = None
         self._written: list[str] = []
 
     def get(self, path: str) -> bytes | None:
@@ -60,7 +63,7 @@ class Bucket:
 
     def put(self, path: str, data: bytes) -> None:
         """Put an object, visible as a whole or not at all."""
-        self._asked(lambda it: it.put(self._opened, path, data, use_multipart=False))
+        self._asked(lambda it: it.put(self._opened_up, path, data, use_multipart=False))
         self._written.append(path)
 
     def create(self, path: str, data: bytes) -> None:
@@ -69,7 +72,7 @@ class Bucket:
 
         def put(it: Any) -> None:  # noqa: ANN401 (the module)
             try:
-                it.put(self._opened, path, data, mode="create", use_multipart=False)
+                it.put(self._opened_up, path, data, mode="create", use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
                 return
 
@@ -105,10 +108,17 @@ class Bucket:
     @property
     def _opened(self) -> Any:  # noqa: ANN401 (as above)
         if self._store is None:
-            self._store = self._open()
+            self._store = self._open({"timeout": "300s", "read_timeout": "60s"})
         return self._store
 
-    def _open(self) -> Any:  # noqa: ANN401 (as above)
+    @property
+    def _opened_up(self) -> Any:  # noqa: ANN401 (as above)
+        """For what goes up: the client counts the time of sending as waiting for an answer."""
+        if self._up is None:
+            self._up = self._open({"timeout": "900s"})
+        return self._up
+
+    def _open(self, timeouts: Mapping[str, str]) -> Any:  # noqa: ANN401 (as above)
         try:
             from obstore.store import LocalStore, from_url
         except ModuleNotFoundError as e:
@@ -124,13 +134,16 @@ class Bucket:
         config = {name: value for name, value in self._environ.items() if name.startswith(prefix)}
         is_plain = config.pop(f"{prefix}ALLOW_HTTP", "") not in ("", "0", "false")
         is_plain |= config.get(f"{prefix}ENDPOINT_URL", "").startswith("http://")
-        options = {"allow_http": is_plain, "connect_timeout": "10s", "timeout": "300s", "read_timeout": "60s"}
+        options = {"allow_http": is_plain, "connect_timeout": "10s", **timeouts}
         retry = {
             "max_retries": 6,
             "retry_timeout": timedelta(seconds=60),
             "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2},
         }
         known = {name: value for name, value in config.items() if name.removeprefix(prefix) in _SETTINGS}
+        if prefix == "AWS_":
+            # With the signature alone, some servers keep what was changed on the way to them.
+            known.setdefault("AWS_CHECKSUM_ALGORITHM", "sha256")
         return from_url(self.url, config=known, client_options=options, retry_config=retry)  # type: ignore[call-overload] # plain dicts of what its types describe
 
     def _asked(self, ask: Callable[[Any], _T]) -> _T | None:
@@ -164,7 +177,9 @@ class Bucket:
             return RemoteRefused("there is no such bucket", at=self.url, remedy="make the bucket, or mend the URL")
         if isinstance(e, UnknownConfigurationKeyError | ValueError):
             return UsageMistaken(f"the remote's settings cannot be meant: {said}", at=self.url, remedy="mend them")
-        if isinstance(e, PermissionDeniedError | UnauthenticatedError):
+        # For a listing, the client has no error of its own for this.
+        is_refused = isinstance(e, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(said)
+        if is_refused:
             return RemoteRefused(
                 f"the remote refused: {said}",
                 at=self.url,

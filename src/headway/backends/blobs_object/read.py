@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from headway.backends.blobs_object.bucket import Bucket
 from headway.backends.blobs_object.index import RemoteIndex, spans
 from headway.codec import pack
-from headway.codec.pack import Place
+from headway.codec.pack import LIST, Place
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged, BlobMissing
 
@@ -50,7 +50,7 @@ def one(bucket: Bucket, index: RemoteIndex, digest: Digest, found: Found) -> byt
             if stored is None:
                 break
             try:
-                return pack.content(stored, place, at=bucket.url)
+                return _content(bucket, index, place, stored)
             except BlobDamaged:
                 is_wrong = True
         # Gone, or wrong each time: it is not in this pack, whatever the index tells.
@@ -86,6 +86,20 @@ def _checked(
     for place in group:
         stored = b"" if data is None else data[place.offset - start : place.offset - start + place.stored_bytes]
         try:
-            yield place, pack.content(stored, place, at=bucket.url)
+            yield place, _content(bucket, index, place, stored)
         except BlobDamaged:
             yield place, one(bucket, index, place.digest, (name, place))
+
+
+def _content(bucket: Bucket, index: RemoteIndex, place: Place, stored: bytes) -> bytes:
+    """A piece, or a list as it is, verified. Raises BlobDamaged.
+
+    A list has no digest of its own. One that was changed on the way names something that is not there.
+    """
+    data = pack.content(stored, place, at=bucket.url)
+    if place.form == LIST:
+        for part, size in pack.listed(data, at=bucket.url):
+            found = index.find(Digest(part.hex()))
+            if found is None or found[1].size_bytes != size:
+                raise damaged(bucket, place.digest)
+    return data
