@@ -1,0 +1,319 @@
+"""Snapshots of objects in a bucket: `s3://bucket/events/*.parquet`, `gs://…`, `az://…`.
+
+What a pattern finds is listed once; each object is then read as it was in the listing, or again when it has changed.
+Sizes are checked, and digests where the bucket tells them. Neighbour: `source_http` is for the web at large. Knows
+nothing of versions or the store.
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from headway.core.pattern import MAGIC, matcher, split
+from headway.errors import (
+    DiskFull,
+    ExtraMissing,
+    HeadwayError,
+    NothingMatches,
+    SourceRefused,
+    SourceUnreachable,
+    SystemRefused,
+    UsageMistaken,
+)
+from headway.ports import Source
+
+AT_A_TIME = 6
+"""Objects that are read at a time, each with a few megabytes in memory."""
+
+BLOCK = 1 << 20
+RETRY = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
+"""How often the client itself asks again, within how long."""
+
+_PAUSES_S = (0.1, 0.5, 2.0)
+_PREFIXES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
+_REFUSED = re.compile(r"status code: 40[13]\b")
+_MD5 = re.compile(r'"?([0-9a-f]{32})"?')
+_SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "SAS")
+
+_SETTINGS = frozenset(
+    {
+        "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "REGION", "DEFAULT_REGION", "ENDPOINT_URL", "ENDPOINT",
+        "VIRTUAL_HOSTED_STYLE_REQUEST", "SKIP_SIGNATURE", "SERVICE_ACCOUNT", "SERVICE_ACCOUNT_KEY",
+        "SERVICE_ACCOUNT_PATH", "APPLICATION_CREDENTIALS", "STORAGE_ACCOUNT_NAME", "STORAGE_ACCOUNT_KEY",
+        "STORAGE_SAS_KEY", "STORAGE_USE_EMULATOR", "CLIENT_ID", "CLIENT_SECRET", "TENANT_ID",
+    }
+)  # fmt: skip
+"""What of the environment a client is given; other variables that begin alike are somebody else's."""
+
+
+class _Found(NamedTuple):
+    """An object as it was listed, or asked for again."""
+
+    path: str
+    size_bytes: int
+    e_tag: str | None
+
+
+class _ChangedMeanwhile(Exception):
+    """What arrived is not the object that was listed."""
+
+
+class ObjectSource:
+    """The objects of a bucket; `environ` holds credentials and settings by their usual names (AWS_…)."""
+
+    __slots__ = ("_bucket", "_environ", "_has_digests", "_place")
+
+    def __init__(self, url: str, environ: Mapping[str, str]) -> None:
+        scheme, _, rest = url.partition("://")
+        bucket = rest.partition("/")[0]
+        if not bucket or not MAGIC.isdisjoint(bucket):
+            raise UsageMistaken(f"{url!r} names no bucket", at=url, remedy="write it as s3://BUCKET/FOLDER/*.parquet")
+        self._bucket = f"{scheme}://{bucket}"
+        self._place = url
+        self._environ = environ
+        # Most buckets name an object's state by the MD5 of its bytes; whether this one does, is seen on the way.
+        self._has_digests = True
+
+    def snapshot(self, wanted: str, folder: str) -> list[str]:
+        """The objects that the URL or pattern `wanted` names, below the folder they have in common. See `Source`."""
+        if not wanted.startswith(f"{self._bucket}/"):
+            raise UsageMistaken(f"{wanted!r} is not in {self._bucket}", at=wanted, remedy="name one bucket")
+        pattern = wanted.removeprefix(f"{self._bucket}/")
+        store = self._open()
+        found = self._found(store, pattern)
+        base = len(split(pattern)[0])
+        names = [one.path[base:] for one in found]
+        _check_names(names, wanted)
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            reads = [
+                pool.submit(self._read, store, one, os.path.join(folder, name))
+                for one, name in zip(found, names, strict=True)
+            ]
+            try:
+                for read in reads:
+                    read.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return names
+
+    def _found(self, store: Any, pattern: str) -> list[_Found]:  # noqa: ANN401 (obstore's stores have no common type)
+        import obstore
+
+        if MAGIC.isdisjoint(pattern):
+            one = self._asked(lambda: obstore.head(store, pattern))
+            if one is not None:
+                return [_as_found(one)]
+            matches = matcher(f"{pattern.rstrip('/')}/**")
+            remedy = "check the name"
+            # A folder of objects is no object, yet likely meant.
+            if pattern.endswith("/") or self._listed(store, pattern, matches, most=1):
+                remedy = f"to take all that is in it, write {self._bucket}/{pattern.rstrip('/')}/**"
+            raise NothingMatches(f"there is no object {pattern!r} in {self._bucket}", at=self._place, remedy=remedy)
+        found = self._listed(store, split(pattern)[0], matcher(pattern))
+        if not found:
+            raise NothingMatches(
+                f"no object in {self._bucket} answers to {pattern!r}",
+                at=self._place,
+                remedy="check the pattern: `*` stands for anything but `/`, `**` for any number of folders",
+            )
+        return sorted(found)
+
+    def _listed(self, store: Any, prefix: str, matches: Any, most: int | None = None) -> list[_Found]:  # noqa: ANN401 (as above)
+        import obstore
+
+        def pages() -> list[_Found]:
+            found: list[_Found] = []
+            for page in obstore.list(store, prefix.rstrip("/") or None, chunk_size=1000):
+                found += [_as_found(one) for one in page if matches(one["path"])]
+                if most is not None and len(found) >= most:
+                    break
+            return found
+
+        return self._asked(pages) or []
+
+    def _read(self, store: Any, one: _Found, path: str) -> None:  # noqa: ANN401 (as above)
+        """Read an object to a file; one that changes meanwhile is read as it is then."""
+        import obstore
+
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        doubted, in_parts = "", False
+        for pause_s in (0.0, *_PAUSES_S):
+            time.sleep(pause_s)
+            try:
+                seen = self._asked(lambda: self._fetch(store, one, path, in_parts=in_parts))  # noqa: B023 (called at once)
+            except _ChangedMeanwhile:
+                seen = None
+            if seen is not None:
+                told = _MD5.fullmatch(one.e_tag or "") if self._has_digests else None
+                if told is None or told.group(1) == seen:
+                    return
+                # Wrong bytes, or a bucket whose tags are something else (some encrypt). What comes again the same when
+                # it is asked for in other parts was not changed on the way.
+                if seen == doubted:
+                    self._has_digests = False
+                    return
+                doubted, in_parts = seen, not in_parts
+                continue
+            now = self._asked(lambda: obstore.head(store, one.path))  # noqa: B023 (as above)
+            if now is None:
+                break
+            one = _as_found(now)
+        raise SourceUnreachable(
+            f"object {one.path!r} changes or goes away while it is read",
+            at=self._place,
+            remedy="wait until nobody writes to it, then add it again",
+        )
+
+    def _fetch(self, store: Any, one: _Found, path: str, *, in_parts: bool) -> str:  # noqa: ANN401 (as above)
+        """Write the object as it was listed; returns the MD5 of what arrived. `in_parts`: asked for in two."""
+        hasher, size = hashlib.md5(usedforsecurity=False), 0
+        cuts = (0, one.size_bytes // 3, one.size_bytes) if in_parts and one.size_bytes > 2 else (0, one.size_bytes)
+        try:
+            with open(path, "wb") as f:
+                for start, end in pairwise(cuts):
+                    for block in _got(store, one, (start, end)).stream(min_chunk_size=BLOCK):
+                        data = memoryview(block)
+                        f.write(data)
+                        hasher.update(data)
+                        size += len(data)
+        except OSError as e:
+            if e.errno is not None:
+                raise _local(e, path) from e
+            raise
+        if size != one.size_bytes:
+            # Fewer bytes than announced: asked for again, as when the way breaks down.
+            raise ConnectionError(f"{one.path!r} has {one.size_bytes} bytes and {size} arrived")
+        return hasher.hexdigest()
+
+    def _open(self) -> Any:  # noqa: ANN401 (as above)
+        try:
+            from obstore.store import from_url
+        except ModuleNotFoundError as e:
+            raise ExtraMissing(
+                "buckets are read by obstore, which is not installed",
+                at=self._place,
+                remedy="pip install 'headway[remote]'",
+            ) from e
+        prefix = _PREFIXES[self._bucket.partition(":")[0]]
+        config = {name: value for name, value in self._environ.items() if name.removeprefix(prefix) in _SETTINGS}
+        config = {name: value for name, value in config.items() if name.startswith(prefix) and value}
+        is_plain = self._environ.get(f"{prefix}ALLOW_HTTP", "") not in ("", "0", "false")
+        options = {
+            "allow_http": is_plain or config.get(f"{prefix}ENDPOINT_URL", "").startswith("http://"),
+            "connect_timeout": "10s",
+            # Of the whole answer, that is: an object of any size must pass in it. A silent one is noticed before.
+            "timeout": "24h",
+            "read_timeout": "60s",
+        }
+        try:
+            return from_url(self._bucket, config=config, client_options=options, retry_config=RETRY)  # type: ignore[call-overload] # plain dicts of what its types describe
+        except Exception as e:
+            raise UsageMistaken(
+                f"the settings for {self._bucket} cannot be meant: {self._said(e)}",
+                at=self._place,
+                remedy=f"mend the {prefix}… variables",
+            ) from e
+
+    # Any, twice: whatever is asked for.
+    def _asked(self, ask: Any) -> Any:  # noqa: ANN401
+        """What the bucket answers, asked again when the way there failed; None when there is no such object."""
+        from obstore.exceptions import BaseError, NotFoundError
+
+        for pause_s in (*_PAUSES_S, None):
+            try:
+                return ask()
+            except (NotFoundError, FileNotFoundError) as e:
+                if "NoSuchBucket" in str(e):
+                    raise self._translated(e) from e
+                return None
+            except (BaseError, OSError, ValueError) as e:
+                told = self._translated(e)
+                if pause_s is None or told.retry_after_s is None:
+                    raise told from e
+                time.sleep(pause_s)
+        raise AssertionError("the last pause is None")
+
+    def _translated(self, e: Exception) -> HeadwayError:
+        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+        said = self._said(e)
+        is_refused = isinstance(e, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(said)
+        if is_refused or "NoSuchBucket" in str(e):
+            return SourceRefused(
+                "there is no such bucket" if "NoSuchBucket" in str(e) else f"the bucket does not let you in: {said}",
+                at=self._place,
+                remedy="check the bucket's name and the credentials in the environment (AWS_ACCESS_KEY_ID, …)",
+            )
+        return SourceUnreachable(
+            f"the bucket does not answer as it should: {said}",
+            at=self._place,
+            remedy="see that it can be reached, then do this again",
+        )
+
+    def _said(self, e: Exception) -> str:
+        """What the client said, without secrets."""
+        said = str(e).partition("\n\nDebug source")[0].strip().replace("\n", " ")
+        for name, value in self._environ.items():
+            if len(value) > 3 and any(word in name.upper() for word in _SECRET):
+                said = said.replace(value, f"${name}")
+        return said[:300]
+
+
+_: type[Source] = ObjectSource
+
+
+def connect(url: str, environ: Mapping[str, str]) -> ObjectSource:
+    """The bucket of a URL; nothing is asked of it yet. Raises UsageMistaken."""
+    return ObjectSource(url, environ)
+
+
+# Any, twice: of obstore's own types.
+def _got(store: Any, one: _Found, part: tuple[int, int]) -> Any:  # noqa: ANN401
+    """The answer that has a part of the object as it was listed. Raises _ChangedMeanwhile when it is another one."""
+    import obstore
+    from obstore.exceptions import PreconditionError
+
+    options: dict[str, Any] = {"if_match": one.e_tag} if one.e_tag else {}
+    if part != (0, one.size_bytes):
+        options["range"] = part
+    try:
+        answer = obstore.get(store, one.path, options=options)  # type: ignore[arg-type] # a plain dict of what its types describe
+    except PreconditionError as e:
+        raise _ChangedMeanwhile from e
+    if answer.meta["size"] != one.size_bytes or (one.e_tag and answer.meta["e_tag"] != one.e_tag):
+        raise _ChangedMeanwhile
+    return answer
+
+
+# Any: a plain dict by obstore's own description.
+def _as_found(one: Any) -> _Found:  # noqa: ANN401
+    return _Found(path=one["path"], size_bytes=one["size"], e_tag=one["e_tag"])
+
+
+def _check_names(names: list[str], wanted: str) -> None:
+    """Raise SystemRefused when the names cannot all be files of one folder."""
+    known = set(names)
+    for name in names:
+        parts = name.split("/")
+        above = {"/".join(parts[:i]) for i in range(1, len(parts))}
+        if above & known or any(part in ("", ".", "..") or "\0" in part for part in parts):
+            raise SystemRefused(
+                f"object {name!r} cannot be a file: part of its name is another object's, or no name",
+                at=wanted,
+                remedy="name a pattern that leaves it out",
+            )
+
+
+def _local(e: OSError, path: str) -> HeadwayError:
+    import errno
+
+    if e.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("no space is left for a snapshot", at=path, remedy="free some, then run again")
+    return SystemRefused(f"a file of a snapshot cannot be written: {e.strerror}", at=path, remedy="check the folder")
