@@ -5,9 +5,9 @@ What each wins over: a flag over HEADWAY_… in the environment over headway.tom
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from headway.errors import Fault, FileFaulty, FileMissing, UsageMistaken
 
@@ -26,7 +26,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_url: str
     """Where the facts are: `sqlite:PATH`. Default: .headway/log.sqlite in the project."""
     store_url: str
-    """Where the blobs are: `file:PATH`. Default: .headway/blobs in the project."""
+    """Where the blobs are: `file:PATH`, or a bucket. Default: .headway/blobs in the project."""
+    store_environ: Mapping[str, str]
+    """The environment for that store: as it was, with what headway.toml says of its server."""
+    remote_url: str
+    """Where `headway push` sends to: a bucket, or `bucket:PATH` for a folder. Empty: nowhere, the default."""
+    remote_environ: Mapping[str, str]
+    """As `store_environ`, of the remote."""
     jobs: int
     """Steps at work at a time. Default: the processors this process may use."""
     environ: Mapping[str, str]
@@ -51,10 +57,16 @@ def load(*, folder: str | None = None) -> Settings:
     if not os.path.isdir(root):
         raise FileMissing(f"there is no folder {folder}", at="--folder", remedy="name the project's folder")
     file = _file(os.path.join(root, "headway.toml"))
+    links = _one_of("HEADWAY_STORE_LINKS", environ, ("copy", "hard")) or file.store.links
+    store_url = _located(root, environ.get("HEADWAY_STORE_URL") or file.store.url or f"file:{HOME}/blobs")
+    remote = _remote(file.remote, environ)
     return Settings(
         folder=root,
         log_url=_located(root, environ.get("HEADWAY_LOG_URL") or file.log.url or f"sqlite:{HOME}/log.sqlite"),
-        store_url=_located(root, environ.get("HEADWAY_STORE_URL") or file.store.url or f"file:{HOME}/blobs"),
+        store_url=f"{store_url}?links=hard" if links == "hard" and store_url.startswith("file:") else store_url,
+        store_environ=_environ_of(file.store, environ),
+        remote_url=remote_url(root, remote.url) if remote.url else "",
+        remote_environ=_environ_of(remote, environ),
         jobs=_jobs(environ.get("HEADWAY_JOBS")) or file.run.jobs or _processors(),
         environ=environ,
         debug=environ.get("HEADWAY_DEBUG", "") not in ("", "0"),
@@ -66,6 +78,23 @@ class _Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`scheme:path`, a relative path counted from the project's folder; empty: inside `.headway/`."""
 
 
+class _Server(_Place, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place that may be a bucket. Credentials are never written here: they come from the environment."""
+
+    endpoint: str = ""
+    """The address of a self-hosted S3, as in http://127.0.0.1:9000; empty: the cloud's own."""
+    region: str = ""
+    """The bucket's region, where its server wants one."""
+    allow_http: bool = field(default=False, name="allow-http")
+    """Whether it may be spoken to without encryption."""
+
+
+class _Store(_Server, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    links: Literal["copy", "hard"] = "copy"
+    """What files in the workspace are: copies of the store's (clones, where the file system can), or the store's own
+    under a second name, read-only, which takes no time and no room."""
+
+
 class _Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     jobs: int = 0
     """Steps at work at a time, from 1; 0 stands for what is not written: the processors."""
@@ -75,7 +104,8 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """headway.toml as a person may write it."""
 
     log: _Place = _Place()
-    store: _Place = _Place()
+    store: _Store = _Store()
+    remote: _Server = _Server()
     run: _Run = _Run()
 
 
@@ -139,6 +169,57 @@ def _located(root: str, url: str) -> str:
     if not colon or path.startswith("//") or not path:
         return url
     return f"{scheme}:{os.path.join(root, path)}"
+
+
+def remote_url(root: str, url: str, *, at: str = "remote.url") -> str:
+    """The URL of a remote as back-ends know it: a folder is kept in the form of a bucket. Raises UsageMistaken.
+
+    >>> remote_url("/home/ann/churn", "file:///srv/store"), remote_url("/home/ann/churn", "s3://team/churn")
+    ('bucket:/srv/store', 's3://team/churn')
+    """
+    scheme, colon, path = url.partition(":")
+    if not colon or not path.strip("/"):
+        raise UsageMistaken(
+            f"{url!r} is no address of a remote",
+            at=at,
+            remedy="write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://CONTAINER/FOLDER or file:///FOLDER",
+        )
+    if scheme not in ("file", "bucket"):
+        return url
+    if path.startswith("//") and not path.startswith("///"):
+        raise UsageMistaken(
+            f"{url!r} names a machine, and a folder is one of this machine", at=at, remedy=f"write file:{path[1:]}"
+        )
+    return f"bucket:{os.path.normpath(os.path.join(root, path[2:] if path.startswith('///') else path))}"
+
+
+def _remote(file: _Server, environ: Mapping[str, str]) -> _Server:
+    """What is said of the remote, with the variables that go before the file."""
+    allowed = _one_of("HEADWAY_REMOTE_ALLOW_HTTP", environ, ("0", "1", "false", "true"))
+    return _Server(
+        url=environ.get("HEADWAY_REMOTE_URL") or file.url,
+        endpoint=environ.get("HEADWAY_REMOTE_ENDPOINT") or file.endpoint,
+        region=environ.get("HEADWAY_REMOTE_REGION") or file.region,
+        allow_http=allowed in ("1", "true") if allowed else file.allow_http,
+    )
+
+
+def _environ_of(server: _Server, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment that a back-end reads, in which the usual variables go before the file."""
+    said = {
+        "AWS_ENDPOINT_URL": "" if environ.get("AWS_ENDPOINT_URL_S3") else server.endpoint,
+        "AWS_REGION": "" if environ.get("AWS_DEFAULT_REGION") else server.region,
+        "AWS_ALLOW_HTTP": "true" if server.allow_http else "",
+    }
+    return {**environ, **{name: value for name, value in said.items() if value and not environ.get(name)}}
+
+
+def _one_of(name: str, environ: Mapping[str, str], known: tuple[str, ...]) -> str:
+    """The value of a variable that may have only some; empty when it has none. Raises UsageMistaken."""
+    value = environ.get(name, "")
+    if value and value not in known:
+        raise UsageMistaken(f"{value!r} cannot be meant", at=name, remedy=f"set it to {' or '.join(known)}")
+    return value
 
 
 def _jobs(text: str | None) -> int:

@@ -1,10 +1,12 @@
 """Settings to parts: the only place that chooses back-ends. Each part is made when first asked for."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
 from headway.backends import connect
-from headway.config import Settings
+from headway.config import Settings, remote_url
+from headway.errors import FileMissing, UsageMistaken
 from headway.flows import home
 from headway.ports import Blobs, Leases, Log, Runner, Source, Target
 
@@ -13,18 +15,27 @@ if TYPE_CHECKING:
 
 
 class Parts:
-    """The ports of one project, opened lazily; `close` lets go of all that was opened."""
+    """The ports of one project, opened lazily; `close` lets go of all that was opened.
 
-    __slots__ = ("_opened", "settings")
+    For one who is `looking` nothing is made: what is not there is empty.
+    """
 
-    def __init__(self, settings: Settings) -> None:
+    __slots__ = ("_looking", "_opened", "settings")
+
+    def __init__(self, settings: Settings, *, looking: bool = False) -> None:
         self.settings = settings
+        self._looking = looking
         self._opened: dict[str, object] = {}
 
-    def _open(self, port: str, url: str) -> object:
+    def _open(self, port: str, url: str, environ: Mapping[str, str] | None = None) -> object:
         if port not in self._opened:
-            home.make(self.settings.home)
-            self._opened[port] = connect(port, url)
+            if not self._looking:
+                home.make(self.settings.home)
+            try:
+                self._opened[port] = connect(port, url, environ, looking=self._looking)
+            except FileMissing:
+                # Only a `look` says so: nothing was ever recorded here.
+                self._opened[port] = connect(port, "memory:")
         return self._opened[port]
 
     @property
@@ -35,7 +46,28 @@ class Parts:
     @property
     def blobs(self) -> Blobs:
         """The store of content."""
-        return self._open("blobs", self.settings.store_url)  # type: ignore[return-value] # connect answers by name
+        environ = self._with_cache(self.settings.store_environ)
+        return self._open("blobs", self.settings.store_url, environ)  # type: ignore[return-value] # connect answers by name
+
+    def remote(self, url: str | None = None) -> Blobs:
+        """The store that content is pushed to and pulled from: that of `url`, else of the settings.
+
+        Nothing is asked of it yet. Raises UsageMistaken when there is none, and what its back-end raises.
+        """
+        settings = self.settings
+        there = remote_url(os.getcwd(), url, at="--remote") if url else settings.remote_url
+        if not there:
+            raise UsageMistaken(
+                "no remote is configured",
+                at="headway.toml: remote.url",
+                remedy='write [remote] and url = "s3://BUCKET/FOLDER" (or gs://, az://, file:///FOLDER) there, each on '
+                "a line of its own; or give --remote URL",
+            )
+        # Not kept open: a command asks once.
+        return connect("blobs", there, self._with_cache(settings.remote_environ))  # type: ignore[return-value] # as above
+
+    def _with_cache(self, environ: Mapping[str, str]) -> Mapping[str, str]:
+        return {**environ, "HEADWAY_CACHE": environ.get("HEADWAY_CACHE") or os.path.join(self.settings.home, "cache")}
 
     @property
     def leases(self) -> Leases:
@@ -72,6 +104,10 @@ class Parts:
             by=by or self.settings.environ.get("USER") or f"user {os.getuid()}",
         )
 
+    def recorded(self) -> Log:
+        """The log to be looked at, which must be there. Raises FileMissing. Whoever asks closes it."""
+        return connect("log", self.settings.log_url, looking=True)  # type: ignore[return-value] # as above
+
     def close(self) -> None:
         """Let go of the log and the runner; the others hold nothing open."""
         for name in ("runner", "log"):
@@ -89,3 +125,8 @@ class Parts:
 def open(settings: Settings) -> Parts:  # noqa: A001 (`wiring.open` reads as what it does)
     """The parts that these settings ask for; nothing is touched yet."""
     return Parts(settings)
+
+
+def look(settings: Settings) -> Parts:
+    """The parts for a command that only looks: it may be in any folder, and another user's."""
+    return Parts(settings, looking=True)
