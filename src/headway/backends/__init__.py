@@ -11,11 +11,12 @@ from importlib import import_module
 from headway.errors import NameUnknown, UsageMistaken
 
 
-def connect(port: str, url: str, environ: Mapping[str, str] | None = None) -> object:
+def connect(port: str, url: str, environ: Mapping[str, str] | None = None, *, looking: bool = False) -> object:
     """The back-end that answers to a URL `<scheme>:<place>` of a port (`log`, `blobs`, `leases`, `source`, …).
 
-    `environ` reaches those whose function has a parameter of that name. Raises NameUnknown for a scheme nobody
-    answers to, and whatever the back-end raises.
+    `environ` reaches those whose function has a parameter of that name. For one who is `looking`, the back-end's
+    `look` is called where it has one: it makes nothing, and needs no right to write. Raises NameUnknown for a scheme
+    nobody answers to, and whatever the back-end raises.
 
     >>> type(connect("blobs", "memory:")).__name__
     'MemoryBlobs'
@@ -24,7 +25,9 @@ def connect(port: str, url: str, environ: Mapping[str, str] | None = None) -> ob
     if colon and scheme.isidentifier():
         wanted = f"{__name__}.{port}_{scheme}"
         try:
-            return _call(import_module(wanted).connect, url, environ)
+            module = import_module(wanted)
+            make = getattr(module, "look", module.connect) if looking else module.connect
+            return _call(make, url, environ)
         except ModuleNotFoundError as e:
             if e.name != wanted:
                 raise

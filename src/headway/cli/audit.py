@@ -27,8 +27,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Read the log through."""
     if args.noted is not None and len(args.noted) < 8:
         raise UsageMistaken("that is too short to be told apart", at="--noted", remedy="give at least 8 digits of it")
-    with wiring.open(settings) as parts:
-        found = history.audit(parts.log, noted=args.noted)
+    log = wiring.look(settings).recorded()
+    try:
+        found = history.audit(log, noted=args.noted)
+    finally:
+        log.close()
     if found.seen is False:
         raise LogDamaged(
             f"no fact has the hash {args.noted}",

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print what differs."""
-    with wiring.open(settings) as parts:
+    with wiring.look(settings) as parts:
         before = history.run_view(run_number(args.before, parts.log), parts.log)
         after = history.run_view(run_number(args.after, parts.log), parts.log)
     changes = differences(before, after)

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Show them, or take one down."""
-    with wiring.open(settings) as parts:
+    with wiring.open(settings) if args.stop else wiring.look(settings) as parts:
         world = parts.delivery()
         if args.stop:
             from headway.flows.release import stop

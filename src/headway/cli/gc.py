@@ -11,6 +11,7 @@ requests, and how each run came about. What was stored within the last hour is l
 """
 
 import argparse
+import math
 import os
 import time
 from collections import Counter
@@ -18,9 +19,10 @@ from collections import Counter
 from headway import wiring
 from headway.cli import print_json
 from headway.config import Settings
+from headway.errors import UsageMistaken
 from headway.flows import launch
-from headway.flows.gc import collect
-from headway.flows.needed import needed
+from headway.flows.gc import Collected, collect
+from headway.flows.needed import Needed, needed
 from headway.terminal import words
 
 
@@ -32,22 +34,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Collect, with the lease of the workspace, so that no run of it is at work."""
-    with wiring.open(settings) as parts:
-        holder, now = f"gc, process {os.getpid()} on {os.uname().nodename}", time.time()
-        parts.leases.acquire(launch.LEASE, holder=holder, ttl_s=3600.0, now=now)
-        try:
-            roots = needed(parts.log, settings.folder, keep_runs=max(args.keep_runs, 0))
-            done = collect(
-                parts.blobs,
-                [artifact for artifact, _ in roots.artifacts.values()],
-                roots.digests,
-                now=now,
-                grace_s=max(args.grace, 0.0),
-                dry_run=args.dry_run,
-            )
-        finally:
-            parts.leases.release(launch.LEASE, holder=holder)
+    """Collect, with the lease of the workspace, so that no run of it is at work; to look takes none."""
+    for name, value in (("--keep-runs", args.keep_runs), ("--grace", args.grace)):
+        if not 0 <= value < math.inf:
+            raise UsageMistaken(f"{value:g} makes no sense", at=name, remedy="give a number from 0")
+    if args.dry_run:
+        with wiring.look(settings) as parts:
+            roots, done = _collected(args, settings, parts)
+    else:
+        with wiring.open(settings) as parts:
+            holder = f"gc, process {os.getpid()} on {os.uname().nodename}"
+            parts.leases.acquire(launch.LEASE, holder=holder, ttl_s=3600.0, now=time.time())
+            try:
+                roots, done = _collected(args, settings, parts)
+            finally:
+                parts.leases.release(launch.LEASE, holder=holder)
     if args.json:
         print_json({"dry_run": args.dry_run, **{name: getattr(done, name) for name in done.__struct_fields__}})
         return 0
@@ -60,3 +61,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if done.missing:
         print(f"missing: {len(done.missing)} needed blobs are not in the store, {done.missing[0][:12]} among them")
     return 0
+
+
+def _collected(args: argparse.Namespace, settings: Settings, parts: wiring.Parts) -> tuple[Needed, Collected]:
+    """What is needed, and what became of the rest."""
+    roots = needed(parts.log, settings.folder, keep_runs=args.keep_runs)
+    done = collect(
+        parts.blobs,
+        [artifact for artifact, _ in roots.artifacts.values()],
+        roots.digests,
+        now=time.time(),
+        grace_s=args.grace,
+        dry_run=args.dry_run,
+    )
+    return roots, done

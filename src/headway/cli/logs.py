@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print them, streamed."""
     if args.follow and args.json:
         raise UsageMistaken("what is followed has no end to close a document with", at="--json", remedy="leave one out")
-    with wiring.open(settings) as parts:
+    with wiring.look(settings) as parts:
         number = run_number(args.run, parts.log)
         view = history.run_view(number, parts.log)
         if args.follow:

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do the one thing asked for."""
-    with wiring.open(settings) as parts:
+    with wiring.open(settings) if args.what == "alias" else wiring.look(settings) as parts:
         match args.what, args.words:
             case "list", []:
                 _list(parts.log, as_json=args.json)

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the plan."""
     settings, file = project_of(args, settings)
     options = options_of(args)
-    with wiring.open(settings) as parts:
-        pipeline = pipeline_of(settings, file, options)
+    with wiring.look(settings) as parts:
+        pipeline = pipeline_of(settings, file, options, keep=False)
         result.planned(plan(pipeline, options, where=where(settings), ports=parts), as_json=args.json)
     return 0

@@ -33,13 +33,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run it; the exit code says how it went."""
     settings, file = project_of(args, settings)
     options = options_of(args)
+    if args.dry_run:
+        from headway.flows.plan import plan
+
+        with wiring.look(settings) as parts:
+            pipeline = pipeline_of(settings, file, options, keep=False)
+            result.planned(plan(pipeline, options, where=where(settings), ports=parts), as_json=args.json)
+        return 0
     with wiring.open(settings) as parts:
         pipeline = pipeline_of(settings, file, options)
-        if args.dry_run:
-            from headway.flows.plan import plan
-
-            result.planned(plan(pipeline, options, where=where(settings), ports=parts), as_json=args.json)
-            return 0
         with progress.choose(settings.environ, why=args.why, quiet=args.json) as watcher:
             ended = launch.launch(pipeline, options, file=file, where=where(settings), parts=parts, watcher=watcher)
     result.ended(ended, as_json=args.json)

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the list."""
-    with wiring.open(settings) as parts:
+    with wiring.look(settings) as parts:
         lines = history.runs(parts.log, limit=max(args.n, 1))
         outcomes = [outcome_of(line.outcome, parts) for line in lines]
     if args.json:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print it."""
-    with wiring.open(settings) as parts:
+    with wiring.look(settings) as parts:
         view = history.run_view(run_number(args.run, parts.log), parts.log)
         if args.json:
             print_json(view)

@@ -36,7 +36,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print it."""
-    with wiring.open(settings) as parts:
+    with wiring.look(settings) as parts:
         last = next(iter(history.runs(parts.log, limit=1)), None)
         at_work = parts.leases.holder(launch.LEASE, now=time.time())
         live = endpoints(parts.delivery())

@@ -93,13 +93,13 @@ def printed(blobs: Blobs, home: str, run: RunView, step: str, *, skip: int = 0) 
             yield from _blocks(log_path(home, run.run, step, found.attempt), skip)
         return
     # Through a file, since a step may have printed more than fits into memory.
-    path = os.path.join(home, "cache", f"read-{os.getpid()}-{found.log[:12]}")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    blobs.fetch(found.log, path)
-    try:
+    from tempfile import TemporaryDirectory
+
+    # Beside the store, which has room for it; elsewhere when the project is somebody else's.
+    with TemporaryDirectory(prefix="headway-", dir=home if os.access(home, os.W_OK) else None) as folder:
+        path = os.path.join(folder, "log")
+        blobs.fetch(found.log, path)
         yield from _blocks(path, skip)
-    finally:
-        os.unlink(path)
 
 
 def _blocks(path: str, skip: int) -> Iterator[bytes]:
