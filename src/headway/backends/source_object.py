@@ -142,7 +142,10 @@ class ObjectSource:
         """Read an object to a file; one that changes meanwhile is read as it is then."""
         import obstore
 
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as e:
+            raise _local(e, path) from e
         doubted, in_parts = "", False
         for pause_s in (0.0, *_PAUSES_S):
             time.sleep(pause_s)
