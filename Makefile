@@ -23,12 +23,15 @@ demo: $(STAMP)   ## the whole loop on real data: a model in production, then a b
 	@$(BIN)/headway demo
 
 test: $(STAMP)   ## the tests that run on every change, doctests included
+	@tools/system.sh
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist worksteal
 
 test-slow: $(STAMP)  ## crash, soak, simulation and end-to-end tests
+	@tools/system.sh
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal --timeout 900
 
 test-lowest:     ## the tests against the oldest allowed version of every dependency
+	@tools/system.sh
 	@tools/venv.sh $(PYTHON) $(VENV)-lowest
 	@$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 		--editable '.[sklearn,remote,sql]' --group test

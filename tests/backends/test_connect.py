@@ -44,7 +44,7 @@ def test_another_package_adds_one_by_an_entry_point(
         assert connect("blobs", "attic:here") == "attic of attic:here"
         with pytest.raises(NameUnknown) as unknown:
             connect("blobs", "cellar:here")
-        assert "attic, az, file, gs, memory, s3" in unknown.value.remedy
+        assert {"attic", "file", "memory", "s3"} <= {word.strip(",") for word in unknown.value.remedy.split()}
     finally:
         sys.modules.pop("foreign_blobs", None)
 
