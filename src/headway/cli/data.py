@@ -10,7 +10,7 @@ Group: Data and models
     headway data log training                        its versions: when, who, size, note, and the commits that pin them
     headway data diff training@3 training@work       files that differ; of tables with --key COLUMN also the rows
     headway data checkout training@3                 as headway checkout
-    headway data verify                              read all that is needed; what is damaged, and whose it is
+    headway data verify                              read all that is needed; name what is damaged; heal it
     headway data gc --dry-run                        as headway gc
     headway data forget training@2 --why "wrong"     let gc take a version that nothing pins
 
@@ -331,7 +331,8 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
         _at_work(settings) as (project, parts),
         Working(settings.environ, "reading everything that is needed", quiet=args.json),
     ):
-        done = verify(parts.blobs, needed(parts.log, project.folder, keep_runs=20))
+        remote = parts.remote() if settings.remote_url else None
+        done = verify(parts.blobs, needed(parts.log, project.folder, keep_runs=20), remote=remote)
     if args.json:
         print_json(done)
     else:

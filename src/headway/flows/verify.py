@@ -1,15 +1,15 @@
 """Everything that is needed, read and checked: what is damaged or missing, whose it is; healed from a remote."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from headway.core.ids import Artifact, Digest
-from headway.errors import BlobDamaged, BlobMissing
+from headway.errors import BlobDamaged, BlobMissing, RemoteRefused, RemoteUnreachable
 from headway.flows.needed import Needed
 from headway.flows.store import tree_in
+from headway.flows.transfer import bring
 from headway.ports import Blobs
 
 _SHOWN = 3
@@ -26,17 +26,19 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class Verified(Struct, frozen=True, kw_only=True):
-    """How many blobs were read, and those that cannot be had."""
+    """How many blobs were read, and those that cannot be had; `trouble` is what kept the remote from healing them."""
 
     n_checked: int
     faults: tuple[Fault, ...] = ()
+    trouble: str = ""
 
 
-def verify(blobs: Blobs, needed: Needed, *, remote: Blobs | None = None, scratch: str = "") -> Verified:
+def verify(blobs: Blobs, needed: Needed, *, remote: Blobs | None = None) -> Verified:
     """Read all that is needed; what a remote has takes the place of what is damaged or missing here.
 
-    `scratch` is a folder for what comes from there. A folder whose list is lost is looked at again when that is healed.
+    The remote is asked only when something is. A folder whose list is lost is looked at again when that is healed.
     """
+    heal = _Healer(blobs, remote)
     faults: dict[Digest, Fault] = {}
     checked: set[Digest] = set()
     left = {digest: [why] for digest, why in needed.digests.items()}
@@ -48,12 +50,13 @@ def verify(blobs: Blobs, needed: Needed, *, remote: Blobs | None = None, scratch
     # The lists of folders first: they say what else there is.
     for chosen in (set(left), None):
         names = chosen if chosen is not None else set(left) - checked
-        faults |= _check(blobs, {d: left[d] for d in names}, remote, scratch)
+        faults |= _check(blobs, {d: left[d] for d in names}, heal)
         checked |= names
         if chosen is not None:
             for digest, (artifact, why) in trees.items():
                 _spread(blobs, digest, f"{artifact.path}", why, left)
-    return Verified(n_checked=len(checked), faults=tuple(sorted(faults.values(), key=lambda one: one.of)))
+    ordered = tuple(sorted(faults.values(), key=lambda one: one.of))
+    return Verified(n_checked=len(checked), faults=ordered, trouble=heal.trouble)
 
 
 def _spread(blobs: Blobs, digest: Digest, path: str, why: str, left: dict[Digest, list[str]]) -> None:
@@ -68,32 +71,33 @@ def _spread(blobs: Blobs, digest: Digest, path: str, why: str, left: dict[Digest
             owners.append(f"{path}/{file.path} of {why}")
 
 
-def _check(
-    blobs: Blobs, owners: Mapping[Digest, Sequence[str]], remote: Blobs | None, scratch: str
-) -> dict[Digest, Fault]:
+def _check(blobs: Blobs, owners: Mapping[Digest, Sequence[str]], heal: "_Healer") -> dict[Digest, Fault]:
     found: dict[Digest, Literal["missing", "damaged"]] = dict(blobs.check(sorted(owners)))
-    healed = heal(blobs, remote, sorted(found), scratch) if remote is not None and found else set()
+    healed = heal.bring(sorted(found)) if found else set()
     return {
         digest: Fault(digest=digest, what=what, of=tuple(owners[digest]), is_healed=digest in healed)
         for digest, what in found.items()
     }
 
 
-def heal(blobs: Blobs, remote: Blobs, digests: Sequence[Digest], scratch: str) -> set[Digest]:
-    """Bring these blobs from a remote, verified on the way; those that it had."""
-    there = remote.has(digests)
-    healed: set[Digest] = set()
-    os.makedirs(scratch, exist_ok=True)
-    for digest in digests:
-        if digest not in there:
-            continue
-        # Through a file, since a blob may be larger than memory.
-        path = os.path.join(scratch, f"heal-{os.getpid()}-{digest[:16]}")
+class _Healer:
+    """Brings what a remote has, as long as it answers; `trouble` is why it was not asked further."""
+
+    __slots__ = ("_blobs", "_remote", "trouble")
+
+    def __init__(self, blobs: Blobs, remote: Blobs | None) -> None:
+        self._blobs = blobs
+        self._remote = remote
+        self.trouble = ""
+
+    def bring(self, digests: Sequence[Digest]) -> set[Digest]:
+        """Those that can be had from now on."""
+        if self._remote is None or self.trouble:
+            return set()
+        wanted = Needed(artifacts={}, digests=dict.fromkeys(digests, "healing"))
         try:
-            remote.fetch(digest, path)
-            blobs.put_file(path, move=True)
-        except (BlobMissing, BlobDamaged):
-            continue
-        healed.add(digest)
-    blobs.sync()
-    return healed
+            bring(self._remote, self._blobs, wanted)
+        except (RemoteUnreachable, RemoteRefused) as e:
+            # The faults must be told all the same.
+            self.trouble = str(e)
+        return set(digests) - dict(self._blobs.check(digests)).keys()

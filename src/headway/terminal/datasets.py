@@ -184,7 +184,8 @@ def verified(done: Verified) -> list[str]:
     left = sum(not fault.is_healed for fault in done.faults)
     if not done.faults:
         return [f"{done.n_checked:,} blobs read: all are what they should be"]
-    return [*lines, f"{done.n_checked:,} blobs read; {left} cannot be had"]
+    trouble = [f"the remote could not help: {clean(done.trouble)}"] if done.trouble else []
+    return [*lines, *trouble, f"{done.n_checked:,} blobs read; {left} cannot be had"]
 
 
 def when(at: float) -> str:
