@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from heapq import merge
 from struct import Struct as Layout
 
 from blake3 import blake3
@@ -35,7 +36,7 @@ class RemoteIndex:
         self._cache = cache
         self._known: dict[str, Mapping[str, bytes]] | None = None
         self._packs: list[str] = []
-        self._records = b""
+        self._records = memoryview(b"")
         self._wrong: set[tuple[str, Digest]] = set()
 
     def refresh(self) -> dict[str, Listed]:
@@ -118,12 +119,13 @@ class RemoteIndex:
             for name, records in one.items():
                 packs[name] = records or packs.get(name, b"")
         self._packs = list(packs)
-        everything = []
-        for number, (name, records) in enumerate(packs.items()):
-            tail = number.to_bytes(3, "big")
-            everything += [record[:53] + tail for record in pack.split(records or self._own(name))]
-        everything.sort()
-        self._records = b"".join(everything)
+        everything = bytearray()
+        # One by one: a million records as so many objects would take five times the room.
+        for record in merge(
+            *(_tagged(records or self._own(name), n) for n, (name, records) in enumerate(packs.items()))
+        ):
+            everything += record
+        self._records = memoryview(everything)
 
     def _own(self, name: str) -> bytes:
         """The records that a pack tells of itself: for one that is only named, since the rest has gone."""
@@ -156,6 +158,12 @@ class RemoteIndex:
             at=f"{self._bucket.url}: {FOLDER}/{name[:12]}",
             remedy="do this again; if it stays so, the object is damaged: push from a clone that has all of it",
         )
+
+
+def _tagged(records: bytes, number: int) -> Iterator[bytes]:
+    """The records of a pack, which are in order, with its number in their last bytes."""
+    tail = number.to_bytes(3, "big")
+    return (record[:53] + tail for record in pack.split(records))
 
 
 def encode(packs: Mapping[str, bytes]) -> bytes:
