@@ -1,5 +1,6 @@
 """What is known is not done again: keys, restored outputs, and results that are no longer in the store."""
 
+import json
 import os
 import shutil
 import time
@@ -300,3 +301,28 @@ def test_results_are_shared_by_no_clock_but_by_content(train: Project) -> None:
     shutil.copy(train.folder / "data.csv", train.folder / "copy")
     shutil.move(train.folder / "copy", train.folder / "data.csv")
     assert train.plan()["train"][0] == "reuse"
+
+
+def test_a_seed_that_was_chosen_is_part_of_the_key_and_shown(train: Project) -> None:
+    train("run", env={"HEADWAY_SEED": "1"})
+    ended = train("run", "--why", env={"HEADWAY_SEED": "2"})
+    assert "the seed: 1 -> 2" in ended.err
+    assert train.ledger() == ["train"] * 3
+    train("run", env={"HEADWAY_SEED": "1"})
+    assert train.ledger() == ["train"] * 3
+    assert "; seed 2\n" in train("show", "3").out
+    assert json.loads(train("plan", "--json", env={"HEADWAY_SEED": "3"}).out)["steps"][0]["why"] == "the seed: 1 -> 3"
+
+
+def test_the_seed_that_nobody_chose_leaves_the_keys_of_before(train: Project) -> None:
+    train("run", env={"HEADWAY_SEED": "0"})
+    assert train.ledger() == ["train"]
+    assert not any("SEED" in part["name"] for fact in train.facts() for part in fact.get("parts", ()))
+
+
+def test_a_resumed_run_goes_on_with_its_own_seed(project: Project) -> None:
+    project.pipeline("steps: [{run: 'test -e go && echo $HEADWAY_SEED > seed', out: seed}]")
+    project("run", expect=1, env={"HEADWAY_SEED": "7"})
+    project.write("go", "")
+    project("resume", "1")
+    assert project.read("seed") == "7\n"

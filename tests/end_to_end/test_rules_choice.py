@@ -55,6 +55,20 @@ def test_an_unknown_step_is_refused_with_the_nearest_name(chain: Project, word: 
     assert chain("runs", "--json").json["runs"] == []
 
 
+def test_the_id_of_a_matrix_stands_for_all_it_makes(project: Project) -> None:
+    project.pipeline("""
+        steps:
+          - {id: a, run: "true"}
+          - {id: t, run: "true", matrix: {x: [1, 2]}}
+          - {id: z, run: "true"}
+    """)
+    assert list(project.plan("--only", "t")) == ["t[x=1]", "t[x=2]"]
+    assert list(project.plan("--only", "t[x=2]")) == ["t[x=2]"]
+    assert list(project.plan("--from", "t")) == ["t[x=1]", "t[x=2]", "z"]
+    project("run", "--only", "t")
+    assert project.states() == {"t[x=1]": "passed", "t[x=2]": "passed"}
+
+
 def test_a_partial_run_in_the_order_of_a_graph_takes_what_depends(project: Project) -> None:
     project.write("raw", "1")
     project.pipeline("""

@@ -52,7 +52,7 @@ def _head(view: RunView) -> list[str]:
     if source.commit:
         dirty = " with uncommitted changes" if source.diff else ""
         lines.append(f"  commit {source.commit[:12]}{f' on {source.branch}' if source.branch else ''}{dirty}")
-    lines.append(f"  python {place.python}; {place.platform}; {place.user}@{place.host}")
+    lines.append(f"  python {place.python}; {place.platform}; {place.user}@{place.host}; seed {started.seed}")
     return lines
 
 

@@ -14,6 +14,9 @@ from headway.core.pipeline import StepSpec
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
+SEED = "HEADWAY_SEED"
+"""The variable that carries a run's seed to its steps. A part of the key, where it is not 0, as one of their `env`."""
+
 MISSING = "missing"
 """Stands for the digest of an input that is not there."""
 
@@ -56,6 +59,9 @@ def differences(now: Sequence[KeyPart], before: Sequence[KeyPart]) -> list[str]:
     """
     (was_command, old), (command, new) = _apart(before), _apart(now)
     lines = ["the command changed"] if command != was_command else []
+    was_seed, seed = old.pop(("env", SEED), "0"), new.pop(("env", SEED), "0")
+    if seed != was_seed:
+        lines.append(f"the seed: {was_seed} -> {seed}")
     for (kind, name), value in new.items():
         was = old.get((kind, name))
         if was == value:

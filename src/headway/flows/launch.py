@@ -24,6 +24,7 @@ from headway.flows.pins import Kept, Pins
 from headway.flows.prepare import Preparer
 from headway.flows.reuse import Reuse, put_in_place
 from headway.flows.run import GRACE_S, Acts, Watcher
+from headway.flows.selection import select
 from headway.flows.settle import settle
 from headway.flows.statcache import StatCache
 from headway.flows.workspace import Workspace
@@ -66,7 +67,7 @@ def launch(
     pipeline: Pipeline, options: f.RunOptions, *, file: str, where: Where, parts: Parts, watcher: Watcher
 ) -> Ended:
     """Run `pipeline` (overrides applied) and see it through. Raises LeaseHeld when a run is at work in this folder."""
-    seed = _seed(where.environ)
+    seed = seed_of(where.environ)
     asked = surroundings.ask(where.folder, where.environ)
     with _Lease(parts.leases):
         close_abandoned(where, parts)
@@ -159,49 +160,6 @@ def _close(run: RunId, parts: Ports) -> None:
     parts.log.append(_stream(run), [end], expect=len(entries), at=time.time())
 
 
-def select(pipeline: Pipeline, options: f.RunOptions, log: Log) -> tuple[Pipeline, dict[str, StepScope]]:
-    """The part of the pipeline that `--from` and `--only` leave, and what the steps left out made last time."""
-    only, start = options.only, options.start_from
-    if only is None and start is None:
-        return pipeline, {}
-    ids = [spec.id for spec in pipeline.steps]
-    for name in (only, start):
-        if name is not None and name not in ids:
-            from difflib import get_close_matches
-
-            close = get_close_matches(name, ids, n=1)
-            raise NameUnknown(
-                f"the pipeline has no step {name!r}",
-                at="--only" if name == only else "--from",
-                remedy=f"did you mean {close[0]}?" if close else f"its steps are {', '.join(ids[:12])}",
-            )
-    kept = {only} if only is not None else set(ids[ids.index(start or ids[0]) :])
-    steps = tuple(spec for spec in pipeline.steps if spec.id in kept)
-    left = {spec.id: spec.outputs for spec in pipeline.steps if spec.id not in kept}
-    known = {step: StepScope(out=dict(outputs), outcome="skipped") for step, outputs in left.items()}
-    for step, values in _last_values(pipeline.name, set(left), log).items():
-        known[step] = StepScope(out={**left[step], **values}, outcome="passed")
-    return msgspec.structs.replace(pipeline, steps=steps), known
-
-
-def _last_values(name: str, wanted: set[str], log: Log) -> dict[str, dict[str, str]]:
-    """What steps reported the last time they passed, looked up in the newest 20 runs of this pipeline."""
-    found: dict[str, dict[str, str]] = {}
-    for entry in log.scan(("RunStarted",), newest_first=True, limit=20):
-        if not isinstance(entry.fact, f.RunStarted) or entry.fact.name != name or wanted <= found.keys():
-            continue
-        for one in log.read(entry.stream):
-            match one.fact:
-                case (
-                    f.StepFinished(step=step, outcome="passed", values=values) | f.StepReused(step=step, values=values)
-                ):
-                    if step in wanted:
-                        found.setdefault(step, values)
-                case _:
-                    pass
-    return found
-
-
 def _carry_out(
     pipeline: Pipeline,
     started: f.RunStarted,
@@ -243,6 +201,7 @@ def _carry_out(
             pipeline,
             workspace=workspace,
             environ=where.environ,
+            seed=started.seed,
             scripts=os.path.join(context.workspace, "scripts"),
         ),
         reuse=Reuse(parts.log, parts.blobs, workspace=workspace, before=pins.parts),
@@ -354,7 +313,8 @@ def _recorded(started: f.RunStarted, blobs: Blobs) -> Pipeline:
     return msgspec.json.decode(data, type=Pipeline)
 
 
-def _seed(environ: Mapping[str, str]) -> int:
+def seed_of(environ: Mapping[str, str]) -> int:
+    """The seed that steps shall find. Raises UsageMistaken when it is no whole number."""
     written = environ.get("HEADWAY_SEED") or "0"
     try:
         return int(written)

@@ -15,10 +15,11 @@ from headway.core.pipeline import Pipeline, StepSpec
 from headway.core.plan import always_runs
 from headway.errors import HeadwayError
 from headway.flows.context import Ports
-from headway.flows.launch import Where, select
+from headway.flows.launch import Where, seed_of
 from headway.flows.pins import Pins
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.reuse import Reuse
+from headway.flows.selection import select
 from headway.flows.statcache import StatCache
 from headway.flows.workspace import Workspace
 
@@ -40,7 +41,9 @@ def plan(pipeline: Pipeline, options: f.RunOptions, *, where: Where, ports: Port
     chosen, known = select(pipeline, options, ports.log)
     cache = os.path.join(where.home, "cache")
     workspace = Workspace(where.folder, StatCache.load(os.path.join(cache, "stat")))
-    preparer = Preparer(chosen, workspace=workspace, environ=where.environ, scripts=where.home)
+    preparer = Preparer(
+        chosen, workspace=workspace, environ=where.environ, scripts=where.home, seed=seed_of(where.environ)
+    )
     pins = Pins(where.folder, os.path.join(cache, "lock"))
     reuse = Reuse(ports.log, ports.blobs, workspace=workspace, before=pins.parts)
     machine = r.Run(chosen, jobs=max(len(chosen.steps), 1), run_id="?", known=known)

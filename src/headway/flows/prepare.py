@@ -11,7 +11,7 @@ from headway.codec.wire import digest_of
 from headway.core.expression import Scope, bind, fill
 from headway.core.facts import KeyPart
 from headway.core.pipeline import Pipeline, StepSpec
-from headway.core.plan import MISSING, cache_key, params_of, parts_of
+from headway.core.plan import MISSING, SEED, cache_key, params_of, parts_of
 from headway.errors import FileMissing
 from headway.flows.commands import Command, Shells, builtin, file_name
 from headway.flows.workspace import Workspace
@@ -40,9 +40,13 @@ class Prepared:
 class Preparer:
     """Makes the steps of one run ready."""
 
-    def __init__(self, pipeline: Pipeline, *, workspace: Workspace, environ: Mapping[str, str], scripts: str) -> None:
-        """`scripts` is a folder for texts that must lie in a file."""
+    def __init__(
+        self, pipeline: Pipeline, *, workspace: Workspace, environ: Mapping[str, str], scripts: str, seed: int = 0
+    ) -> None:
+        """`scripts` is a folder for texts that must lie in a file; `seed` is what the run's steps find as theirs."""
         self._pipeline = pipeline
+        # None of its own for the seed that nobody chose: results from before it counted stay known.
+        self._seed = {SEED: str(seed)} if seed else {}
         self.workspace = workspace
         self._shells = Shells(environ, scripts)
 
@@ -67,7 +71,7 @@ class Preparer:
             spec,
             command=digest_of((spec.uses or spec.run or "").encode()),
             # Values may be secret: their digests say as well whether they changed.
-            env={name: digest_of(value.encode())[:16] for name, value in ready.env.items()},
+            env={**self._seed, **{name: digest_of(value.encode())[:16] for name, value in ready.env.items()}},
             with_values=ready.with_values,
             inputs=ready.inputs,
             params=params_of(spec.params, self._pipeline.params),
