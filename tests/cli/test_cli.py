@@ -150,11 +150,23 @@ WORDS = {
     "too many words": (["runs", "a"], "unrecognized arguments: a", "`headway runs --help` shows what it takes"),
     "too few words": (["diff"], "the following arguments are required: RUN",
                       "`headway diff --help` shows what it takes"),
-    "no number": (["runs", "-n", "x"], "argument -n: invalid int value: 'x'",
+    "no number": (["runs", "-n", "x"], "argument -n: 'x' is not a whole number",
                   "`headway runs --help` shows what it takes"),
     "no name and value": (["run", "-p", "lr"], "'lr' is not NAME=VALUE", "write -p train.lr=0.1"),
     "a value without a name": (["plan", "-p", "=1"], "'=1' is not NAME=VALUE", "write -p train.lr=0.1"),
+    "no number, of seconds": (["gc", "--grace", "soon"], "argument --grace: 'soon' is not a number",
+                              "`headway gc --help` shows what it takes"),
     "fewer steps than none": (["run", "--jobs", "-1"], "-1 steps at a time cannot be", "give a number from 1"),
+    "no steps at a time": (["run", "-j", "0"], "0 steps at a time cannot be", "give a number from 1"),
+    "one step and many": (["run", "--only", "train", "--from", "test"],
+                          "--only is one step and --from all from one on: both cannot be", "leave one of them out"),
+    "no runs to show": (["runs", "-n", "0"], "0 runs cannot be shown", "give a number from 1"),
+    "fewer runs than none": (["runs", "-n", "-4"], "-4 runs cannot be shown", "give a number from 1"),
+    "fewer runs than none kept": (["gc", "--keep-runs", "-5"], "-5 makes no sense", "give a number from 0"),
+    "less grace than none": (["gc", "--grace", "-1"], "-1 makes no sense", "give a number from 0"),
+    "endless grace": (["gc", "--grace", "inf"], "inf makes no sense", "give a number from 0"),
+    "no port": (["deploy", "m@1", "--endpoint", "m", "--port", "99999"], "99999 is no port",
+                "give one from 1 to 65535, or none"),
     "no folder": (["runs", "-C", "nowhere"], "there is no folder nowhere", "name the project's folder"),
     "no run yet": (["show"], "there is no run yet", "`headway run` makes the first"),
     "no such run": (["show", "12"], "there is no run 12", "`headway runs` lists them"),
@@ -184,6 +196,20 @@ def test_a_mistake_is_told_to_machines_on_stdout(typed: Typed) -> None:
         "error": "usage", "problem": "there is no command 'rnu'", "at": "headway",
         "remedy": "did you mean `headway run`?", "faults": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [["--help", "--json"], ["help", "--json"]], ids=" ".join)
+def test_the_commands_are_told_to_machines(words: list[str], typed: Typed) -> None:
+    code, out, err = typed(*words)
+    assert (code, err) == (0, "")
+    assert {"command": "run", "group": "The loop", "help": commands()["run"][1]} in msgspec.json.decode(out)
+
+
+@pytest.mark.parametrize(
+    "words", [["help", "run", "--json"], ["help", "--json", "run"], ["run", "--help", "--json"]], ids=" ".join
+)
+def test_help_for_machines_is_the_same_help(words: list[str], typed: Typed) -> None:
+    assert typed(*words) == typed("run", "--help")
 
 
 FAULTY = "steps:\n  - name: A\n    rnu: echo\n  - name: B\n    run: [1]\n"

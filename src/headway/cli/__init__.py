@@ -12,6 +12,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    import re
     from collections.abc import Collection, Iterable
     from typing import Any, NoReturn
 
@@ -51,16 +52,22 @@ def _let_go() -> None:
 
 
 def _dispatch(words: list[str]) -> int:
-    if not words or (words[0] in ("--help", "-h", "help") and len(words) == 1):
-        _write(_overview())
+    is_help = words[:1] in (["--help"], ["-h"], ["help"])
+    # Help is the same text for machines, but for the list of commands.
+    asked = [word for word in words[1:] if word != "--json"]
+    if not words or (is_help and not asked):
+        if "--json" in words:
+            print_json([{"command": name, "group": group, "help": text} for name, (group, text) in commands().items()])
+        else:
+            _write(_overview())
         return 0 if words else 2
     if words[0] in ("--version", "-V"):
         from headway import __version__
 
         _write(f"headway {__version__}\n")
         return 0
-    name = words[1] if words[0] == "help" else words[0]
-    rest = ["--help"] if words[0] == "help" else words[1:]
+    name = asked[0] if is_help else words[0]
+    rest = ["--help"] if is_help else words[1:]
     # Asked of the file system: the heads of all files are read only for those who misspell a name.
     is_name = name.replace("-", "").isalpha() and name.islower()
     is_known = is_name and os.path.exists(os.path.join(os.path.dirname(__file__), _file(name)))
@@ -175,6 +182,7 @@ def _guarded(name: str, words: list[str]) -> int:
 
 def _parser(name: str, doc: str) -> "argparse.ArgumentParser":
     import argparse
+    import re
 
     from headway.errors import UsageMistaken
 
@@ -182,6 +190,7 @@ def _parser(name: str, doc: str) -> "argparse.ArgumentParser":
         """Tells what is wrong in our own form."""
 
         def error(self, message: str) -> "NoReturn":
+            message = re.sub(r"invalid (int|float) value: (.*)", _no_number, message)
             unknown = message.removeprefix("unrecognized arguments: ").partition(" ")[0]
             options = [option for action in self._actions for option in action.option_strings]
             near = _nearest(unknown, options) if unknown.startswith("-") else ""
@@ -195,6 +204,10 @@ def _parser(name: str, doc: str) -> "argparse.ArgumentParser":
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=110),
         allow_abbrev=False,
     )
+
+
+def _no_number(found: "re.Match[str]") -> str:
+    return f"{found[2]} is not a {'whole ' * (found[1] == 'int')}number"
 
 
 def _parsed(parser: "argparse.ArgumentParser", words: list[str]) -> "argparse.Namespace":
@@ -285,10 +298,13 @@ def options_of(args: "argparse.Namespace") -> "RunOptions":
         if not equals or not name:
             raise UsageMistaken(f"{text!r} is not NAME=VALUE", at="-p", remedy="write -p train.lr=0.1")
         overrides[name] = value
-    jobs = getattr(args, "jobs", 0)
-    if jobs < 0:
+    jobs = getattr(args, "jobs", None)
+    if jobs is not None and jobs < 1:
         raise UsageMistaken(f"{jobs} steps at a time cannot be", at="--jobs", remedy="give a number from 1")
-    return RunOptions(jobs=jobs, start_from=args.start_from, only=args.only, force=args.force, overrides=overrides)
+    if args.only is not None and args.start_from is not None:
+        problem = "--only is one step and --from all from one on: both cannot be"
+        raise UsageMistaken(problem, at="--only", remedy="leave one of them out")
+    return RunOptions(jobs=jobs or 0, start_from=args.start_from, only=args.only, force=args.force, overrides=overrides)
 
 
 def project_of(args: "argparse.Namespace", settings: "Settings") -> "tuple[Settings, str]":

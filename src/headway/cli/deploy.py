@@ -19,6 +19,8 @@ from headway.core.ids import is_name, parse_model_ref
 from headway.core.rollout import Order
 from headway.errors import NameUnknown, UsageMistaken
 
+MOST_PORTS = 65535
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
@@ -39,6 +41,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageMistaken(
             f"{args.endpoint!r} cannot be an endpoint's name", at="--endpoint", remedy="use letters, digits and -_."
         )
+    if not 0 <= args.port <= MOST_PORTS:
+        raise UsageMistaken(f"{args.port} is no port", at="--port", remedy=f"give one from 1 to {MOST_PORTS}, or none")
     ref = parse_model_ref(args.model)
     with wiring.open(settings) as parts:
         version = registry.known(parts.log, ref.name).resolve(ref)

@@ -24,7 +24,7 @@ from headway.terminal import progress, result
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     add_selection(parser)
-    parser.add_argument("-j", "--jobs", type=int, default=0, metavar="N", help="steps at a time (default: processors)")
+    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="steps at a time (default: processors)")
     parser.add_argument("--why", action="store_true", help="say of each step why it runs")
     parser.add_argument("--dry-run", action="store_true", help="only say what would run, and why")
 

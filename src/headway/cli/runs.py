@@ -12,6 +12,7 @@ import time
 from headway import wiring
 from headway.cli import outcome_of, print_json
 from headway.config import Settings
+from headway.errors import UsageMistaken
 from headway.flows import history
 from headway.terminal import words
 
@@ -23,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the list."""
+    if args.n < 1:
+        raise UsageMistaken(f"{args.n} runs cannot be shown", at="-n", remedy="give a number from 1")
     with wiring.look(settings) as parts:
-        lines = history.runs(parts.log, limit=max(args.n, 1))
+        lines = history.runs(parts.log, limit=args.n)
         outcomes = [outcome_of(line.outcome, parts) for line in lines]
     if args.json:
         print_json({"runs": lines})
