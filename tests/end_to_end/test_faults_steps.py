@@ -293,3 +293,24 @@ def test_a_step_that_deletes_the_runs_own_folder(project: Project) -> None:
     assert ended.code in (0, 1)
     project.pipeline("steps:\n  - {id: t, run: echo t >> ledger}\n")
     project.is_usable()
+
+
+# --- built-in steps ---------------------------------------------------------------------------------------------------
+
+
+def test_a_built_in_step_that_fails_says_why_where_the_run_is_told(project: Project) -> None:
+    project.pipeline("steps:\n  - {id: s, uses: register, with: {model: nothing.pkl, name: m}}\n")
+    ended = project("run", expect=1)
+    assert told(project) == "nothing.pkl is not there"
+    assert ended.err.count("nothing.pkl is not there") >= 2
+    assert "exit code" not in ended.err
+
+
+def test_of_a_built_in_step_whose_values_turn_out_wrong_the_first_fault_is_told(project: Project) -> None:
+    project.pipeline("""
+        env: {PORT: far}
+        steps:
+          - {id: s, uses: deploy, with: {endpoint: e, model: m@1, port: "${{ env.PORT }}"}}
+    """)
+    project("run", expect=1)
+    assert told(project).endswith("`port` must be a whole number, not the text `far` (in with.port)")

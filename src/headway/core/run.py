@@ -261,7 +261,7 @@ class Run:
             return (Stop(asked, "interrupted"),)
         if self._running:
             return (Wait(None),)
-        return (Finish("interrupted", 130, "it was interrupted"),)
+        return (Finish("interrupted", 130, "asked to end, by Ctrl-C or a signal"),)
 
     def _late(self, now: float) -> tuple[str, ...]:
         late = tuple(s for s in sorted(self._running) if not self._steps[s].stopped and now >= self._limit(s))

@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from headway.codec import reports, wire
 from headway.core import facts as f
@@ -15,6 +17,17 @@ from headway.flows.context import Context, Ports
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.store import keep
 from headway.ports import Exit
+
+_SIGNALS = 128
+"""Exit codes from here on tell of a signal."""
+
+_LAST_BYTES = 64 * 1024
+"""Of a failed step's log, in which its error is looked for."""
+
+_ERROR = "headway: "
+"""What the line begins with in which `headway perform` tells an error."""
+
+_FAULTS = re.compile(r" has \d+ faults?$")
 
 _BUILT_IN: dict[int, f.Outcome] = {3: "refused", 4: "invalid", 6: "held", 7: "rolled-back"}
 
@@ -106,7 +119,9 @@ class Collector:
             first = failed[0].message.splitlines()[0][:120] if failed[0].message else ""
             why = f"{len(failed)} of {len(reported.tests)} tests failed: {failed[0].name}: {first}"
         key, note = self._key(prepared, machine) if outcome == "passed" else (None, "")
-        if spec.uses is not None:
+        if spec.uses is not None and outcome == "failed" and 0 < one.code < _SIGNALS:
+            why = _reason(files.log) or why
+        elif spec.uses is not None:
             # What a built-in step says first is its result in one line.
             why = why or note or _first_line(files.log)
         log, size = self._log(files.log)
@@ -243,6 +258,19 @@ def _first_line(path: str) -> str:
             return file.readline(400).decode("utf-8", "replace").strip()
     except FileNotFoundError:
         return ""
+
+
+def _reason(path: str) -> str:
+    """Why a built-in step failed: the problem of its error, which stands last in its log, else what it said first."""
+    with suppress(FileNotFoundError), open(path, "rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - _LAST_BYTES, 0))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+        said = next((line for line in reversed(lines) if line.startswith(_ERROR)), "")
+        if not said or _FAULTS.search(said):
+            # Faults of a file are told before their number is.
+            return _first_line(path)
+        return said.removeprefix(_ERROR)[:400]
+    return ""
 
 
 def _take(path: str) -> bytes:

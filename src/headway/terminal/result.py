@@ -28,7 +28,7 @@ _NOTES = {
     "refused": "the gate's reasons; production is as it was",
     "held": "the gate could not tell; production is as it was",
     "invalid": "the data's faults; nothing was trained on them",
-    "rolled-back": "the version that served before still serves",
+    "rolled-back": "production is as it was",
 }
 """What a person should know beside it."""
 
