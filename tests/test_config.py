@@ -184,3 +184,73 @@ def test_a_mark_of_the_encoding_does_no_harm(tmp_path: Path) -> None:
 
 def test_keys_of_ones_own_are_free(tmp_path: Path) -> None:
     assert loaded(tmp_path, "[x-team]\nname = 'ours'\n[run]\njobs = 2\n").jobs == 2
+
+
+# --- the remote -------------------------------------------------------------------------------------------------
+
+REMOTES = {
+    "a bucket": ("s3://team/churn", "s3://team/churn"),
+    "a folder": ("file:///srv/store", "bucket:/srv/store"),
+    "a folder, short": ("file:/srv/store", "bucket:/srv/store"),
+    "beside the project": ("file:../store", "bucket:{above}/store"),
+    "in its own form": ("bucket:/srv/store", "bucket:/srv/store"),
+}
+
+
+@pytest.mark.parametrize(("written", "read"), REMOTES.values(), ids=REMOTES)
+def test_a_remote_is_read_as_back_ends_know_it(written: str, read: str, tmp_path: Path) -> None:
+    assert loaded(tmp_path, f'[remote]\nurl = "{written}"\n').remote_url == read.format(above=tmp_path.parent)
+
+
+def test_without_a_remote_there_is_none(tmp_path: Path) -> None:
+    assert loaded(tmp_path).remote_url == ""
+
+
+def test_the_server_of_a_remote_reaches_its_back_end_as_variables(tmp_path: Path) -> None:
+    toml = '[remote]\nurl = "s3://a/b"\nendpoint = "http://127.0.0.1:9"\nregion = "eu-1"\nallow-http = true\n'
+    settings = loaded(tmp_path, toml)
+    names = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP")
+    assert [settings.remote_environ[name] for name in names] == ["http://127.0.0.1:9", "eu-1", "true"]
+    assert settings.store_environ == settings.environ
+    assert loaded(tmp_path, toml.replace("remote", "store")).store_environ == settings.remote_environ
+
+
+def test_the_usual_variables_go_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toml = '[remote]\nurl = "s3://a/b"\nendpoint = "http://127.0.0.1:9"\nregion = "eu-1"\n'
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:10")
+    monkeypatch.setenv("AWS_REGION", "us-9")
+    settings = loaded(tmp_path, toml)
+    assert "AWS_ENDPOINT_URL" not in settings.remote_environ
+    assert settings.remote_environ["AWS_REGION"] == "us-9"
+
+
+def test_variables_of_a_remote_go_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWAY_REMOTE_URL", "gs://c/d")
+    monkeypatch.setenv("HEADWAY_REMOTE_ENDPOINT", "http://127.0.0.1:11")
+    monkeypatch.setenv("HEADWAY_REMOTE_REGION", "here")
+    monkeypatch.setenv("HEADWAY_REMOTE_ALLOW_HTTP", "false")
+    settings = loaded(tmp_path, '[remote]\nurl = "s3://a/b"\nallow-http = true\n')
+    assert settings.remote_url == "gs://c/d"
+    assert settings.remote_environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:11"
+    assert settings.remote_environ["AWS_REGION"] == "here"
+    assert "AWS_ALLOW_HTTP" not in settings.remote_environ
+
+
+@pytest.mark.parametrize("url", ["/srv/store", "s3://", "file:", "file://host/x"])
+def test_a_remote_that_is_no_place_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageMistaken) as caught:
+        loaded(tmp_path, f'[remote]\nurl = "{url}"\n')
+    assert caught.value.at == "remote.url"
+
+
+def test_links_are_asked_of_a_store_in_a_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loaded(tmp_path, '[store]\nlinks = "hard"\n').store_url == f"file:{tmp_path}/.headway/blobs?links=hard"
+    assert loaded(tmp_path, '[store]\nlinks = "hard"\nurl = "s3://a/b"\n').store_url == "s3://a/b"
+    monkeypatch.setenv("HEADWAY_STORE_LINKS", "copy")
+    assert loaded(tmp_path, '[store]\nlinks = "hard"\n').store_url == f"file:{tmp_path}/.headway/blobs"
+    monkeypatch.setenv("HEADWAY_STORE_LINKS", "soft")
+    with pytest.raises(UsageMistaken):
+        loaded(tmp_path)
+    monkeypatch.delenv("HEADWAY_STORE_LINKS")
+    with pytest.raises(FileFaulty):
+        loaded(tmp_path, '[store]\nlinks = "soft"\n')

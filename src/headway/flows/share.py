@@ -51,12 +51,14 @@ def named(project: Project, words: Sequence[str]) -> Needed:
     for word in words:
         try:
             side = contents.resolve(project, word)
-        except NameUnknown:
-            if not (_add_version(project, word, found) or _add_below(project, word, found)):
-                raise NameUnknown(
-                    f"{word!r} names no dataset, model, version, commit or pinned path", at=word, remedy=_FORMS
-                ) from None
-            continue
+        except NameUnknown as e:
+            if _add_version(project, word, found) or _add_below(project, word, found):
+                continue
+            if e.remedy != contents.FORMS:
+                # It knows better what was meant.
+                raise
+            problem = f"{word!r} names no dataset, model, version, commit or pinned path"
+            raise NameUnknown(problem, at=word, remedy=_FORMS) from None
         if side.is_work:
             raise UsageMistaken(
                 f"{word} is what lies in the workspace, and no version of it",
