@@ -22,8 +22,12 @@ ALL = (
     "ten_thousand_steps",
     "memory",
     "store_files",
+    "store_large",
+    "store_space",
+    "store_remote",
 )
-OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", "store_files"})
+STORE = frozenset({"store_files", "store_large", "store_space", "store_remote"})
+OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", *STORE})
 BEGIN = "<!-- results: `python bench/run_all.py --docs` writes from here -->"
 END = "<!-- to here -->"
 

@@ -38,7 +38,7 @@ def main() -> int:
     stage = Stage(name="store_files", promise=promise, options=options(promise, n=3, size=size))
     scratch = stage.scratch()
     files = Files(n=stage.options.size)
-    found = projects(stage, chosen(stage.options, {keeper.name for keeper in ALL}), scratch)
+    found = projects(stage, chosen(stage.options, ALL), scratch)
     series = all_cases(found, files, stage.options.n)
     series += empty_project(stage, found, scratch / "empty")
     for project in found.values():

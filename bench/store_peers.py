@@ -7,7 +7,7 @@ what is kept and `{version}` for the number of the version.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -240,13 +240,13 @@ SCAN = Keeper(
 ALL = (HEADWAY, DVC, DVC_DATA, OXEN, RESTIC, BORG, GIT_ITSELF, COPY, SCAN)
 
 
-def chosen(options: Options, able: Collection[str]) -> list[Keeper]:
+def chosen(options: Options, able: Sequence[Keeper]) -> list[Keeper]:
     """Headway and the peers that `--peers` asks for, of those able; an unknown name ends the program."""
-    named = {keeper.name: keeper for keeper in ALL if keeper.name in able}
+    named = {keeper.name: keeper for keeper in able}
     if options.peers in {"default", "all"}:
-        return list(named.values())
+        return list(able)
     wanted = [] if options.peers == "none" else options.peers.split(",")
     unknown = [name for name in wanted if name not in named]
     if unknown:
         raise SystemExit(f"--peers: no peer is called {', '.join(unknown)}; there are {', '.join(named)}")
-    return [HEADWAY, *(named[name] for name in wanted if name != "headway")]
+    return [keeper for keeper in able if keeper.name in {HEADWAY.name, *wanted}]

@@ -76,6 +76,20 @@ class Project:
         stored = self.stored_bytes()
         return None if stored >= least_bytes else f"{stored:,} bytes are stored of {least_bytes:,}"
 
+    def clone(self) -> Project:
+        """What a colleague has who clones the project's repository: no data and no store, and an empty HOME.
+
+        Without a repository it is an empty folder. Raises SetUpFailed.
+        """
+        clone = Project(stage=self.stage, keeper=self.keeper, folder=self.folder / "clone", path=self.path)
+        environments.empty(clone.folder)
+        environments.empty(clone.folder / "home")
+        if (self.folder / "project" / ".git").exists():
+            self.set_up(("git", "clone", "-q", ".", str(clone.folder / "project")))
+        else:
+            environments.empty(clone.folder / "project")
+        return clone
+
     def remove(self) -> None:
         """Free the disk."""
         shutil.rmtree(self.folder, ignore_errors=True)

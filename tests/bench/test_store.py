@@ -1,6 +1,7 @@
 """The benchmarks of the store: their data is what they say, and a keeper that is wrong gets no number."""
 
 import dataclasses
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -9,15 +10,26 @@ import pytest
 
 import environments
 import harness
+import store_bucket
 import store_files
+import store_large
 import store_peers
-from harness import Stage
+import store_remote
+import store_space
+import table_worker
+from harness import Stage, take_turns
 from projects.tool import Tool
 from store_data import Files, is_same, size_of, write_large
-from store_peers import COPY, GIT_ITSELF, HEADWAY, SCAN, Keeper, fault
+from store_peers import COPY, DVC, GIT_ITSELF, HEADWAY, SCAN, Keeper, fault
 from store_projects import Project, projects
 
 FILES = Files(n=40)
+
+
+@pytest.fixture(autouse=True)
+def _disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting for the disk, on which others may be at work: no seconds are looked at here."""
+    monkeypatch.setattr(os, "sync", lambda: None)
 
 
 def stage(tmp_path: Path, peers: str = "none") -> Stage:
@@ -171,9 +183,10 @@ def test_a_keeper_that_does_not_do_the_work_gets_no_number(wrong: dict[str, obje
 
 def test_an_unknown_peer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no peer is called frob"):
-        store_peers.chosen(stage(tmp_path, "frob").options, ["headway", "dvc"])
-    chosen = store_peers.chosen(stage(tmp_path, "dvc").options, ["headway", "dvc"])
-    assert [keeper.name for keeper in chosen] == ["headway", "dvc"]
+        store_peers.chosen(stage(tmp_path, "frob").options, [HEADWAY, DVC, COPY])
+    assert store_peers.chosen(stage(tmp_path, "dvc").options, [HEADWAY, DVC, COPY]) == [HEADWAY, DVC]
+    assert store_peers.chosen(stage(tmp_path).options, [HEADWAY, DVC, COPY]) == [HEADWAY]
+    assert store_peers.chosen(stage(tmp_path, "default").options, [HEADWAY, COPY]) == [HEADWAY, COPY]
 
 
 def test_a_tool_without_a_version_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,3 +200,86 @@ def test_a_tool_without_a_version_is_missing(tmp_path: Path, monkeypatch: pytest
     assert at.skipped == {"mute": "mute does not tell its version"}
     assert at.installed["late"].versions == {"late": "late 2"}
     assert shutil.which("late") == str(tmp_path / "late")
+
+
+def test_headway_and_cp_keep_and_restore_one_file(tmp_path: Path) -> None:
+    at = stage(tmp_path)
+    write_large(tmp_path / "data.bin", 700_000)
+    keepers = [dataclasses.replace(one, path="data.bin") for one in found(at, [HEADWAY, COPY], tmp_path / "w").values()]
+    series = take_turns([store_large.one_file(project, tmp_path / "data.bin") for project in keepers], 1)
+    assert [(one.tool, one.case, one.fault, len(one.samples)) for one in series] == [
+        (tool, case, None, 1) for tool in ("headway", "cp -r") for case in (store_large.SNAPSHOT, store_large.RESTORE)
+    ]
+    assert (tmp_path / "data.bin").stat().st_size == 700_000
+
+
+def test_a_file_that_comes_back_otherwise_gets_no_number(tmp_path: Path) -> None:
+    write_large(tmp_path / "data.bin", 70_000)
+    keeper = dataclasses.replace(COPY, restore=("dd", "if=kept1", "of={path}", "bs=69999", "count=1"))
+    (project,) = found(stage(tmp_path), [keeper], tmp_path / "w").values()
+    one = store_large.one_file(dataclasses.replace(project, path="data.bin"), tmp_path / "data.bin")
+    _, restored = take_turns([one], 1)
+    assert restored.fault == "what was restored is another file"
+
+
+def test_tables_differ_by_the_rows_put_into_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet as pq
+
+    monkeypatch.chdir(tmp_path)
+    table_worker.main("1000", "500", "0")
+    before = (tmp_path / "data.csv").read_text().splitlines()
+    table_worker.main("1000", "500", "11")
+    after = (tmp_path / "data.csv").read_text().splitlines()
+    assert (len(before), len(after)) == (1001, 1012)
+    assert before == after[:501] + after[512:]
+    assert len(set(after)) == 1012
+    ours, plain = pq.read_table("data.parquet"), pq.read_table("plain.parquet")
+    assert ours.equals(plain)
+    assert ours.column("id").to_pylist() == [int(line.partition(",")[0]) for line in after[1:]]
+
+
+@pytest.mark.parametrize(
+    ("keep", "extra_mb", "said"),
+    [
+        (("cp", "{path}", "kept{version}"), 0.101, None),
+        (("sh", "-c", "cp {path} kept1"), None, "only 1,000 bytes were added"),
+    ],
+    ids=["keeps both", "keeps the newest only"],
+)
+def test_what_a_version_adds_is_counted(
+    keep: tuple[str, ...], extra_mb: float | None, said: str | None, tmp_path: Path
+) -> None:
+    for version, size in (("1", 10_000_000 if said else 100_000), ("2", 10_001_000 if said else 101_000)):
+        (tmp_path / "tables" / version).mkdir(parents=True)
+        write_large(tmp_path / "tables" / version / "data.csv", size)
+    keeper = dataclasses.replace(COPY, keep=keep)
+    (project,) = found(stage(tmp_path), [keeper], tmp_path / "w").values()
+    project = dataclasses.replace(project, path="data.csv")
+    (one,) = take_turns([store_space.two_versions(project, tmp_path / "tables")], 1)
+    assert one.fault == said
+    if extra_mb is not None:
+        assert one.samples[0].counts == {"extra %": 100.0, "extra MB": extra_mb, "stored MB": 0.201}
+
+
+def test_what_is_pulled_into_a_clone_is_compared(tmp_path: Path) -> None:
+    remote = tmp_path / "remote"
+    remote.mkdir()
+    keeper = dataclasses.replace(
+        COPY,
+        prepare=(("git", "init", "-q", "."),),
+        keep=None,
+        seal=(("git", "commit", "-qm", "one", "--allow-empty"),),
+        tool=dataclasses.replace(COPY.tool, variables=store_peers.GIT),
+    )
+    good = store_remote.Sender(
+        keeper=keeper, push=("cp", "-r", "{path}", str(remote)), pull=("cp", "-r", str(remote / "data"), ".")
+    )
+    bucket = store_bucket.Bucket(endpoint="http://127.0.0.1:1")
+    for sender, wrong in ((good, None), (dataclasses.replace(good, pull=("true",)), "000/000000.bin is missing")):
+        (project,) = found(stage(tmp_path), [keeper], tmp_path / "w").values()
+        FILES.write(project.folder / "data")
+        work = store_remote.Work.of_files(project, FILES)
+        series = take_turns([store_remote.there_and_back(sender, project, bucket, work)], 1)
+        assert [(one.case, one.fault) for one in series] == [(store_remote.PUSH, None), (store_remote.PULL, wrong)]
+        assert FILES.fault(project.folder / "data") is None
+        project.remove()
