@@ -26,7 +26,7 @@ def folder(blobs: FileBlobs | MemoryBlobs, tmp_path: Path) -> Artifact:
 
 
 def of(artifact: Artifact, *digests: Digest) -> Needed:
-    found = Needed(artifacts={}, digests={})
+    found = Needed(artifacts={}, digests={}, elsewhere=set())
     found.artifact(artifact, "dataset d@1")
     for digest in digests:
         found.digest(digest, "how run 1 came about")
@@ -83,3 +83,14 @@ def flip(root: Path, *, at_least: int) -> None:
             data[len(data) // 2] ^= 4
             path.chmod(0o644)
             path.write_bytes(data)
+
+
+def test_what_only_another_commit_pins_may_never_have_been_here(blobs: FileBlobs, tmp_path: Path) -> None:
+    artifact = folder(blobs, tmp_path)
+    needed = of(artifact)
+    other = Artifact(path="old.csv", digest=Digest("1" * 64))
+    needed.artifact(other, "headway.lock of refs/heads/old")
+    assert verify(blobs, needed).faults
+    needed.elsewhere.add(other.digest)
+    done = verify(blobs, needed)
+    assert (done.n_checked, done.n_elsewhere, done.faults) == (3, 1, ())

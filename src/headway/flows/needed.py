@@ -17,10 +17,14 @@ from headway.ports import Log
 
 
 class Needed(Struct, kw_only=True):
-    """Artifacts and plain blobs that are needed, each with the reason that is shown by `--dry-run`."""
+    """Artifacts and plain blobs that are needed, each with the reason that is shown by `--dry-run`.
+
+    `elsewhere` are artifacts that only locks of other commits name: a clone may never have fetched them.
+    """
 
     artifacts: dict[Digest, tuple[Artifact, str]] = {}
     digests: dict[Digest, str] = {}
+    elsewhere: set[Digest] = set()
 
     def artifact(self, artifact: Artifact, why: str) -> None:
         """Keep an artifact; the first reason given stands."""
@@ -37,13 +41,15 @@ def needed(log: Log, folder: str, *, keep_runs: int) -> Needed:
 
     Raises FileFaulty when a lock cannot be read that the workspace or a ref has: nobody can say then what it needs.
     """
-    found = Needed(artifacts={}, digests={})
+    found = Needed(artifacts={}, digests={}, elsewhere=set())
     _of_lock(Pins(folder, "").read() or lock.Lock(), "this workspace", found)
     for one in dataset.read_all(log).values():
         for version in one.versions:
             found.artifact(version.artifact, f"dataset {version.dataset}@{version.version}")
     _of_log(log, found, keep_runs)
+    here = set(found.artifacts)
     _of_git(folder, found)
+    found.elsewhere = found.artifacts.keys() - here
     return found
 
 

@@ -26,9 +26,13 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class Verified(Struct, frozen=True, kw_only=True):
-    """How many blobs were read, and those that cannot be had; `trouble` is what kept the remote from healing them."""
+    """How many blobs were read, and those that cannot be had; `trouble` is what kept the remote from healing them.
+
+    `n_elsewhere` artifacts that only other commits pin were never fetched: they were not looked for.
+    """
 
     n_checked: int
+    n_elsewhere: int = 0
     faults: tuple[Fault, ...] = ()
     trouble: str = ""
 
@@ -43,7 +47,10 @@ def verify(blobs: Blobs, needed: Needed, *, remote: Blobs | None = None) -> Veri
     checked: set[Digest] = set()
     left = {digest: [why] for digest, why in needed.digests.items()}
     trees: dict[Digest, tuple[Artifact, str]] = {}
+    absent = needed.elsewhere - blobs.has(sorted(needed.elsewhere))
     for digest, (artifact, why) in needed.artifacts.items():
+        if digest in absent:
+            continue
         left.setdefault(digest, []).append(f"{artifact.path} of {why}")
         if artifact.kind == "tree":
             trees[digest] = (artifact, why)
@@ -56,7 +63,7 @@ def verify(blobs: Blobs, needed: Needed, *, remote: Blobs | None = None) -> Veri
             for digest, (artifact, why) in trees.items():
                 _spread(blobs, digest, f"{artifact.path}", why, left)
     ordered = tuple(sorted(faults.values(), key=lambda one: one.of))
-    return Verified(n_checked=len(checked), faults=ordered, trouble=heal.trouble)
+    return Verified(n_checked=len(checked), n_elsewhere=len(absent), faults=ordered, trouble=heal.trouble)
 
 
 def _spread(blobs: Blobs, digest: Digest, path: str, why: str, left: dict[Digest, list[str]]) -> None:

@@ -182,8 +182,12 @@ def verified(done: Verified) -> list[str]:
         healed = ", healed from the remote" if fault.is_healed else ""
         lines.append(f"{fault.what}: {fault.digest[:SHORT]}, {clean(', '.join(fault.of[:3]))}{more}{healed}")
     left = sum(not fault.is_healed for fault in done.faults)
+    n = done.n_elsewhere
+    if n:
+        s, are = ("", "is") if n == 1 else ("s", "are")
+        lines.append(f"{n} artifact{s} that only other commits pin {are} not here: headway fetch COMMIT brings such")
     if not done.faults:
-        return [f"{done.n_checked:,} blobs read: all are what they should be"]
+        return [*lines, f"{done.n_checked:,} blobs read: all are what they should be"]
     trouble = [f"the remote could not help: {clean(done.trouble)}"] if done.trouble else []
     return [*lines, *trouble, f"{done.n_checked:,} blobs read; {left} cannot be had"]
 
