@@ -19,16 +19,20 @@ def compare_as_they_are(engine: Engine, question: Question) -> Rows:
     engine.paths = (*old.paths, *new.paths)
     left = ", ".join(f"{pair.old()} AS v{i}" for i, pair in enumerate(pairs)) or "0 AS v0"
     right = ", ".join(f"{pair.new()} AS v{i}" for i, pair in enumerate(pairs)) or "0 AS v0"
-    rows = f"SELECT 1 AS n, {right} FROM ({new.sql}) UNION ALL SELECT -1 AS n, {left} FROM ({old.sql})"
     names = [f"v{i}" for i in range(max(len(pairs), 1))]
     size, row_bytes = old.size_bytes + new.size_bytes, max(old.row_bytes, new.row_bytes)
-    n_old, n_new = _sift(engine, Part(name="rows", sql=rows, by=tuple(names)), (size, row_bytes), names, "left_over")
+    # Two parts and not a union, which would hold both files' buffers at a time.
+    parts = (
+        Part(name="old", sql=f"SELECT -1 AS n, {left} FROM ({old.sql})", by=tuple(names)),
+        Part(name="new", sql=f"SELECT 1 AS n, {right} FROM ({new.sql})", by=tuple(names)),
+    )
+    n_old, n_new = _sift(engine, parts, (size, row_bytes), names, "left_over")
     table = "left_over"
     if any(pair.refine for pair in pairs):
         refined = tuple(pair.exact(f"v{i}") for i, pair in enumerate(pairs))
         (n_left,) = engine.run("SELECT count(*) FROM left_over")[0]
         part = Part(name="refined", sql="SELECT * FROM left_over", by=refined)
-        _sift(engine, part, (int(str(n_left)) * row_bytes, row_bytes), names, "left_at_last")
+        _sift(engine, (part,), (int(str(n_left)) * row_bytes, row_bytes), names, "left_at_last")
         table = "left_at_last"
     (counts,) = engine.run(
         f"SELECT coalesce(sum(n) FILTER (n > 0), 0)::BIGINT, coalesce(-sum(n) FILTER (n < 0), 0)::BIGINT FROM {table}"
@@ -44,20 +48,23 @@ def compare_as_they_are(engine: Engine, question: Question) -> Rows:
     )
 
 
-def _sift(engine: Engine, part: Part, size: tuple[int, int], names: list[str], into: str) -> tuple[int, int]:
+def _sift(
+    engine: Engine, parts: tuple[Part, ...], size: tuple[int, int], names: list[str], into: str
+) -> tuple[int, int]:
     """Put the rows whose counts do not cancel out into a table; returns how many there were of the old and the new."""
     size_bytes, row_bytes = size
     # A name inside of `min` is a column: in a group by value, the first of the texts stands for all of them.
-    groups = ", ".join(f"g{i}" for i in range(len(part.by)))
-    keys = ", ".join(f"{by} AS g{i}" for i, by in enumerate(part.by))
+    by = parts[0].by
+    groups = ", ".join(f"g{i}" for i in range(len(by)))
+    keys = ", ".join(f"{one} AS g{i}" for i, one in enumerate(by))
     values = ", ".join(f"min({name}) AS {name}" for name in names)
-    if list(part.by) == names:
+    if list(by) == names:
         groups, keys, values = ", ".join(names), "", ", ".join(names)
     inner = f"(SELECT *, {keys} FROM {{}})" if keys else "{}"
-    engine.run(f"CREATE TEMP TABLE {into} AS SELECT * FROM ({part.sql}) LIMIT 0")
+    engine.run(f"CREATE TEMP TABLE {into} AS SELECT * FROM ({parts[0].sql}) LIMIT 0")
     n_old = n_new = 0
-    # Twice as many cells: a group holds all values of a row, beside the row.
-    for (place,) in cells(engine, (part,), count(2 * size_bytes, engine.memory_bytes), row_bytes):
+    for places in cells(engine, parts, count(size_bytes, engine.memory_bytes), row_bytes):
+        place = f"({' UNION ALL '.join(f'SELECT * FROM {one}' for one in places)})"
         (counts,) = engine.run(f"SELECT count(*) FILTER (n < 0), count(*) FILTER (n > 0) FROM {place}")
         old, new = (n for n in counts if isinstance(n, int))
         n_old, n_new = n_old + old, n_new + new
