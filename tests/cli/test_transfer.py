@@ -195,7 +195,7 @@ MISTAKES = {
     "a machine": (["push", "--remote", "file://host/x"], "write file:/host/x"),
     "a scheme nobody knows": (["push", "--remote", "ftp://x/y"], "no blobs answers to 'ftp'"),
     "no such name": (["push", "nowhere"], "names no dataset, model, version, commit or pinned path"),
-    "no such version": (["fetch", "a@9"], "there is no"),
+    "no such version": (["fetch", "a@9"], "a has no version 9"),
     "what is at work": (["push", "work"], "no version of it"),
     "no such model": (["push", "nomodel@3"], "names no dataset, model"),
 }
