@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 demo: $(STAMP)   ## the whole loop on real data: a model in production, then a better one
-	@$(BIN)/headway demo
+	@$(BIN)/headway demo $(if $(PORT),--port $(PORT))
 
 test: $(STAMP)   ## the tests that run on every change, doctests included
 	@tools/system.sh

@@ -108,7 +108,9 @@ def test_a_folder_of_another_project_can_be_begun_in(scripts: Path, capsys: pyte
 
 def test_an_example_is_a_whole_project(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["init", "demo", "--example", "flights"]) == 0
-    assert "next: cd demo && pip install" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "wrote 14 files" in out
+    assert "next: cd demo && pip install" in out
     assert (scripts / "demo" / "pipeline.yaml").exists()
     assert dispatch(["init", "demo", "--example", "flights"]) == 5
     assert "is there already" in capsys.readouterr().err

@@ -30,6 +30,7 @@ SHIPPED = {
     "fetch_data.py",
     "params.yaml",
     "pipeline.yaml",
+    "pytest.ini",
     "requirements.txt",
     "tests/golden.jsonl",
     "tests/test_model_quality.py",

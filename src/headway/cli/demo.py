@@ -4,6 +4,7 @@ Group: The loop
 
     headway demo         in the new folder ./demo; the model goes on serving afterwards
     headway demo DIR     somewhere else
+    headway demo --port 9000    with the model on another port than 8723
 
 Every command it runs is shown and can be typed by hand. It takes about a minute.
 """
@@ -13,33 +14,42 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 
 from headway.config import Settings
-from headway.errors import Conflict, ExtraMissing, StepNotStarted
+from headway.errors import Conflict, ExtraMissing, StepNotStarted, UsageMistaken
+from headway.terminal.found import to_type_first
 
 MARK = ".headway-demo"
 """Tells a folder that this command made, and may make anew, from one of a user's own."""
 
 EXAMPLE = "flights"
 
+PORT = 8723
+"""Of the example's endpoint, as its pipeline.yaml has it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("dir", nargs="?", default="demo", metavar="DIR", help="the folder (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="where the model serves (default: %(default)s)")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Tell the story."""
     _check_packages()
+    if not 0 < args.port < 1 << 16:
+        raise UsageMistaken(f"{args.port} is no port", at="--port", remedy="give one from 1 to 65535")
     folder = os.path.abspath(args.dir)
     bin_folder = os.path.dirname(sys.executable)
     environ = {**settings.environ, "PATH": bin_folder + os.pathsep + settings.environ.get("PATH", os.defpath)}
     told = _Story(folder, environ)
-    _clear(folder, told)
+    _clear(folder, told, args.port, settings.environ)
     told.say("A project on real data: the flights that left New York in 2013. Will one arrive late?")
     told.headway("init", args.dir, "--example", EXAMPLE, at=os.getcwd())
     with open(os.path.join(folder, MARK), "w", encoding="utf-8") as file:
         file.write("made by `headway demo`, which may delete this folder\n")
+    _set_port(folder, args.port)
     told.git()
     told.say("It is the end of February. The data arrives, and the loop runs for the first time.")
     told.command("python", "fetch_data.py")
@@ -58,7 +68,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     told.headway("runs")
     told.headway("models")
     told.headway("status")
-    told.end(args.dir)
+    told.end(args.dir, to_type_first(settings.environ))
     return 0
 
 
@@ -126,10 +136,11 @@ class _Story:
         done = subprocess.run(words, cwd=self._folder, env=self._environ, capture_output=True, check=True)
         return str(json.loads(done.stdout)[0]["url"])
 
-    def end(self, shown: str) -> None:
+    def end(self, shown: str, first: str) -> None:
         print(
             f"\n{self._styled('What to do next', '1')}\n"
-            f"  cd {shown}\n"
+            + (f"  {first}    so that your shell finds headway and its python\n" if first else "")
+            + f"  cd {shown}\n"
             "  headway show                 the last run: why the gate held\n"
             "  headway diff 1 2             what changed when the better model came\n"
             "  headway rollback flights     put the first model back, checked by the same golden requests\n"
@@ -138,9 +149,13 @@ class _Story:
         )
 
 
-def _clear(folder: str, told: _Story) -> None:
-    """Take away an earlier demo, its server first. Raises Conflict for a folder that is somebody's own."""
+def _clear(folder: str, told: _Story, port: int, environ: Mapping[str, str]) -> None:
+    """Take away an earlier demo, its server first, when the port is free for the new one.
+
+    Raises Conflict for a folder that is somebody's own, and for a port that is taken.
+    """
     if not os.path.lexists(folder):
+        _check_port(port, environ)
         return
     if not os.path.exists(os.path.join(folder, MARK)):
         raise Conflict(
@@ -149,7 +164,40 @@ def _clear(folder: str, told: _Story) -> None:
     print(f"taking away the demo of last time in {folder}")
     if os.path.isdir(os.path.join(folder, ".headway", "endpoints")):
         told.headway("endpoints", "--stop", EXAMPLE)
+    _check_port(port, environ)
     shutil.rmtree(folder)
+
+
+def _check_port(port: int, environ: Mapping[str, str]) -> None:
+    """Find out now, not after the training. Raises Conflict."""
+    try:
+        _bound(port)
+    except OSError as e:
+        free = _bound(0)
+        again = f"make demo PORT={free}" if "MAKELEVEL" in environ else f"headway demo --port {free}"
+        raise Conflict(
+            f"the model cannot be served on port {port}: {(e.strerror or str(e)).lower()}",
+            at=f"127.0.0.1:{port}",
+            remedy=f"take another: {again}; or free it (`ss -ltnp 'sport = :{port}'` shows who has it)",
+        ) from e
+
+
+def _bound(port: int) -> int:
+    """A port of this machine that could be bound (0: any). Raises OSError."""
+    import socket
+
+    with socket.socket() as made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(("127.0.0.1", port))
+        return int(made.getsockname()[1])
+
+
+def _set_port(folder: str, port: int) -> None:
+    path = os.path.join(folder, "pipeline.yaml")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(f"port: {PORT}", f"port: {port}"))
 
 
 def _check_packages() -> None:

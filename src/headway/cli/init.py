@@ -15,6 +15,7 @@ from headway.cli import print_json
 from headway.config import Settings
 from headway.errors import Conflict, FileMissing, UsageMistaken
 from headway.flows import init
+from headway.terminal.found import to_type_first
 
 FILE = "pipeline.yaml"
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="write without asking")
 
 
-def run(args: argparse.Namespace, _settings: Settings) -> int:
+def run(args: argparse.Namespace, settings: Settings) -> int:
     """Copy or propose."""
     # Not the settings' folder: that is a project around this one, where there is one.
     folder = os.path.abspath(os.path.join(args.folder or "", args.dir))
@@ -37,6 +38,8 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
         else:
             print(f"wrote {len(written)} files into {args.dir}: an ordinary repository; README.md tells its story")
             there = "" if folder == os.getcwd() else f"cd {args.dir} && "
+            if first := to_type_first(settings.environ):
+                print(f"first: {first}    so that your shell finds headway and its python")
             print(f"next: {there}pip install -r requirements.txt && python fetch_data.py && headway run")
         return 0
     return _from_scripts(folder, args)
@@ -71,7 +74,7 @@ def _from_scripts(folder: str, args: argparse.Namespace) -> int:
     if args.json:
         print_json({"folder": folder, "proposed": text, "written": [FILE]})
     else:
-        print(f"wrote {FILE} with {len(found)} steps; next: headway plan, then headway run")
+        print(f"wrote {FILE} with {len(found)} step{'s' * (len(found) != 1)}; next: headway plan, then headway run")
     return 0
 
 
