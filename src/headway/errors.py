@@ -361,7 +361,7 @@ class SourceRefused(SourceTrouble):
 
 
 class ReleaseTrouble(HeadwayError):
-    """A release could not be carried out; the version that served before still serves."""
+    """A release could not be carried out; what served before, if anything did, still serves."""
 
     code = "release"
     exit_code = 7

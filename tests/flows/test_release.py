@@ -218,6 +218,15 @@ def test_there_must_be_something_to_go_back_to(place: Place) -> None:
         rollback(place.world, "flights")
 
 
+def test_of_an_endpoint_that_never_came_up_nothing_else_is_said(place: Place) -> None:
+    with pytest.raises(NameUnknown):
+        place.release(99)
+    (view,) = endpoints(place.world)
+    assert view.detail.startswith("it never came up: ")
+    with pytest.raises(NameUnknown, match="nothing ever served on flights"):
+        rollback(place.world, "flights")
+
+
 def test_an_endpoint_is_taken_down_and_comes_back(place: Place) -> None:
     place.release(1, "run/a")
     stop(place.world, "flights", why="holidays")
@@ -225,6 +234,8 @@ def test_an_endpoint_is_taken_down_and_comes_back(place: Place) -> None:
     assert place.target.state("flights") is None
     assert place.kinds().count("EndpointStopped") == 1
     assert endpoints(place.world)[0].detail == "taken down"
+    with pytest.raises(NameUnknown, match="nothing serves on flights: it was taken down"):
+        rollback(place.world, "flights")
     assert place.release(1, "run/b").release == 2
     with pytest.raises(NameUnknown):
         stop(place.world, "other")

@@ -191,7 +191,7 @@ class LocalTarget:
             raise VersionNotReady(
                 f"{endpoint}: {reply['problem']}{tail}",
                 at=f"endpoint: {endpoint}",
-                remedy=f"{self._log(endpoint, version)} has all it said; what served before still serves",
+                remedy=f"{self._log(endpoint, version)} has all it said; no traffic reached it",
             )
         raise TargetUnavailable(f"{endpoint}: {reply['problem']}", at=f"endpoint: {endpoint}", remedy=_REMEDY)
 

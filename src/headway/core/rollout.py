@@ -152,6 +152,11 @@ class Rollout:
         return self._released[self._stack[-2]] if len(self._stack) > 1 else None
 
     @property
+    def was_up(self) -> bool:
+        """Whether anything ever served there."""
+        return bool(self._released)
+
+    @property
     def url(self) -> str:
         """Where the endpoint was at its last switch; empty before."""
         return self._url

@@ -33,7 +33,9 @@ def _view(world: Delivery, endpoint: str) -> EndpointView:
     release = rollout.serving or rollout.open
     left = None if rollout.open is None else rollout.open.version
     if release is None:
-        return EndpointView(endpoint=endpoint, target="", detail="taken down", open=left)
+        why = rollout.ended.why if rollout.ended is not None else "its release was left in the middle"
+        detail = "taken down" if rollout.was_up else f"it never came up: {why}"
+        return EndpointView(endpoint=endpoint, target="", detail=detail, open=left)
     state = world.target(release.target).state(endpoint)
     serves = rollout.serving is not None
     since = [

@@ -46,11 +46,7 @@ def rollback(world: Delivery, endpoint: str, *, to: int | None = None, why: str 
         rollout = _settled(world, endpoint)
         goal = rollout.previous if to is None else rollout.last(to)
         if goal is None:
-            raise NameUnknown(
-                f"no version served on {endpoint} before the one that serves now",
-                at=f"endpoint: {endpoint}",
-                remedy="name one with --to; `headway endpoints` shows what is there",
-            )
+            raise _nowhere(rollout)
         order = r.Order(
             endpoint=endpoint,
             model=goal.model,
@@ -63,6 +59,21 @@ def rollback(world: Delivery, endpoint: str, *, to: int | None = None, why: str 
             by=world.by,
         )
         return _confirmed(world, rollout, order) or _carried_out(world, order)
+
+
+def _nowhere(rollout: r.Rollout) -> NameUnknown:
+    """There is nothing to go back to, for one of three reasons."""
+    endpoint = rollout.endpoint
+    if rollout.serving is not None:
+        problem = f"no version served on {endpoint} before the one that serves now"
+        remedy = "name one with --to; `headway endpoints` shows what is there"
+    elif rollout.was_up:
+        problem = f"nothing serves on {endpoint}: it was taken down"
+        remedy = "put up a version that served there with --to VERSION, or any with `headway deploy`"
+    else:
+        problem = f"nothing ever served on {endpoint}"
+        remedy = f"put a version there: headway deploy MODEL@VERSION --endpoint {endpoint}"
+    return NameUnknown(problem, at=f"endpoint: {endpoint}", remedy=remedy)
 
 
 def stop(world: Delivery, endpoint: str, *, why: str = "") -> None:
