@@ -27,11 +27,12 @@ def table(n_rows: int = 1500, seed: int = 0) -> pl.DataFrame:
 
 
 class Project:
-    """A trial with a holdout and two models: a good one, which knows both columns, and one that sees noise only."""
+    """A trial with a holdout and models: a good one, which knows both columns, its twin, one that sees noise only."""
 
     def __init__(self, folder: str) -> None:
         self.trial = Trial(folder)
         self.save("good.pkl", ["signal", "noise"])
+        self.save("twin.pkl", ["noise", "signal"])
         self.save("poor.pkl", ["noise"])
         table(seed=1).write_csv(os.path.join(folder, "holdout.csv"))
         table(seed=1).write_parquet(os.path.join(folder, "holdout.parquet"))
@@ -71,7 +72,7 @@ def project(tmp_path: os.PathLike[str]) -> Project:
 def test_a_challenger_as_good_as_the_champion_is_let_through(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project.crown("good.pkl")
+    project.crown("twin.pkl")
     assert project.gate() == 0
     assert project.trial.outputs["outcome"] == "pass"
     assert set(project.trial.metrics) == {"new.accuracy", "new.auc", "old.auc"}
@@ -93,11 +94,34 @@ def test_a_worse_challenger_is_refused(project: Project, capsys: pytest.CaptureF
     assert "| `new.accuracy >= 0.6` | **fail** |" in project.trial.summary
 
 
+def test_the_champion_itself_is_no_challenger(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.crown("good.pkl")
+    assert project.gate() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        "gate: pass, let through (against late@1): 1 of 1 check holds; 1 not applicable, this is the champion already"
+    )
+    assert [verdict.outcome for verdict in project.record().verdict.checks] == ["pass", "not-applicable"]
+
+
+def test_the_champion_is_asked_what_is_asked_of_any_model_alone(project: Project) -> None:
+    project.crown("poor.pkl")
+    assert project.gate(challenger="poor.pkl") == 3
+
+
+def test_of_the_champion_itself_nothing_to_measure_is_a_pass(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.crown("good.pkl")
+    assert project.gate(checks=["new.log_loss - old.log_loss < 0"], unsure="fail") == 0
+    assert "this is the champion already, and nothing is asked of it alone" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("unsure", "code", "said"), [("hold", 6, "held"), ("fail", 3, "refused"), ("pass", 0, "let")])
 def test_what_cannot_be_told_does_what_the_file_says(
     project: Project, capsys: pytest.CaptureFixture[str], unsure: str, code: int, said: str
 ) -> None:
-    project.crown("good.pkl")
+    project.crown("twin.pkl")
     assert project.gate(checks=["new.accuracy - old.accuracy > 0"], unsure=unsure) == code
     assert f"gate: unsure, {said}" in capsys.readouterr().out
     assert project.trial.outputs["outcome"] == "unsure"

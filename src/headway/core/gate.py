@@ -73,21 +73,32 @@ def without_champion(check: Check) -> CheckVerdict:
     return CheckVerdict(check=check, outcome="not-applicable", why=f"{check.text}: not applicable, no champion yet")
 
 
+def against_itself(check: Check) -> CheckVerdict:
+    """What is said of a comparison when the challenger is the champion: no number of rows shows a difference."""
+    return CheckVerdict(check=check, outcome="not-applicable", why=f"{check.text}: not applicable, {_SAME}")
+
+
 def unmeasured(check: Check, trouble: HeadwayError) -> CheckVerdict:
     """What is said of a check whose metric could not be measured."""
     return CheckVerdict(check=check, outcome="error", why=f"{check.text}: {trouble.problem}; {trouble.remedy}")
 
 
-def conclude(checks: Sequence[CheckVerdict]) -> Verdict:
+_SAME = "this is the champion already"
+
+
+def conclude(checks: Sequence[CheckVerdict], *, is_champion: bool = False) -> Verdict:
     """The gate's verdict: the worst of its checks', where error is worse than fail, and fail than unsure.
 
     An error comes first although a failed check would refuse the model anyway: where one number cannot be measured the
     data are in doubt, and so is what they say of the others. Checks that are not applicable count nothing; if no other
-    is left nothing was measured, which is `unsure`.
+    is left nothing was measured, which is `unsure`; but of the champion itself (`is_champion`) a pass, for it changes
+    nothing that serves. What the file asks of a model alone, the champion must keep like any other.
     """
     if not checks:
         return Verdict(outcome="error", why="the gate has no checks; write some under `checks:`", checks=())
     counted = [verdict for verdict in checks if verdict.outcome != "not-applicable"]
+    if not counted and is_champion:
+        return Verdict(outcome="pass", why=f"{_SAME}, and nothing is asked of it alone", checks=tuple(checks))
     if not counted:
         why = (
             "there is no champion yet and no check speaks of the new model alone; add one, such as new.accuracy >= 0.8"
@@ -95,10 +106,12 @@ def conclude(checks: Sequence[CheckVerdict]) -> Verdict:
         return Verdict(outcome="unsure", why=f"nothing was measured: {why}", checks=tuple(checks))
     worst_first: tuple[Outcome, ...] = ("error", "fail", "unsure", "pass")
     outcome = next(outcome for outcome in worst_first if any(verdict.outcome == outcome for verdict in counted))
-    return Verdict(outcome=outcome, why=_tell(outcome, counted, len(checks) - len(counted)), checks=tuple(checks))
+    apart = _SAME if is_champion else "no champion yet"
+    why = _tell(outcome, counted, len(checks) - len(counted), apart)
+    return Verdict(outcome=outcome, why=why, checks=tuple(checks))
 
 
-def _tell(outcome: Outcome, counted: Sequence[CheckVerdict], n_apart: int) -> str:
+def _tell(outcome: Outcome, counted: Sequence[CheckVerdict], n_apart: int, why_apart: str) -> str:
     n_of = sum(verdict.outcome == outcome for verdict in counted)
     said = {
         "pass": "hold" if n_of != 1 else "holds",
@@ -106,7 +119,7 @@ def _tell(outcome: Outcome, counted: Sequence[CheckVerdict], n_apart: int) -> st
         "unsure": "could not be told",
         "error": "could not be measured",
     }[outcome]
-    apart = f"; {n_apart} not applicable, no champion yet" if n_apart else ""
+    apart = f"; {n_apart} not applicable, {why_apart}" if n_apart else ""
     return f"{n_of} of {len(counted)} check{'s' * (len(counted) != 1)} {said}{apart}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta, Struct
 
 from headway.core.check import Check, Evidence, parse_check, parse_checks
-from headway.core.gate import Unsure, Verdict, conclude, exit_code, judge, unmeasured, without_champion
+from headway.core.gate import Unsure, Verdict, against_itself, conclude, exit_code, judge, unmeasured, without_champion
 from headway.core.ids import Artifact, parse_model_ref
 from headway.core.problem import Problem
 from headway.errors import CheckUnreadable, DataUnreadable, NameUnknown, Unmeasurable, UsageMistaken
@@ -89,8 +89,9 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         truth, rows = _split(_read(bench.path(self.data), self.data), self.target, self.data)
         # One model in memory at a time.
         new = _ask(bench.load_model(challenger), rows)
-        old = None if champion is None else _ask(bench.load_model(champion), rows)
-        verdict = decide(checks, truth, new, old, self.confidence)
+        is_champion = champion is not None and champion.artifact.digest == challenger.digest
+        old = None if champion is None or is_champion else _ask(bench.load_model(champion), rows)
+        verdict = decide(checks, truth, new, old, self.confidence, is_champion=is_champion)
         record = Record(
             step=self,
             challenger=challenger,
@@ -132,13 +133,19 @@ class Record(Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    checks: tuple[Check, ...], truth: "Column", new: "Answers", old: "Answers | None", confidence: float
+    checks: tuple[Check, ...],
+    truth: "Column",
+    new: "Answers",
+    old: "Answers | None",
+    confidence: float,
+    *,
+    is_champion: bool = False,
 ) -> Verdict:
-    """The verdict on answers to the same rows as `truth`; `old` is None while there is no champion."""
+    """The verdict on answers to the same rows as `truth`; `old` is None without a champion that is another model."""
     verdicts = []
     for check in checks:
         if check.compares and old is None:
-            verdicts.append(without_champion(check))
+            verdicts.append(against_itself(check) if is_champion else without_champion(check))
             continue
         try:
             evidence = measure(check, truth, new, old, confidence)
@@ -146,7 +153,7 @@ def decide(
             verdicts.append(unmeasured(check, trouble))
         else:
             verdicts.append(judge(check, evidence))
-    return conclude(verdicts)
+    return conclude(verdicts, is_champion=is_champion)
 
 
 def measure(check: Check, truth: "Column", new: "Answers", old: "Answers | None", confidence: float) -> Evidence:
