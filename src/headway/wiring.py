@@ -85,8 +85,8 @@ class Parts:
 
     def source(self, url: str) -> Source:
         """Where data is snapshotted from; the scheme of `url` says how. Raises NameUnknown, SourceUnreachable."""
-        # Not kept open: each snapshot names a place of its own.
-        return connect("source", url, self.settings.environ)  # type: ignore[return-value] # connect answers by name
+        # Not kept open: each snapshot names a place of its own. A bucket is looked for where the remote's server is.
+        return connect("source", url, self.settings.remote_environ)  # type: ignore[return-value] # connect answers by name
 
     def delivery(self, *, by: str = "") -> "Delivery":
         """What a release works with, asked for by `by` (default: whoever runs this)."""

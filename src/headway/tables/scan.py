@@ -114,9 +114,11 @@ def _csv(engine: Engine, head: Head, paths: list[str]) -> tuple[list[Column], st
 
 
 def _json(engine: Engine, head: Head, paths: list[str], *, is_plain: bool) -> tuple[list[Column], str]:
+    # Before DuckDB 2, CSV and JSON call it differently.
+    compression = "uncompressed" if head.compression == "none" else head.compression
     source = (
         f"read_json_objects({listed(paths)}, format='{'array' if head.delimiter == '[' else 'newline_delimited'}', "
-        f"compression='{head.compression}', maximum_object_size={engine.memory_bytes // 32})"
+        f"compression='{compression}', maximum_object_size={engine.memory_bytes // 32})"
     )
     (odd,) = engine.run(f"SELECT count(*) FROM {source} WHERE json_type(json) <> 'OBJECT'")[0]
     if odd:
