@@ -155,15 +155,16 @@ def test_all_faults_are_told_at_once_with_the_nearest_names(tmp_path: Path) -> N
 def test_a_number_of_jobs_below_one_is_a_fault_beside_others(jobs: int, tmp_path: Path) -> None:
     with pytest.raises(FileFaulty) as caught:
         loaded(tmp_path, f"[run]\njobs = {jobs}\n[logs]\n")
-    assert [fault.where for fault in caught.value.faults] == ["logs", "run.jobs"]
+    told = [(fault.where, fault.line, fault.column, fault.excerpt) for fault in caught.value.faults]
+    assert told == [("run.jobs", 2, 1, f"jobs = {jobs}"), ("logs", 3, 1, "[logs]")]
 
 
 @pytest.mark.parametrize(
     ("toml", "problem"),
     [
-        (b"[log\n", "line 1"),
-        (b"a = 1\na = 2\n", "line 2"),
-        (b"\xff", "not TOML"),
+        (b"[log\n", "headway.toml:1:5"),
+        (b"a = 1\na = 2\n", "headway.toml:2:6"),
+        (b"\xff", "headway.toml:1:1"),
     ],
     ids=["syntax", "twice", "no text"],
 )

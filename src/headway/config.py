@@ -121,22 +121,26 @@ def _file(path: str) -> _File:
 
     import msgspec
 
-    from headway.codec.human import check
+    from headway.codec import toml
+    from headway.codec.human import check, decoded
     from headway.codec.kinds import problems_of
 
     try:
         # Any: TOML holds whatever a person wrote; `check` says what is wrong with it.
-        values: dict[str, Any] = tomllib.loads(data.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise FileFaulty(f"headway.toml is not TOML: {e}", at="headway.toml", remedy="mend the line named") from e
-    faults = [*check(values, _File), *_limits(values)]
+        text = decoded(data, "headway.toml")
+        values: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        faults = [toml.syntax(str(e), text)]
+    else:
+        faults = toml.place([*check(values, _File), *_limits(values)], text)
     if not faults:
         # Without the `x-` keys, which are a person's own.
         return msgspec.convert(problems_of(values, _File)[1], _File)
     n = len(faults)
+    at = f"headway.toml:{faults[0].line}:{faults[0].column}" if faults[0].line else "headway.toml"
     raise FileFaulty(
         f"headway.toml has {n} fault{'s' * (n > 1)}",
-        at="headway.toml",
+        at=at,
         remedy="mend what is listed; docs/configuration.md has every setting",
         faults=tuple(faults),
     )

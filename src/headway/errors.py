@@ -89,12 +89,23 @@ class FileMissing(Mistake):
 
 
 class Fault:
-    """One fault of a file: `line` and `column` count from 1; 0 when the format keeps no marks."""
+    """One fault of a file: `line` and `column` count from 1; 0 when the format keeps no marks.
 
-    __slots__ = ("column", "excerpt", "line", "problem", "remedy", "where")
+    `file` is named when it is another than the one that was read.
+    """
 
-    def __init__(
-        self, problem: str, *, line: int = 0, column: int = 0, where: str = "", excerpt: str = "", remedy: str = ""
+    __slots__ = ("column", "excerpt", "file", "line", "problem", "remedy", "where")
+
+    def __init__(  # noqa: PLR0913 (these are what is told of a fault)
+        self,
+        problem: str,
+        *,
+        line: int = 0,
+        column: int = 0,
+        where: str = "",
+        excerpt: str = "",
+        remedy: str = "",
+        file: str = "",
     ) -> None:
         self.problem = problem
         self.line = line
@@ -102,6 +113,7 @@ class Fault:
         self.where = where
         self.excerpt = excerpt
         self.remedy = remedy
+        self.file = file
 
     def __repr__(self) -> str:
         return f"{self.line}:{self.column} {self.where}: {self.problem}"

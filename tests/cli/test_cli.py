@@ -226,6 +226,15 @@ def test_faults_of_a_file_are_shown_each_with_its_place(somewhere: Path, typed: 
     assert err.splitlines()[-3].startswith("headway: pipeline.yaml has ")
 
 
+def test_faults_of_the_params_file_are_told_at_their_own_place(somewhere: Path, typed: Typed) -> None:
+    (somewhere / "pipeline.yaml").write_text("params: p.yaml\nsteps: [{run: echo}]\n")
+    (somewhere / "p.yaml").write_text("a: 1\nb: [1\n")
+    code, _, err = typed("plan")
+    assert code == 2
+    assert err.startswith("p.yaml:3:1: not YAML: ")
+    assert "pipeline.yaml:" not in err
+
+
 def test_faults_of_a_file_are_told_to_machines(somewhere: Path, typed: Typed) -> None:
     (somewhere / "pipeline.yaml").write_text(FAULTY)
     code, out, err = typed("plan", "--json")

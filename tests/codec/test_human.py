@@ -428,12 +428,12 @@ def test_a_date_in_toml_is_a_text() -> None:
 @pytest.mark.parametrize(
     ("path", "data", "problem"),
     [
-        ("p.yaml", b"a: 1\na: 2\n", "p.yaml:2:1: `a` is given twice, first in line 1"),
-        ("p.yaml", b"- 1\n", "p.yaml:1:1: its top is not a mapping"),
+        ("p.yaml", b"a: 1\na: 2\n", "2:1: `a` is given twice, first in line 1"),
+        ("p.yaml", b"- 1\n", "1:1: its top is not a mapping"),
         ("p.json", b"{", "p.json: not JSON"),
-        ("p.json", b"[1]", "p.json:1:1: its top is not a mapping"),
-        ("p.toml", b"a", "p.toml: not TOML"),
-        ("p.yaml", b"\xff", "p.yaml:1:1: the file is not UTF-8 text"),
+        ("p.json", b"[1]", "1:1: its top is not a mapping"),
+        ("p.toml", b"a", "1:2: not TOML"),
+        ("p.yaml", b"\xff", "1:1: the file is not UTF-8 text"),
         ("q.yaml", b"", "there is no file p.yaml"),
     ],
 )
@@ -441,8 +441,12 @@ def test_a_faulty_params_file_is_a_fault_of_the_pipeline_too(path: str, data: by
     name = "p.yaml" if path == "q.yaml" else path
     found = faults(f"steps:\n- run: a ${{{{ params.x }}}}\n  params: y\nparams: {name}\n", {path: data})
     assert len(found) == 1
-    assert found[0][:2] == (4, 9)
-    assert found[0][2].startswith(problem)
+    if problem[0].isdigit():
+        # Told at its own place, in its own file.
+        assert f"{found[0][0]}:{found[0][1]}: {found[0][2]}".startswith(problem)
+    else:
+        assert found[0][:2] == (4, 9)
+        assert found[0][2].startswith(problem)
 
 
 def test_empty_params_are_no_params() -> None:

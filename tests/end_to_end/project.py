@@ -162,8 +162,10 @@ class Project:
 
     def is_usable(self) -> None:
         """The project can go on: the log is whole, and the next run passes when its cause of trouble is gone."""
-        self("audit")
+        if (self.home / "log.sqlite").exists():
+            self("audit")
         self("run")
+        self("audit")
 
 
 def complaint(ended: Ended) -> list[str]:

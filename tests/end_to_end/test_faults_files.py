@@ -172,6 +172,7 @@ def test_a_damaged_log_is_told_and_a_copy_of_it_mends_everything(ran: Project, d
     damage(ran)
     damaged = (ran.home / "log.sqlite").read_bytes()
     lines = complaint(ran("audit", expect=1))
+    assert "headway audit" not in lines[2]
     assert "copy" in lines[2]
     for words in (("run",), ("runs",), ("status",), ("show",), ("plan",), ("resume",), ("gc",)):
         ended = ran(*words, expect=None)

@@ -27,11 +27,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Read the log through."""
     if args.noted is not None and len(args.noted) < 8:
         raise UsageMistaken("that is too short to be told apart", at="--noted", remedy="give at least 8 digits of it")
-    log = wiring.look(settings).recorded()
     try:
-        found = history.audit(log, noted=args.noted)
-    finally:
-        log.close()
+        log = wiring.look(settings).recorded()
+        try:
+            found = history.audit(log, noted=args.noted)
+        finally:
+            log.close()
+    except LogDamaged as e:
+        if "headway audit" not in e.remedy:
+            raise
+        # Elsewhere the remedy is this command.
+        remedy = "restore the log from a copy, or move it away to begin anew; the files of the store stay as they are"
+        raise LogDamaged(e.problem, at=e.at, remedy=remedy) from e
     if found.seen is False:
         raise LogDamaged(
             f"no fact has the hash {args.noted}",

@@ -68,11 +68,11 @@ def read_pipeline(  # noqa: PLR0913 (all but the bytes and their name have defau
 
 def faulty(path: str, faults: Sequence[Fault]) -> FileFaulty:
     """The error for a file with these faults, which it puts in order."""
-    ordered = sorted(faults, key=lambda fault: (fault.line, fault.column))
+    ordered = sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column))
     n = len(ordered)
     return FileFaulty(
         f"{path} has {n} fault{'s' * (n > 1)}",
-        at=f"{path}:{ordered[0].line}:{ordered[0].column}" if n and ordered[0].line else path,
+        at=f"{ordered[0].file or path}:{ordered[0].line}:{ordered[0].column}" if n and ordered[0].line else path,
         remedy="mend what is listed; docs/pipeline.md has every key",
         faults=tuple(ordered),
     )
@@ -190,16 +190,13 @@ class _Reading:
             if unfit:
                 raise faulty(file.params, unfit)
         except FileFaulty as e:
-            self.add(
-                [
-                    Problem(
-                        path=("params",),
-                        problem=f"{file.params}{f':{f.line}:{f.column}' if f.line else ''}: {f.problem}",
-                        remedy=f.remedy,
-                    )
-                    for f in e.faults
-                ]
-            )
+            for fault in e.faults:
+                if fault.line:
+                    fault.file = file.params
+                    self.faults.append(fault)
+                else:
+                    problem = f"{file.params}: {fault.problem}"
+                    self.add([Problem(path=("params",), problem=problem, remedy=fault.remedy)])
             return None
         return values
 
@@ -318,7 +315,9 @@ def _toml(text: str, path: str) -> dict[str, Any]:
         # Dates become texts, for a param is a number, a text, true, false or nothing.
         return _mapping(msgspec.to_builtins(tomllib.loads(text)), path)
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as e:
-        raise faulty(path, [Fault(f"not TOML: {e}", remedy="mend the line named")]) from e
+        from headway.codec import toml
+
+        raise faulty(path, [toml.syntax(str(e), text)]) from e
 
 
 def _json(text: str, path: str) -> dict[str, Any]:

@@ -101,7 +101,7 @@ _SYNTAX = (
     ("did not find expected ',' or '}'", 'put expressions inside { } in quotes: {model: "${{ … }}"}'),
     ("did not find expected ',' or ']'", 'put expressions inside [ ] in quotes: ["${{ … }}"]'),
     ("did not find expected key", "check the indentation: keys of one mapping stand in one column"),
-    ("did not find expected '-' indicator", "check the indentation: the `-` of one list stand in one column"),
+    ("did not find expected '-' indicator", "check the indentation: all dashes of one list stand in one column"),
     ("undefined alias", "a `*` begins an alias; put texts that begin with it in quotes"),
     ("cannot start any token", "put texts that begin with %, @ or ` in quotes"),
     ("expected a single document", "keep one document in the file: take out `---`"),

@@ -116,7 +116,7 @@ class Live:
 
     def _sum(self, now: float) -> str:
         done = self._lines.n_done
-        parts = [f"{sum(done.values())} of {self._lines.n_total} steps done"]
+        parts = [f"{sum(done.values())} of {self._lines.n_total} step{'s' * (self._lines.n_total != 1)} done"]
         parts += [f"{n} {happened}" for happened, n in done.items() if n and happened != "passed"]
         return f"  {', '.join(parts)}; {clock(now - self._started_at)}"
 

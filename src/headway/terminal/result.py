@@ -109,4 +109,4 @@ def planned(steps: "tuple[Planned, ...]", *, as_json: bool) -> None:
     for one in steps:
         sys.stdout.write(f"{one.action:<8} {one.step:<{width}}  {one.why}\n")
     runs = sum(one.action in ("run", "depends") for one in steps)
-    sys.stdout.write(f"{runs} of {len(steps)} steps would run; nothing was done\n")
+    sys.stdout.write(f"{runs} of {len(steps)} step{'s' * (len(steps) != 1)} would run; nothing was done\n")

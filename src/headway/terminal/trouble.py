@@ -23,7 +23,7 @@ def told(error: HeadwayError) -> str:
     """For people, with its line breaks."""
     lines = []
     for f in _faults(error):
-        file = error.at.partition(":")[0]
+        file = f.file or error.at.partition(":")[0]
         place = f"{file}:{f.line}:{f.column}" if f.line else error.at
         lines.append(f"{place}: {f.problem}" + (f" (in {f.where})" if f.where else ""))
         if f.excerpt:
