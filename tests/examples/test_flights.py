@@ -301,3 +301,11 @@ def test_the_pipeline_runs_the_very_commands_that_the_readme_gives_by_hand(proje
     readme = (project / "README.md").read_text()
     for step in steps:
         assert step.get("run", "") in readme
+
+
+def test_its_tests_are_run_by_its_own_settings_wherever_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = ["--no-such-option"]\n')
+    project = copy_to(tmp_path / "demo")
+    done = call(project, "-m", "pytest", "--collect-only", "tests/test_model_quality.py")
+    assert "no-such-option" not in done.stderr
+    assert f"rootdir: {project}\nconfigfile: pytest.ini" in done.stdout
