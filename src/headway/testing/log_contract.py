@@ -210,6 +210,14 @@ class LogContract:
         assert log.find("ModelRegistered", ["a"]) == {}
         assert log.find("StepFinished", []) == {}
 
+    def test_keys_of_any_characters_are_told_apart(self, log: Log) -> None:
+        keys = ["a", "a\0", "a\0b", "\0", "'", '"', "\\", "ü\x92\U0001f680"]
+        log.append("run/1", [finished(key) for key in keys], expect=0, at=1.0)
+        assert {key: e.seq for key, e in log.find("StepFinished", keys).items()} == {
+            key: seq for seq, key in enumerate(keys, 1)
+        }
+        assert set(log.find("StepFinished", ["a\0b"])) == {"a\0b"}
+
     def test_many_keys_are_found_at_once(self, log: Log) -> None:
         keys = [f"key-{i}" for i in range(3000)]
         log.append("run/1", [finished(key) for key in keys], expect=0, at=1.0)

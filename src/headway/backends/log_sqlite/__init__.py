@@ -34,6 +34,8 @@ SELECT seq, stream, n, at, f.kind, f.key, CAST(body AS BLOB), hash FROM json_eac
 ON seq = (SELECT max(seq) FROM facts WHERE kind = :kind AND key = wanted.value)
 """
 
+_FIND_ONE = _ROWS + " WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 1"
+
 # macOS has no fdatasync.
 _flush = getattr(os, "fdatasync", os.fsync)
 
@@ -115,8 +117,12 @@ class SqliteLog:
     def find(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
         """The newest fact for each key. See `Log`."""
         with self._translated():
-            values = {"kind": kind, "keys": wire.encode(list(keys)).decode()}
+            # SQLite's JSON functions end a text at its first NUL, and would find another key.
+            odd = [key for key in keys if "\0" in key]
+            values = {"kind": kind, "keys": wire.encode([key for key in keys if "\0" not in key]).decode()}
             records = self._db.execute(_FIND, values).fetchall()
+            for key in odd:
+                records += self._db.execute(_FIND_ONE, (kind, key)).fetchall()
         return {record[5]: _entry(record) for record in records}
 
     def raw(self, *, after_seq: int = 0) -> Iterator[Row]:
