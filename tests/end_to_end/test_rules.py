@@ -354,7 +354,7 @@ def test_the_file_may_spell_triggers_on_and_hold_free_x_keys(project: Project) -
 def test_a_runner_that_this_version_does_not_have_is_refused_rather_than_run_here(project: Project) -> None:
     project.pipeline("steps:\n  - run: echo here >> ledger\n  - {run: echo there >> ledger, runner: ray}\n")
     ended = project("run", expect=2)
-    assert "pipeline.yaml:3:1: there is no runner `ray` in this version" in ended.err
+    assert "pipeline.yaml:3:41: there is no runner `ray` in this version" in ended.err
     assert project.ledger() == []
 
 

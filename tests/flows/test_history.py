@@ -95,7 +95,7 @@ def test_what_an_ended_step_printed_comes_from_the_store(tmp_path: Path) -> None
     fact = f.StepFinished(step="train", outcome="passed", log=blobs.put(b"x" * (history.BLOCK + 1)))
     assert printed(fact, tmp_path, blobs=blobs) == b"x" * (history.BLOCK + 1)
     assert printed(fact, tmp_path, blobs=blobs, skip=history.BLOCK) == b"x"
-    assert os.listdir(tmp_path / "cache") == []
+    assert os.listdir(tmp_path) == []
 
 
 def test_what_a_step_at_work_has_printed_comes_from_its_file(tmp_path: Path) -> None:
