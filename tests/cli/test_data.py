@@ -200,3 +200,14 @@ def test_status_of_an_empty_project_imports_next_to_nothing(tmp_path: Path) -> N
     # Not where the project is another.
     assert "headway.config" in loaded("data", "status", "-C", ".")[0]
     assert not (empty / ".headway").exists()
+
+
+@pytest.mark.parametrize("words", [("list",), ("log",), ("status",), ("verify",)], ids=" ".join)
+def test_looking_where_nothing_was_begun_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    assert dispatch(["data", *words]) == 0
+    assert list(empty.iterdir()) == []

@@ -127,13 +127,15 @@ def _see_fitting(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _at_work(settings: Settings) -> "Iterator[tuple[Project, Parts]]":
+def _at_work(settings: Settings, *, looking: bool = False) -> "Iterator[tuple[Project, Parts]]":
     import time
 
     from headway import wiring
     from headway.flows.dataset import Project
 
-    with wiring.open(settings) as parts:
+    # Where nothing was begun, a command that only looks makes nothing.
+    is_begun = _has_lock(settings) or os.path.isdir(settings.home)
+    with wiring.look(settings) if looking and not is_begun else wiring.open(settings) as parts:
         by = settings.environ.get("USER", "")
         yield Project(settings.folder, settings.home, parts, by=by, now=time.time), parts
 
@@ -256,7 +258,7 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
     from headway.flows import contents, dataset
     from headway.terminal import datasets
 
-    with _at_work(settings) as (project, _):
+    with _at_work(settings, looking=True) as (project, _):
         known = {name: one for name, one in dataset.read_all(project.log).items() if one.newest is not None}
         lock = project.pins.read() or Lock()
         of_path = {pin.artifact.path: name for name, pin in lock.data.items()}
@@ -279,7 +281,7 @@ def _log(args: argparse.Namespace, settings: Settings) -> int:
     from headway.flows import contents, dataset
     from headway.terminal import datasets
 
-    with _at_work(settings) as (project, _):
+    with _at_work(settings, looking=True) as (project, _):
         one = [dataset.known(project.log, args.words[0])] if args.words else dataset.read_all(project.log).values()
         commits = contents.commits_that_pin(project)
     if args.json:
@@ -328,7 +330,7 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
     from headway.terminal.working import Working
 
     with (
-        _at_work(settings) as (project, parts),
+        _at_work(settings, looking=True) as (project, parts),
         Working(settings.environ, "reading everything that is needed", quiet=args.json),
     ):
         remote = parts.remote() if settings.remote_url else None
