@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from headway.flows.rollout import Delivery
 
 
+_HERE = ("file:", "memory:")
+"""Schemes of stores that are as near as a cache would be."""
+
+
 class Parts:
     """The ports of one project, opened lazily; `close` lets go of all that was opened.
 
@@ -45,9 +49,17 @@ class Parts:
 
     @property
     def blobs(self) -> Blobs:
-        """The store of content."""
-        environ = self._with_cache(self.settings.store_environ)
-        return self._open("blobs", self.settings.store_url, environ)  # type: ignore[return-value] # connect answers by name
+        """The store of content; one that lies elsewhere has the embedded one in front of it, as a cache."""
+        url, environ = self.settings.store_url, self._with_cache(self.settings.store_environ)
+        if url.startswith(_HERE):
+            return self._open("blobs", url, environ)  # type: ignore[return-value] # connect answers by name
+        if "cached" not in self._opened:
+            from headway.backends.wrap_cache import CachedBlobs
+
+            near = connect("blobs", f"file:{self.settings.home}/blobs")
+            far = self._open("blobs", url, environ)
+            self._opened["cached"] = CachedBlobs(near, far)  # type: ignore[arg-type] # both are stores
+        return self._opened["cached"]  # type: ignore[return-value] # as above
 
     def remote(self, url: str | None = None) -> Blobs:
         """The store that content is pushed to and pulled from: that of `url`, else of the settings.

@@ -1,0 +1,29 @@
+"""Settings become parts: a store that lies elsewhere has the embedded one in front of it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from headway import config, wiring
+from headway.backends.blobs_file import FileBlobs
+
+
+def test_what_a_store_elsewhere_gave_once_is_kept_nearby(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, far = tmp_path / "project", tmp_path / "far"
+    project.mkdir()
+    monkeypatch.setenv("HEADWAY_STORE_URL", f"bucket:{far}")
+    with wiring.open(config.load(folder=str(project))) as parts:
+        digest = parts.blobs.put(b"abc")
+    assert FileBlobs(str(project / ".headway" / "blobs")).get(digest) == b"abc"
+    shutil.rmtree(project / ".headway" / "blobs")
+    with wiring.open(config.load(folder=str(project))) as parts:
+        assert parts.blobs.get(digest) == b"abc"
+    shutil.rmtree(far)
+    with wiring.open(config.load(folder=str(project))) as parts:
+        assert parts.blobs.get(digest) == b"abc"
+
+
+def test_a_store_in_a_folder_has_nothing_in_front_of_it(tmp_path: Path) -> None:
+    with wiring.open(config.load(folder=str(tmp_path))) as parts:
+        assert isinstance(parts.blobs, FileBlobs)
