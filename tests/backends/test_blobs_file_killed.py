@@ -71,7 +71,7 @@ while True:
         continue
     kept |= {part for _, parts in blobs.parts(list(kept)) for part in parts}
     doomed = [blob.digest for blob in blobs.list() if blob.digest not in kept]
-    blobs.delete(doomed, before=now - 0.3)
+    blobs.delete(doomed, before=now - 5.0)
     blobs.sweep(before=now - 3600)
 """
 
