@@ -208,7 +208,6 @@ class Stage:
 
     def finish(self, series: Sequence[report.Series], promises: Sequence[report.Promise]) -> int:
         """Write the JSON, print the table; the exit status: 1 when a promise is broken or headway failed."""
-        environments.empty(self.options.cache / "scratch" / self.name)
         result = report.Result(
             name=self.name,
             promise=self.promise,
@@ -224,7 +223,9 @@ class Stage:
         )
         path = result.write(self.options.results)
         print(result.markdown())
-        print(f"\nwritten to {path}", file=sys.stderr)
+        print(f"\nwritten to {path}", file=sys.stderr, flush=True)
+        # Last: a million files take minutes to go.
+        environments.empty(self.options.cache / "scratch" / self.name)
         return result.status()
 
     def _environment(self, tool: Tool) -> environments.Environment:
@@ -238,7 +239,8 @@ class Stage:
 
     def _floor(self) -> int:
         """The smallest peak that can be seen: what `true` is said to take."""
-        folder = self.scratch()
+        folder = self.options.cache / "scratch" / "floor"
+        environments.empty(folder)
         place = Place(folder=folder, home=folder, environment=environments.Environment(bin=folder, versions={}))
         return once(["true"], place, self.options.timeout_s).rss_bytes
 

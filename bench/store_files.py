@@ -41,8 +41,6 @@ def main() -> int:
     found = projects(stage, chosen(stage.options, ALL), scratch)
     series = all_cases(found, files, stage.options.n)
     series += empty_project(stage, found, scratch / "empty")
-    for project in found.values():
-        project.remove()
     return stage.finish(series, promises(series))
 
 
