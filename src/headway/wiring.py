@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
-from headway.backends import connect
+from headway.backends import connect, wrap
 from headway.config import Settings, remote_url
 from headway.errors import FileMissing, UsageMistaken
 from headway.flows import home
@@ -54,11 +54,9 @@ class Parts:
         if url.startswith(_HERE):
             return self._open("blobs", url, environ)  # type: ignore[return-value] # connect answers by name
         if "cached" not in self._opened:
-            from headway.backends.wrap_cache import CachedBlobs
-
             near = connect("blobs", f"file:{self.settings.home}/blobs")
             far = self._open("blobs", url, environ)
-            self._opened["cached"] = CachedBlobs(near, far)  # type: ignore[arg-type] # both are stores
+            self._opened["cached"] = wrap("cache", near, far)
         return self._opened["cached"]  # type: ignore[return-value] # as above
 
     def remote(self, url: str | None = None) -> Blobs:

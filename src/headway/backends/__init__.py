@@ -34,6 +34,16 @@ def connect(port: str, url: str, environ: Mapping[str, str] | None = None, *, lo
     return _call(_foreign(port, scheme, url), url, environ)
 
 
+def wrap(name: str, *parts: object) -> object:
+    """Parts behind one that works on them: `wrap("cache", near, far)` is what `wrap_cache` makes of two stores.
+
+    >>> type(wrap("cache", connect("blobs", "memory:"), connect("blobs", "memory:"))).__name__
+    'CachedBlobs'
+    """
+    made: object = import_module(f"{__name__}.wrap_{name}").wrap(*parts)
+    return made
+
+
 def path_of(url: str) -> str:
     """The path in `<scheme>:<path>`, also when written `<scheme>:///path`. Raises UsageMistaken when there is none.
 

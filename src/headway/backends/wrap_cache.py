@@ -132,6 +132,11 @@ class CachedBlobs:
 _: type[Blobs] = CachedBlobs
 
 
+def wrap(near: Blobs, far: Blobs) -> CachedBlobs:
+    """`far`, by way of `near`."""
+    return CachedBlobs(near, far)
+
+
 class _Both:
     """A batch of the near store that remembers what must go to the far one."""
 
