@@ -35,14 +35,17 @@ def main(n_rows: str, cut: str, n_inserted: str) -> None:
     rows = ROWS.format(n=int(n_rows), cut=int(cut), more=int(n_inserted))
     with duckdb.connect() as database:
         database.execute(f"copy ({rows}) to 'data.csv' (header)")
-        batches = database.sql(rows).to_arrow_reader(50_000)
-        with (
-            ParquetWriter(os.path.abspath("data.parquet"), batches.schema) as ours,
-            pq.ParquetWriter("plain.parquet", batches.schema) as plain,
-        ):
-            for batch in batches:
-                ours.write(batch)
-                plain.write_batch(batch)
+        database.execute(f"copy ({rows}) to 'duckdb.parquet'")
+    # The name of the method that streams Arrow batches differs between versions of DuckDB.
+    with (
+        pq.ParquetFile("duckdb.parquet") as table,
+        ParquetWriter(os.path.abspath("data.parquet"), table.schema_arrow) as ours,
+        pq.ParquetWriter("plain.parquet", table.schema_arrow) as plain,
+    ):
+        for batch in table.iter_batches(50_000):
+            ours.write(batch)
+            plain.write_batch(batch)
+    os.unlink("duckdb.parquet")
 
 
 if __name__ == "__main__":
