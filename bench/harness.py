@@ -12,7 +12,9 @@ Python, without headway's development environment.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import environments
 import report
+import rest
 from projects.tool import Command, Tool, Unfit
 
 LAUNCHER = Path(__file__).resolve().parent / "launch.py"
@@ -178,6 +181,8 @@ class Stage:
     #: Taken when the run begins, which is when the wheel is built.
     commit: str = field(default_factory=environments.commit)
     load_before: float = field(default_factory=lambda: os.getloadavg()[0])
+    #: What came of waiting for the file system; empty when nobody waited.
+    rest: str = ""
 
     def bring(self, tools: Sequence[Tool]) -> list[Tool]:
         """The tools that are there, installing what is not; each missing one is named loudly."""
@@ -202,6 +207,18 @@ class Stage:
         environments.empty(folder)
         return folder
 
+    @contextlib.contextmanager
+    def aside(self, scratch: Path) -> Iterator[Path]:
+        """A folder for what would be deleted between measurements, on a file system at rest; deleted at the end."""
+        folder = scratch / "aside"
+        folder.mkdir()
+        try:
+            self.rest = rest.wait(rest.making_files(folder), self.options.cache / "at-rest.json")
+            print(self.rest, file=sys.stderr, flush=True)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def place(self, tool: Tool, folder: Path, home: Path) -> Place:
         """Where a tool's commands run."""
         return Place(folder=folder, home=home, environment=self.installed[tool.name], variables=tool.variables)
@@ -218,6 +235,7 @@ class Stage:
             installer=environments.installer(),
             commit=self.commit,
             load=(self.load_before, os.getloadavg()[0]),
+            rest=self.rest,
             floor_bytes=self._floor(),
             hidden=(str(self.options.cache), str(environments.REPOSITORY), str(Path.home())),
         )

@@ -121,6 +121,8 @@ class Result:
     commit: str
     load: tuple[float, float]
     floor_bytes: int
+    #: Whether the file system was at rest, where that was looked at.
+    rest: str = ""
     #: Folders of this machine that do not belong in a result.
     hidden: tuple[str, ...] = ()
 
@@ -169,6 +171,7 @@ class Result:
         floor = f"A peak of {self.floor_bytes / MB:.0f} MB reads '{self.floor_bytes / MB:.0f} or less'."
         source = f"headway at {self.commit}" if self.commit else "headway at no commit"
         load = f"load {self.load[0]:.1f} before, {self.load[1]:.1f} after"
+        load += f", {self.rest}" if self.rest else ""
         return f"{time.strftime('%Y-%m-%d', time.gmtime())}, {_machine()}, {source}, {load}. {floor}"
 
     def _table(self, case: str) -> list[str]:
@@ -196,6 +199,7 @@ class Result:
             "installer": self.installer,
             "commit": self.commit,
             "load": {"before": round(self.load[0], 2), "after": round(self.load[1], 2)},
+            "file_system": self.rest,
             "rss_floor_bytes": self.floor_bytes,
             "versions": self.versions,
             "cases": [

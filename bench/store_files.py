@@ -6,7 +6,6 @@ and restoring into an empty place; then the status of a project without data, be
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -38,10 +37,12 @@ def main() -> int:
     stage = Stage(name="store_files", promise=promise, options=options(promise, n=3, size=size))
     scratch = stage.scratch()
     files = Files(n=stage.options.size)
+    # Environments first: what an installer deletes is in the way of what is measured, too.
     found = projects(stage, chosen(stage.options, ALL), scratch)
-    series = all_cases(found, files, stage.options.n)
-    series += empty_project(stage, found, scratch / "empty")
-    return stage.finish(series, promises(series))
+    with stage.aside(scratch) as aside:
+        series = all_cases({name: replace(one, aside=aside) for name, one in found.items()}, files, stage.options.n)
+        series += empty_project(stage, found, scratch / "empty")
+        return stage.finish(series, promises(series))
 
 
 def all_cases(found: dict[str, Project], files: Files, n: int) -> list[Series]:
@@ -140,7 +141,7 @@ def _difference(project: Project, files: Files, second: Sequence[int]) -> Conten
 
 def _restore(project: Project, files: Files, second: Sequence[int]) -> Contender:
     def play(_repetition: int) -> Iterator[tuple[str, Sample]]:
-        shutil.rmtree(project.data)
+        project.lose()
         sample = project.measure(project.keeper.restore or (), version=2)
         yield RESTORE, checked(sample, None if sample.fault else files.fault(project.data, set(second)))
 

@@ -6,15 +6,14 @@ The data is moved and not copied, so that its files stay where they are on the d
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import environments
 from harness import Place, Stage, once
 from projects.tool import Command
 from report import Sample
+from rest import put_away
 from store_data import size_of
 from store_peers import HEADWAY, Keeper, fill
 
@@ -31,6 +30,8 @@ class Project:
     keeper: Keeper
     folder: Path
     path: str = "data"
+    #: Where what is in the way goes; without one it is deleted.
+    aside: Path | None = None
 
     @property
     def place(self) -> Place:
@@ -46,8 +47,8 @@ class Project:
 
     def renew(self) -> None:
         """An empty project without data and an empty HOME, as the tool's own set-up leaves them."""
-        environments.empty(self.folder / "project")
-        environments.empty(self.folder / "home")
+        self._empty(self.folder / "project")
+        self._empty(self.folder / "home")
         self.set_up(*self.keeper.prepare)
 
     def set_up(self, *commands: Command, version: int = 1) -> None:
@@ -81,18 +82,26 @@ class Project:
 
         Without a repository it is an empty folder. Raises SetUpFailed.
         """
-        clone = Project(stage=self.stage, keeper=self.keeper, folder=self.folder / "clone", path=self.path)
-        environments.empty(clone.folder)
-        environments.empty(clone.folder / "home")
+        clone = replace(self, folder=self.folder / "clone")
+        self._empty(clone.folder)
+        self._empty(clone.folder / "home")
         if (self.folder / "project" / ".git").exists():
             self.set_up(("git", "clone", "-q", ".", str(clone.folder / "project")))
         else:
-            environments.empty(clone.folder / "project")
+            self._empty(clone.folder / "project")
         return clone
 
+    def lose(self) -> None:
+        """The data is gone."""
+        put_away(self.data, self.aside)
+
     def remove(self) -> None:
-        """Free the disk."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """All of it is gone; without a place aside the disk is free again."""
+        put_away(self.folder, self.aside)
+
+    def _empty(self, folder: Path) -> None:
+        put_away(folder, self.aside)
+        folder.mkdir(parents=True)
 
     def _once(self, command: Command, version: int) -> Sample:
         return once(fill(command, self.path, version), self.place, self.stage.options.timeout_s)
@@ -103,14 +112,18 @@ def checked(sample: Sample, fault: str | None) -> Sample:
     return sample if sample.fault or fault is None else Sample.broken(fault)
 
 
-def projects(stage: Stage, keepers: Sequence[Keeper], scratch: Path, path: str = "data") -> dict[str, Project]:
+def projects(
+    stage: Stage, keepers: Sequence[Keeper], scratch: Path, path: str = "data", aside: Path | None = None
+) -> dict[str, Project]:
     """A project for each keeper whose tool is there, by the keeper's name; headway is there or the run ends."""
     tools = {keeper.tool.name: keeper.tool for keeper in keepers}
     found = {tool.name for tool in stage.bring(list(tools.values()))}
     if HEADWAY.name in {keeper.name for keeper in keepers} and not any(name.startswith("headway") for name in found):
         raise SystemExit("headway itself could not be installed")
     return {
-        keeper.name: Project(stage=stage, keeper=keeper, folder=scratch / keeper.name.replace(" ", "-"), path=path)
+        keeper.name: Project(
+            stage=stage, keeper=keeper, folder=scratch / keeper.name.replace(" ", "-"), path=path, aside=aside
+        )
         for keeper in keepers
         if keeper.tool.name in found
     }

@@ -78,34 +78,41 @@ def main() -> int:
     size = Size(name="files", default=N_FILES, help="files of 4 KiB; one file has as many times 105 KiB")
     stage = Stage(name="store_remote", promise=promise, options=options(promise, n=3, size=size))
     scratch = stage.scratch()
-    wanted = {keeper.name for keeper in chosen(stage.options, [one.keeper for one in SENDERS])}
+    names = {keeper.name for keeper in chosen(stage.options, [one.keeper for one in SENDERS])}
+    wanted = [one for one in SENDERS if one.keeper.name in names]
     try:
         server = environments.peer(stage.options.cache, "seaweedfs", REQUIREMENTS)
-        with running(server, scratch / "bucket") as bucket:
-            series = measure(stage, [one for one in SENDERS if one.keeper.name in wanted], bucket, scratch)
+        # Environments first: what an installer deletes is in the way of what is measured, too.
+        found = projects(stage, [one.keeper for one in wanted], scratch / "work")
+        ready = [(one, found[one.keeper.name]) for one in wanted if one.keeper.name in found]
+        with stage.aside(scratch) as aside, running(server, scratch / "bucket") as bucket:
+            series = of_files(stage, ready, bucket, aside) + of_one(stage, ready, bucket, scratch / "large.bin")
     except environments.Missing as missing:
         stage.skip("all", f"there is no bucket: {missing}")
         series = []
     return stage.finish(series, promises(series))
 
 
-def measure(stage: Stage, senders: Sequence[Sender], bucket: Bucket, scratch: Path) -> list[Series]:
-    """Both kinds of work, by each tool in turn."""
-    files, source = Files(n=stage.options.size), scratch / "large.bin"
-    write_large(source, (1 << 30) * files.n // N_FILES)
-    found = projects(stage, [one.keeper for one in senders], scratch / "work")
-    ready = [(one, found[one.keeper.name]) for one in senders if one.keeper.name in found]
+def of_files(stage: Stage, ready: Sequence[tuple[Sender, Project]], bucket: Bucket, aside: Path) -> list[Series]:
+    """Many small files, by each tool in turn; what they leave is put aside."""
+    files = Files(n=stage.options.size)
     turns = []
-    for one, project in ready:
-        if not one.is_client:
-            files.write(project.folder / "data")
-            turns.append(there_and_back(one, project, bucket, Work.of_files(project, files)))
+    tools = [(one, replace(project, aside=aside)) for one, project in ready if not one.is_client]
+    for one, project in tools:
+        files.write(project.folder / "data")
+        turns.append(there_and_back(one, project, bucket, Work.of_files(project, files)))
     series = take_turns(turns, stage.options.n)
-    for _, project in ready:
+    for _, project in tools:
         project.remove()
-    of_one = Work.of_one(source)
-    turns = [there_and_back(one, replace(project, path=source.name), bucket, of_one) for one, project in ready]
-    return series + take_turns(turns, stage.options.n)
+    return series
+
+
+def of_one(stage: Stage, ready: Sequence[tuple[Sender, Project]], bucket: Bucket, source: Path) -> list[Series]:
+    """A large file, by each tool in turn; what they leave is deleted, for it takes few inodes and much of the disk."""
+    write_large(source, (1 << 30) * stage.options.size // N_FILES)
+    work = Work.of_one(source)
+    turns = [there_and_back(one, replace(project, path=source.name), bucket, work) for one, project in ready]
+    return take_turns(turns, stage.options.n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,18 @@
 """The benchmarks of the store: their data is what they say, and a keeper that is wrong gets no number."""
 
 import dataclasses
+import json
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import environments
 import harness
+import rest
 import store_bucket
 import store_files
 import store_large
@@ -160,6 +163,65 @@ def test_headway_git_and_cp_do_all_the_cases(tmp_path: Path) -> None:
         ("cp -r", store_files.RESTORE),
         ("scandir + stat", store_files.SAME),
     }
+
+
+def test_nothing_is_deleted_between_what_is_measured_but_all_when_the_stage_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "FREED_S", 0)
+    at, scratch = stage(tmp_path), tmp_path / "scratch"
+    scratch.mkdir()
+    made = 0
+    with pytest.raises(KeyboardInterrupt), at.aside(scratch) as aside:  # noqa: PT012 - it must end within the stage
+        keepers = {name: dataclasses.replace(one, aside=aside) for name, one in found(at, [COPY], scratch).items()}
+        monkeypatch.setattr(shutil, "rmtree", lambda folder, **_: pytest.fail(f"{folder} is deleted"))
+        store_files.all_cases(keepers, FILES, 2)
+        # The empty projects of three repetitions, with what was kept in two of them, and the data of three restores.
+        made = len(list(aside.rglob("*.bin")))
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+    assert made == 2 * 40 + 3 * 40
+    assert not (scratch / "aside").exists()
+    assert at.rest.startswith("file system ")
+
+
+def test_a_clone_and_a_project_that_are_taken_away_lie_aside(tmp_path: Path) -> None:
+    (project,) = found(stage(tmp_path), [COPY], tmp_path / "work").values()
+    project = dataclasses.replace(project, aside=tmp_path / "aside")
+    (tmp_path / "aside").mkdir()
+    project.renew()
+    FILES.write(project.data)
+    FILES.write(project.clone().data)
+    project.clone().remove()
+    project.remove()
+    assert not project.folder.exists()
+    assert len(list((tmp_path / "aside").rglob("*.bin"))) == 80
+
+
+@pytest.mark.parametrize(
+    ("best_s", "costs", "said"),
+    [
+        (0.01, [0.2, 0.2, 0.019], "file system at rest after 4 s (500 new files cost 19 ms, at best 10 ms)"),
+        (None, [0.01, 0.2, 0.2, 0.2, 0.01], "file system at rest after 8 s (500 new files cost 10 ms, at best 10 ms)"),
+        (0.01, [0.2] * 9, "file system NOT at rest after 16 s (500 new files cost 200 ms, at best 10 ms)"),
+    ],
+    ids=["until it costs as little as it did once", "some time when no best is known", "but not for ever"],
+)
+def test_a_stage_waits_until_new_files_cost_little(
+    best_s: float | None, costs: list[float], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda pause_s: now.__setitem__(0, now[0] + pause_s))
+    monkeypatch.setattr(rest, "FREED_S", 8)
+    monkeypatch.setattr(rest, "LONGEST_S", 16)
+    known = tmp_path / "at-rest.json"
+    if best_s is not None:
+        known.write_text(json.dumps({"files": rest.N_FILES, "best_s": best_s}))
+    left = iter(costs)
+    assert rest.wait(lambda: next(left), known) == said
+    assert list(left) == []
+    assert json.loads(known.read_text())["best_s"] == 0.01
 
 
 @pytest.mark.parametrize(
