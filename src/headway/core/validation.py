@@ -130,20 +130,9 @@ class NoOutlier(Struct, frozen=True, tag="outliers"):
 
 
 RowAsk = (
-    IsKind
-    | NotNull
-    | OneOf
-    | InRange
-    | Matches
-    | HasLength
-    | IsDate
-    | IsFinite
-    | IsPlain
-    | OneType
-    | OneNull
-    | RowHolds
-    | NoOutlier
-)
+    IsKind | NotNull | OneOf | InRange | Matches | HasLength | IsDate | IsFinite | IsPlain | OneType | OneNull
+    | RowHolds | NoOutlier
+)  # fmt: skip
 
 # --- what is asked of rows together -------------------------------------------------------------------------------
 
@@ -296,39 +285,26 @@ class FunctionHolds(Struct, frozen=True, kw_only=True, tag="python"):
 
 
 Ask = (
-    RowAsk
-    | IsUnique
-    | NoDuplicates
-    | OneLabel
-    | IsIncreasing
-    | HasColumn
-    | NoOthers
-    | RowCount
-    | RowChange
-    | Statistic
-    | IsFresh
-    | Varies
-    | IsBalanced
-    | HidesLabel
-    | IsKnown
-    | NotShared
-    | IsAfter
-    | NoShift
-    | NoSkew
-    | SqlFinds
+    RowAsk | IsUnique | NoDuplicates | OneLabel | IsIncreasing | HasColumn | NoOthers | RowCount | RowChange | Statistic
+    | IsFresh | Varies | IsBalanced | HidesLabel | IsKnown | NotShared | IsAfter | NoShift | NoSkew | SqlFinds
     | FunctionHolds
-)
+)  # fmt: skip
 """Everything that can be asked. Each has a tag, by which it is called in files and reports."""
 
 
 class DataCheck(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One question about `columns` (none: the table). `at` is where it is written: `columns.temp.max`."""
+    """One question about `columns` (none: the table). `at` is where it is written: `columns.temp.max`.
+
+    `name` is what a person calls it. One with `if_there` is not applicable where one of its columns is absent.
+    """
 
     asks: Ask
     columns: tuple[str, ...] = ()
     severity: Severity = "error"
     tolerance: Tolerance = Tolerance()
     at: str = ""
+    name: str = ""
+    if_there: bool = False
 
 
 # --- what was found -----------------------------------------------------------------------------------------------
