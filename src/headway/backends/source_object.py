@@ -9,16 +9,16 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from headway.buckets import Access
 from headway.core.pattern import MAGIC, matcher, split
 from headway.errors import (
     DiskFull,
-    ExtraMissing,
     HeadwayError,
     NothingMatches,
     SourceRefused,
@@ -28,6 +28,8 @@ from headway.errors import (
 )
 from headway.ports import Source
 
+_T = TypeVar("_T")
+
 AT_A_TIME = 6
 """Objects that are read at a time, each with a few megabytes in memory."""
 
@@ -36,20 +38,7 @@ RETRY = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
 """How often the client itself asks again, within how long."""
 
 _PAUSES_S = (0.1, 0.5, 2.0)
-_PREFIXES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
-_REFUSED = re.compile(r"status code: 40[13]\b")
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
-_SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "SAS")
-
-_SETTINGS = frozenset(
-    {
-        "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "REGION", "DEFAULT_REGION", "ENDPOINT_URL", "ENDPOINT",
-        "VIRTUAL_HOSTED_STYLE_REQUEST", "SKIP_SIGNATURE", "SERVICE_ACCOUNT", "SERVICE_ACCOUNT_KEY",
-        "SERVICE_ACCOUNT_PATH", "APPLICATION_CREDENTIALS", "STORAGE_ACCOUNT_NAME", "STORAGE_ACCOUNT_KEY",
-        "STORAGE_SAS_KEY", "STORAGE_SAS_TOKEN", "STORAGE_USE_EMULATOR", "CLIENT_ID", "CLIENT_SECRET", "TENANT_ID",
-    }
-)  # fmt: skip
-"""What of the environment a client is given; other variables that begin alike are somebody else's."""
 
 
 class _Found(NamedTuple):
@@ -67,7 +56,7 @@ class _ChangedMeanwhile(Exception):
 class ObjectSource:
     """The objects of a bucket; `environ` holds credentials and settings by their usual names (AWS_…)."""
 
-    __slots__ = ("_bucket", "_environ", "_has_digests", "_place")
+    __slots__ = ("_access", "_bucket", "_has_digests", "_place")
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         scheme, _, rest = url.partition("://")
@@ -76,7 +65,7 @@ class ObjectSource:
             raise UsageMistaken(f"{url!r} names no bucket", at=url, remedy="write it as s3://BUCKET/FOLDER/*.parquet")
         self._bucket = f"{scheme}://{bucket}"
         self._place = url
-        self._environ = environ
+        self._access = Access(url, environ, SourceRefused, SourceUnreachable)
         # Most buckets name an object's state by the MD5 of its bytes; whether this one does, is seen on the way.
         self._has_digests = True
 
@@ -196,77 +185,12 @@ class ObjectSource:
         return hasher.hexdigest()
 
     def _open(self) -> Any:  # noqa: ANN401 (as above)
-        try:
-            from obstore.store import from_url
-        except ModuleNotFoundError as e:
-            raise ExtraMissing(
-                "buckets are read by obstore, which is not installed",
-                at=self._place,
-                remedy="pip install 'headway[remote]'",
-            ) from e
-        prefix = _PREFIXES[self._bucket.partition(":")[0]]
-        config = {name: value for name, value in self._environ.items() if name.removeprefix(prefix) in _SETTINGS}
-        config = {name: value for name, value in config.items() if name.startswith(prefix) and value}
-        is_plain = self._environ.get(f"{prefix}ALLOW_HTTP", "") not in ("", "0", "false")
-        options = {
-            "allow_http": is_plain or config.get(f"{prefix}ENDPOINT_URL", "").startswith("http://"),
-            "connect_timeout": "10s",
-            # Of the whole answer, that is: an object of any size must pass in it. A silent one is noticed before.
-            "timeout": "24h",
-            "read_timeout": "60s",
-        }
-        try:
-            return from_url(self._bucket, config=config, client_options=options, retry_config=RETRY)  # type: ignore[call-overload] # plain dicts of what its types describe
-        except Exception as e:
-            raise UsageMistaken(
-                f"the settings for {self._bucket} cannot be meant: {self._said(e)}",
-                at=self._place,
-                remedy=f"mend the {prefix}… variables",
-            ) from e
+        # The first is of the whole answer: an object of any size must pass in it. A silent one is noticed before.
+        return self._access.open(self._bucket, {"timeout": "24h", "read_timeout": "60s"}, RETRY)
 
-    # Any, twice: whatever is asked for.
-    def _asked(self, ask: Any) -> Any:  # noqa: ANN401
-        """What the bucket answers, asked again when the way there failed; None when there is no such object."""
-        from obstore.exceptions import BaseError, NotFoundError
-
-        for pause_s in (*_PAUSES_S, None):
-            try:
-                return ask()
-            except (NotFoundError, FileNotFoundError) as e:
-                if "NoSuchBucket" in str(e):
-                    raise self._translated(e) from e
-                return None
-            except (BaseError, OSError, ValueError) as e:
-                told = self._translated(e)
-                if pause_s is None or told.retry_after_s is None:
-                    raise told from e
-                time.sleep(pause_s)
-        raise AssertionError("the last pause is None")
-
-    def _translated(self, e: Exception) -> HeadwayError:
-        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
-
-        said = self._said(e)
-        is_refused = isinstance(e, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(said)
-        if is_refused or "NoSuchBucket" in str(e):
-            return SourceRefused(
-                "there is no such bucket" if "NoSuchBucket" in str(e) else f"the bucket does not let you in: {said}",
-                at=self._place,
-                remedy="check the bucket's name and the credentials in the environment (AWS_ACCESS_KEY_ID, …)",
-            )
-        return SourceUnreachable(
-            f"the bucket does not answer as it should: {said}",
-            at=self._place,
-            remedy="see that it can be reached, then do this again",
-        )
-
-    def _said(self, e: Exception) -> str:
-        """What the client said, without secrets."""
-        said = str(e).partition("\n\nDebug source")[0].strip().replace("\n", " ")
-        for name, value in self._environ.items():
-            if len(value) > 3 and any(word in name.upper() for word in _SECRET):
-                said = said.replace(value, f"${name}")
-        return said[:300]
+    def _asked(self, ask: Callable[[], _T]) -> _T | None:
+        """What the bucket answers; None when there is no such object."""
+        return self._access.ask(ask, _PAUSES_S)
 
 
 _: type[Source] = ObjectSource

@@ -1,22 +1,26 @@
-"""A bucket: objects put, listed and read in parts, with what can go wrong on the way. `obstore` is met here alone.
+"""A bucket as a store uses it: objects put, listed and read in parts. `headway.buckets` opens it and tells its faults.
 
 Bytes that arrive may be wrong: whoever asks for them checks them. Requests are tried again for about a minute.
 """
 
 import os
-import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from headway.errors import ExtraMissing, HeadwayError, RemoteRefused, RemoteUnreachable, UsageMistaken
+from headway.buckets import Access
+from headway.errors import RemoteRefused, RemoteUnreachable
 
 _T = TypeVar("_T")
 
-_REFUSED = re.compile(r"status code: 40[13]\b")
-_SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "SAS")
+RETRY = {
+    "max_retries": 6,
+    "retry_timeout": timedelta(seconds=60),
+    "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2},
+}
+"""How often the client itself asks again, within how long."""
+
 _PAUSES_S = (0.1, 0.4, 1.6, 4.0)
 _LOCAL = "bucket:"
 
@@ -35,11 +39,12 @@ class Bucket:
     `environ` holds credentials and settings under their usual names (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, …).
     """
 
-    __slots__ = ("_environ", "_folder", "_store", "_up", "_written", "url")
+    __slots__ = ("_access", "_folder", "_store", "_up", "_written", "url")
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         self.url = url
-        self._environ = environ
+        again = "see that it can be reached, then do this again: what has arrived is not sent twice"
+        self._access = Access(url, environ, RemoteRefused, RemoteUnreachable, again)
         self._folder = os.path.abspath(_path(url)) if url.startswith(_LOCAL) else None
         # Any: obstore's stores share no type that it exports at run time.
         self._store: Any = None
@@ -119,89 +124,13 @@ class Bucket:
         return self._up
 
     def _open(self, timeouts: Mapping[str, str]) -> Any:  # noqa: ANN401 (as above)
-        try:
-            from obstore.store import LocalStore, from_url
-        except ModuleNotFoundError as e:
-            raise ExtraMissing(
-                "stores in a bucket need a package that is not installed",
-                at=self.url,
-                remedy="pip install 'headway[remote]'",
-            ) from e
         if self._folder is not None:
-            return LocalStore(self._folder, mkdir=True)
-        schemes = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
-        prefix = schemes.get(self.url.partition(":")[0], "AWS_")
-        config = {name: value for name, value in self._environ.items() if name.startswith(prefix)}
-        is_plain = config.pop(f"{prefix}ALLOW_HTTP", "") not in ("", "0", "false")
-        is_plain |= config.get(f"{prefix}ENDPOINT_URL", "").startswith("http://")
-        options = {"allow_http": is_plain, "connect_timeout": "10s", **timeouts}
-        retry = {
-            "max_retries": 6,
-            "retry_timeout": timedelta(seconds=60),
-            "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2},
-        }
-        known = {name: value for name, value in config.items() if name.removeprefix(prefix) in _SETTINGS}
-        if prefix == "AWS_":
-            # With the signature alone, some servers keep what was changed on the way to them.
-            known.setdefault("AWS_CHECKSUM_ALGORITHM", "sha256")
-        return from_url(self.url, config=known, client_options=options, retry_config=retry)  # type: ignore[call-overload] # plain dicts of what its types describe
+            return self._access.client().store.LocalStore(self._folder, mkdir=True)
+        return self._access.open(self.url, timeouts, RETRY)
 
     def _asked(self, ask: Callable[[Any], _T]) -> _T | None:
-        """What the bucket answers, asked again when the way there failed; None when there is no such object."""
-        import obstore
-        from obstore.exceptions import BaseError, NotFoundError
-
-        for pause_s in (*_PAUSES_S, None):
-            try:
-                return ask(obstore)
-            except (NotFoundError, FileNotFoundError) as e:
-                if "NoSuchBucket" in str(e):
-                    raise self._translated(e) from e
-                return None
-            except (BaseError, OSError, ValueError) as e:
-                told = self._translated(e)
-                if pause_s is None or told.retry_after_s is None:
-                    raise told from e
-                time.sleep(pause_s)
-        raise AssertionError("the last pause is None")
-
-    def _translated(self, e: Exception) -> HeadwayError:
-        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError, UnknownConfigurationKeyError
-
-        said = str(e).partition("\n\nDebug source")[0].strip().replace("\n", " ")
-        for name, value in self._environ.items():
-            if len(value) > 3 and any(word in name.upper() for word in _SECRET):
-                said = said.replace(value, f"${name}")
-        said = said[:300]
-        if "NoSuchBucket" in str(e):
-            return RemoteRefused("there is no such bucket", at=self.url, remedy="make the bucket, or mend the URL")
-        if isinstance(e, UnknownConfigurationKeyError | ValueError):
-            return UsageMistaken(f"the remote's settings cannot be meant: {said}", at=self.url, remedy="mend them")
-        # For a listing, the client has no error of its own for this.
-        is_refused = isinstance(e, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(said)
-        if is_refused:
-            return RemoteRefused(
-                f"the remote refused: {said}",
-                at=self.url,
-                remedy="see that the credentials in the environment (AWS_ACCESS_KEY_ID, …) may read and write there",
-            )
-        return RemoteUnreachable(
-            f"the remote does not answer as it should: {said}",
-            at=self.url,
-            remedy="see that it can be reached, then do this again: what has arrived is not sent twice",
-        )
-
-
-_SETTINGS = frozenset(
-    {
-        "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "REGION", "DEFAULT_REGION", "ENDPOINT_URL", "ENDPOINT",
-        "VIRTUAL_HOSTED_STYLE_REQUEST", "SKIP_SIGNATURE", "SERVICE_ACCOUNT", "SERVICE_ACCOUNT_KEY",
-        "SERVICE_ACCOUNT_PATH",
-        "APPLICATION_CREDENTIALS", "STORAGE_ACCOUNT_NAME", "STORAGE_ACCOUNT_KEY", "STORAGE_SAS_KEY",
-        "STORAGE_SAS_TOKEN", "STORAGE_USE_EMULATOR", "CLIENT_ID", "CLIENT_SECRET", "TENANT_ID",
-    }
-)  # fmt: skip
-"""What of the environment a client is given; other variables that begin alike are somebody else's."""
+        """What the bucket answers; None when there is no such object."""
+        return self._access.ask(partial(ask, self._access.client()), _PAUSES_S)
 
 
 def _path(url: str) -> str:
