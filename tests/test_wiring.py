@@ -27,3 +27,18 @@ def test_what_a_store_elsewhere_gave_once_is_kept_nearby(tmp_path: Path, monkeyp
 def test_a_store_in_a_folder_has_nothing_in_front_of_it(tmp_path: Path) -> None:
     with wiring.open(config.load(folder=str(tmp_path))) as parts:
         assert isinstance(parts.blobs, FileBlobs)
+
+
+def test_one_who_looks_where_nothing_was_begun_keeps_nothing_nearby(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, far = tmp_path / "project", tmp_path / "far"
+    project.mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv("HEADWAY_STORE_URL", f"bucket:{far}")
+    with wiring.open(config.load(folder=str(tmp_path / "other"))) as parts:
+        digest = parts.blobs.put(b"abc")
+    with wiring.look(config.load(folder=str(project))) as parts:
+        assert parts.blobs.get(digest) == b"abc"
+        assert list(parts.blobs.list())
+    assert list(project.iterdir()) == []

@@ -51,7 +51,7 @@ class Parts:
     def blobs(self) -> Blobs:
         """The store of content; one that lies elsewhere has the embedded one in front of it, as a cache."""
         url, environ = self.settings.store_url, self._with_cache(self.settings.store_environ)
-        if url.startswith(_HERE):
+        if url.startswith(_HERE) or self._is_bare:
             return self._open("blobs", url, environ)  # type: ignore[return-value] # connect answers by name
         if "cached" not in self._opened:
             near = connect("blobs", f"file:{self.settings.home}/blobs")
@@ -76,7 +76,14 @@ class Parts:
         # Not kept open: a command asks once.
         return connect("blobs", there, self._with_cache(settings.remote_environ))  # type: ignore[return-value] # as above
 
+    @property
+    def _is_bare(self) -> bool:
+        """Whether there is no place for copies, and none is made."""
+        return self._looking and not os.path.isdir(self.settings.home)
+
     def _with_cache(self, environ: Mapping[str, str]) -> Mapping[str, str]:
+        if self._is_bare:
+            return environ
         return {**environ, "HEADWAY_CACHE": environ.get("HEADWAY_CACHE") or os.path.join(self.settings.home, "cache")}
 
     @property

@@ -133,11 +133,13 @@ def _at_work(settings: Settings, *, looking: bool = False) -> "Iterator[tuple[Pr
     from headway import wiring
     from headway.flows.dataset import Project
 
-    # Where nothing was begun, a command that only looks makes nothing.
-    is_begun = _has_lock(settings) or os.path.isdir(settings.home)
-    with wiring.look(settings) if looking and not is_begun else wiring.open(settings) as parts:
+    with wiring.look(settings) if looking else wiring.open(settings) as parts:
         by = settings.environ.get("USER", "")
-        yield Project(settings.folder, settings.home, parts, by=by, now=time.time), parts
+        project = Project(settings.folder, settings.home, parts, by=by, now=time.time)
+        yield project, parts
+        # A copy, for the next one who looks; where nothing was begun nothing is made.
+        if looking and os.path.isdir(settings.home):
+            project.stats.save()
 
 
 def _has_lock(settings: Settings) -> bool:
@@ -240,9 +242,8 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
     from headway.flows import contents
     from headway.terminal import datasets
 
-    with _at_work(settings) as (project, _):
+    with _at_work(settings, looking=True) as (project, _):
         found = contents.states(project, project.pins.read() or Lock())
-        project.stats.save()
     if args.json:
         print_json(found)
     elif found:
@@ -264,7 +265,6 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
         of_path = {pin.artifact.path: name for name, pin in lock.data.items()}
         states = contents.states(project, Lock(data=lock.data))
         found = {of_path[state.path]: state for state in states}
-        project.stats.save()
     if args.json:
         names = sorted({*known, *found})
         print_json(
@@ -300,7 +300,7 @@ def _diff(args: argparse.Namespace, settings: Settings) -> int:
     from headway.flows import contents
     from headway.terminal import datasets
 
-    with _at_work(settings) as (project, _):
+    with _at_work(settings, looking=True) as (project, _):
         before = contents.resolve(project, args.words[0] if args.words else "lock")
         after = contents.resolve(project, args.words[1] if len(args.words) > 1 else _work_of(before))
         found = contents.compare(project, before, after)
@@ -309,7 +309,6 @@ def _diff(args: argparse.Namespace, settings: Settings) -> int:
             from headway.flows.rows import by_key
 
             tables = by_key(project, found, args.key, before=before, after=after)
-        project.stats.save()
     if args.json:
         print_json({"before": before.label, "after": after.label, "paths": found, "tables": tables})
         return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from headway.core.ids import Artifact
 from headway.errors import UsageMistaken
+from headway.flows import home
 from headway.flows.contents import Difference, Side
 from headway.flows.dataset import Project
 from headway.flows.store import materialize
@@ -29,6 +30,7 @@ def by_key(
             at="--key",
             remedy=f"name a dataset that is a file ending in {', '.join(ENDINGS)}",
         )
+    home.make(project.home)
     scratch = os.path.join(project.home, "cache", f"rows-{os.getpid()}")
     try:
         return {one.path: _compare(project, one, key, scratch, (before, after)) for one in tables}
