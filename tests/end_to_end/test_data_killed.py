@@ -103,3 +103,30 @@ def test_a_killed_checkout_is_done_by_checking_out_again(tmp_path: Path, n_kills
         left = [path for path in os.listdir(repo.folder) if path.startswith(".headway-")]
         assert left == [], left
     assert n_at_work, "every checkout was over before it was killed"
+
+
+def test_a_killed_difference_of_tables_leaves_nothing_once_another_was_asked(tmp_path: Path) -> None:
+    repo, temporary = Repository(tmp_path / "repo"), tmp_path / "tmp"
+    temporary.mkdir()
+    rows = [f"{i},{i * 7919 % 1_000_003}" for i in range(200_000)]
+    repo.put("t.csv", "\n".join(["id,n", *rows]).encode())
+    repo("data", "add", "t.csv", "--name", "t")
+    repo.put("t.csv", "\n".join(["id,n", *rows[:-1]]).encode())
+    repo("data", "add", "t.csv", "--name", "t")
+
+    def left() -> list[Path]:
+        return [*temporary.glob("headway-tables-*"), *(repo.home / "cache").glob("rows-*")]
+
+    words = ("data", "diff", "t@1", "t@2", "--key", "id", "--json")
+    process = subprocess.Popen(
+        [*HEADWAY, *words], cwd=repo.folder, env=environ(TMPDIR=str(temporary)), stdout=-3, stderr=-3
+    )
+    while len(left()) < 2:
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    assert len(left()) == 2
+    table = repo(*words, env={"TMPDIR": str(temporary)}).json["tables"]["t.csv"]
+    assert (table["n_rows_old"], table["n_removed"]) == (200_000, 1)
+    assert left() == []

@@ -1,7 +1,6 @@
 """How the rows of a table differ between two sides: its content laid out where `tables/difference` can read it."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from headway.flows import home
 from headway.flows.contents import Difference, Side
 from headway.flows.dataset import Project
 from headway.flows.store import materialize
+from headway.tables.scratch import scratch
 
 if TYPE_CHECKING:
     from headway.tables.changes import TableDiff
@@ -31,15 +31,14 @@ def by_key(
             remedy=f"name a dataset that is a file ending in {', '.join(ENDINGS)}",
         )
     home.make(project.home)
-    scratch = os.path.join(project.home, "cache", f"rows-{os.getpid()}")
-    try:
-        return {one.path: _compare(project, one, key, scratch, (before, after)) for one in tables}
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    cache = os.path.join(project.home, "cache")
+    os.makedirs(cache, exist_ok=True)
+    with scratch(cache, "rows-") as folder:
+        return {one.path: _compare(project, one, key, folder, (before, after)) for one in tables}
 
 
 def _compare(
-    project: Project, one: Difference, key: Sequence[str], scratch: str, sides: tuple[Side, Side]
+    project: Project, one: Difference, key: Sequence[str], folder: str, sides: tuple[Side, Side]
 ) -> "TableDiff":
     # DuckDB takes a while to import.
     from headway.tables.difference import difference
@@ -50,7 +49,7 @@ def _compare(
         if side.is_work or artifact is None:
             places.append(os.path.join(project.folder, path))
             continue
-        places.append(os.path.join(scratch, name, os.path.basename(path)))
+        places.append(os.path.join(folder, name, os.path.basename(path)))
         materialize(project.blobs, artifact, places[-1])
     return difference([places[0]], [places[1]], key=key)
 

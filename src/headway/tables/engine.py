@@ -3,13 +3,13 @@
 Neighbours: `scan` opens files with it, `cells` cuts what is too large. Knows no comparison.
 """
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from headway.errors import DiskFull, HeadwayError, TableUnreadable
+from headway.tables.scratch import scratch
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,8 +57,7 @@ def opened(memory_bytes: int) -> Iterator[Engine]:
     """An engine; its folder is gone when the block is left, however it is left."""
     import duckdb
 
-    folder = tempfile.mkdtemp(prefix="headway-tables-")
-    try:
+    with scratch(tempfile.gettempdir(), "headway-tables-") as folder:
         db = duckdb.connect(
             config={
                 "memory_limit": f"{memory_bytes}B",
@@ -74,8 +73,6 @@ def opened(memory_bytes: int) -> Iterator[Engine]:
             yield Engine(db, folder, memory_bytes)
         finally:
             db.close()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def text(value: str) -> str:
