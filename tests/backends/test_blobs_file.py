@@ -276,6 +276,20 @@ def test_a_blob_that_turns_out_to_be_known_is_kept_in_pieces(root: str, blobs: F
     assert blobs.get(digest) == noise
 
 
+@pytest.mark.parametrize("n_known", [0, 1 << 20, 7 << 20], ids=["all new", "a little known", "mostly known"])
+def test_a_blob_is_what_it_was_whether_kept_whole_or_in_pieces(root: str, blobs: FileBlobs, n_known: int) -> None:
+    noise = random.Random(2).randbytes((9 << 20) + 5)
+    if n_known:
+        blobs.put(noise[:n_known])
+    digest = blobs.put(noise)
+    assert digest == digest_of(noise)
+    assert os.path.exists(_place(root, digest)) == (n_known < len(noise) // 4)
+    again = _open(root)
+    assert again.get(digest) == noise
+    ((_, parts),) = again.parts([digest])
+    assert b"".join(again.get(part) for part in parts) == noise
+
+
 def test_many_records_are_merged_into_the_index_and_found(root: str) -> None:
     blobs = FileBlobs(root)
     digests = []

@@ -27,7 +27,7 @@ def test_the_cuts_are_those_of_the_format() -> None:
     )
 
 
-@pytest.mark.parametrize("size", [0, 1, chunks.MIN_BYTES, chunks.MAX_BYTES, (8 << 20) - 1, 8 << 20, (8 << 20) + 1])
+@pytest.mark.parametrize("size", [0, 1, chunks.MIN_BYTES, chunks.MAX_BYTES, (1 << 20) - 1, 1 << 20, (8 << 20) + 1])
 def test_chunks_together_are_what_was_cut(size: int) -> None:
     data = NOISE[:size]
     assert b"".join(bytes(chunk) for chunk in chunks.cut(BytesIO(data).readinto)) == data
@@ -51,6 +51,17 @@ def test_cuts_do_not_depend_on_how_much_is_read_at_once(most: int) -> None:
             return super().readinto(buffer[:most])
 
     assert [len(chunk) for chunk in chunks.cut(Slow(NOISE[: 12 << 20]).readinto)] == lengths(NOISE[: 12 << 20])
+
+
+def test_a_stream_is_read_in_whole_mebibytes_so_that_it_can_be_hashed_as_it_is_read() -> None:
+    stream, asked = BytesIO(NOISE), []
+
+    def readinto(buffer: memoryview) -> int:
+        asked.append((stream.tell(), len(buffer)))
+        return stream.readinto(buffer)
+
+    assert sum(map(len, chunks.cut(readinto))) == len(NOISE)
+    assert asked == [(start, 1 << 20) for start in range(0, len(NOISE) + 1, 1 << 20)]
 
 
 def test_an_insertion_changes_few_chunks() -> None:

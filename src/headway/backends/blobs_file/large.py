@@ -5,7 +5,7 @@ note of its chunks. One that shares much with what is stored becomes a list of c
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from blake3 import blake3
@@ -38,9 +38,9 @@ class Packing(Protocol):
 
 def put(folder: Folder, batch: Packing, readinto: Callable[[memoryview], int]) -> tuple[Digest, int]:
     """Store what `readinto` gives; digest and size."""
-    writer = _Large(folder, batch)
+    writer = _Large(folder, batch, readinto)
     try:
-        for chunk in chunks.cut(readinto):
+        for chunk in chunks.cut(writer.readinto):
             writer.take(chunk)
         return writer.finish()
     finally:
@@ -55,60 +55,79 @@ def cuts(folder: Folder, digest: Digest) -> list[Place]:
     path = folder.path(digest)
     fd = os.open(path, files.OLD)
     try:
-        found, offset = [], 0
-        for chunk in chunks.cut(lambda buffer: os.readv(fd, [buffer])):
-            found.append(Place(Digest(blake3(chunk).hexdigest()), offset, len(chunk), len(chunk), RAW))
-            offset += len(chunk)
+        parts = [(blake3(chunk).digest(), len(chunk)) for chunk in chunks.cut(lambda buffer: os.readv(fd, [buffer]))]
     finally:
         os.close(fd)
-    folder.place_cuts(digest, _records(found))
-    return found
+    places = list(_places(parts))
+    folder.place_cuts(digest, _records(places))
+    return places
 
 
-def _records(places: list[Place]) -> list[bytes]:
+def _places(parts: Iterable[tuple[bytes, int]]) -> Iterator[Place]:
+    """Where chunks lie that follow each other from the start of a file."""
+    offset = 0
+    for digest, size in parts:
+        yield Place(Digest(digest.hex()), offset, size, size, RAW)
+        offset += size
+
+
+def _records(places: Iterable[Place]) -> list[bytes]:
+    """Their records; a chunk that occurs twice has one."""
     return [record(place) for place in {place.digest: place for place in places}.values()]
 
 
 class _Large:
     """One large blob being stored."""
 
-    __slots__ = ("_batch", "_fd", "_folder", "_fresh", "_held", "_known", "_mode", "_new", "_parts", "_size", "_whole")
+    __slots__ = (
+        "_batch", "_fd", "_folder", "_fresh", "_held", "_known", "_mode", "_new", "_parts", "_read", "_size", "_whole",
+    )  # fmt: skip
 
-    def __init__(self, folder: Folder, batch: Packing) -> None:
+    def __init__(self, folder: Folder, batch: Packing, readinto: Callable[[memoryview], int]) -> None:
         self._folder = folder
         self._batch = batch
+        self._read = readinto
         self._whole = blake3()
         self._size = 0
         self._known = 0
-        self._parts: list[Place] = []
+        self._parts: list[tuple[bytes, int]] = []
         self._new: set[Digest] = set()
         self._held: list[bytes] = []
         self._mode = "look"
         self._fd = -1
         self._fresh = ""
 
+    def readinto(self, buffer: memoryview) -> int:
+        """Read on. What comes is hashed and written as it is read, MiB by MiB: chunk by chunk costs half as much again.
+
+        A hash of many blocks in order is quick where each begins at a multiple of its own size.
+        """
+        n = self._read(buffer)
+        block = buffer[:n]
+        self._whole.update(block)
+        if self._mode == "look":
+            self._held.append(bytes(block))
+        elif self._mode == "whole":
+            self._write(block)
+        return n
+
     def take(self, chunk: memoryview) -> None:
         """The next chunk."""
-        self._whole.update(chunk)
         size = len(chunk)
-        digest = Digest(blake3(chunk).hexdigest())
+        hasher = blake3(chunk)
+        digest = Digest(hasher.hexdigest())
         is_new = digest not in self._new and not self._batch.has(digest, size)
-        self._parts.append(Place(digest, self._size, size, size, RAW))
+        self._parts.append((hasher.digest(), size))
         self._size += size
         if is_new:
             self._new.add(digest)
         else:
             self._known += size
-        match self._mode:
-            case "look":
-                self._held.append(bytes(chunk))
-                if len(self._held) == _LOOK:
-                    self._decide()
-            case "whole":
-                self._write(chunk)
-            case _:
-                if is_new:
-                    self._batch.append(digest, chunk)
+        if self._mode == "look":
+            if len(self._parts) == _LOOK:
+                self._decide()
+        elif is_new and self._mode == "chunks":
+            self._batch.append(digest, chunk)
 
     def finish(self) -> tuple[Digest, int]:
         """Put it in its place."""
@@ -126,11 +145,10 @@ class _Large:
                 with files.translated(self._folder.root):
                     self._folder.place(self._fresh, self._folder.path(digest))
                     self._fresh = ""
-                    self._folder.place_cuts(digest, _records(self._parts))
+                    self._folder.place_cuts(digest, _records(_places(self._parts)))
                 return digest, self._size
             self._pack_new()
-        parts = pack.encode_list((bytes.fromhex(part.digest), part.size_bytes) for part in self._parts)
-        self._batch.keep_list(digest, parts, self._size)
+        self._batch.keep_list(digest, pack.encode_list(self._parts), self._size)
         return digest, self._size
 
     def let_go(self) -> None:
@@ -148,26 +166,28 @@ class _Large:
         """Whole or in chunks, judged by how it begins; `finish` mends what that got wrong."""
         if self._known >= self._size * SHARED:
             self._mode = "chunks"
-            for place, chunk in zip(self._parts, self._held, strict=True):
+            held = memoryview(b"".join(self._held))
+            for place in _places(self._parts):
                 if place.digest in self._new and not self._batch.has(place.digest, place.size_bytes):
-                    self._batch.append(place.digest, chunk)
+                    self._batch.append(place.digest, held[place.offset : place.offset + place.size_bytes])
         else:
             self._mode = "whole"
             with files.translated(self._folder.root):
                 self._fd, self._fresh = files.create(self._folder.tmp)
-            for chunk in self._held:
-                self._write(chunk)
+            # More than was cut so far: all that was read.
+            for block in self._held:
+                self._write(block)
         self._held.clear()
 
-    def _write(self, chunk: bytes | memoryview) -> None:
+    def _write(self, block: bytes | memoryview) -> None:
         with files.translated(self._folder.root):
-            files.write(self._fd, chunk)
+            files.write(self._fd, block)
 
     def _pack_new(self) -> None:
         """It shares more than its beginning promised: keep only its new chunks."""
         fd = os.open(self._fresh, files.OLD)
         try:
-            for place in self._parts:
+            for place in _places(self._parts):
                 if place.digest in self._new:
                     self._new.discard(place.digest)
                     self._batch.append(place.digest, os.pread(fd, place.size_bytes, place.offset))
