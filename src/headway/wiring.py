@@ -11,6 +11,7 @@ from headway.flows import home
 from headway.ports import Blobs, Leases, Log, Runner, Source, Target
 
 if TYPE_CHECKING:
+    from headway.flows.dataset import Project
     from headway.flows.rollout import Delivery
 
 
@@ -104,6 +105,15 @@ class Parts:
         """Where data is snapshotted from; the scheme of `url` says how. Raises NameUnknown, SourceUnreachable."""
         # Not kept open: each snapshot names a place of its own. A bucket is looked for where the remote's server is.
         return connect("source", url, self.settings.remote_environ)  # type: ignore[return-value] # connect answers by name
+
+    def project(self) -> "Project":
+        """What commands about data work with."""
+        import time
+
+        from headway.flows.dataset import Project
+
+        settings = self.settings
+        return Project(settings.folder, settings.home, self, by=settings.environ.get("USER", ""), now=time.time)
 
     def delivery(self, *, by: str = "") -> "Delivery":
         """What a release works with, asked for by `by` (default: whoever runs this)."""

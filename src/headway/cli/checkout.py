@@ -16,15 +16,13 @@ Exit codes: 0 done, 1 the store lacks something (headway pull), 2 no such thing,
 """
 
 import argparse
-import os
-import time
 
 from headway import wiring
 from headway.cli import print_json
 from headway.config import Settings
 from headway.flows import checkout
 from headway.flows.checkout import Done
-from headway.flows.dataset import Project
+from headway.flows.dataset import typed
 from headway.terminal import datasets
 from headway.terminal.working import Working
 
@@ -38,14 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Check out and say what happened to each path."""
     with wiring.open(settings) as parts, Working(settings.environ, "looking", quiet=args.json) as working:
-        by = settings.environ.get("USER", "")
-        project = Project(settings.folder, settings.home, parts, by=by, now=time.time)
+        project = parts.project()
         project.blobs = working.watch(project.blobs)
 
         def tell(one: Done) -> None:
             working.label = f"restoring, {one.path} done"
 
-        plan = checkout.plan(project, [_word(word, args, settings) for word in args.words])
+        plan = checkout.plan(project, typed(settings.folder, args.folder, args.words))
         done = checkout.checkout(project, plan, force=args.force, tell=tell)
     if args.json:
         print_json({"paths": done, "pinned": plan.pins})
@@ -54,12 +51,3 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     for name, pin in plan.pins.items():
         print(f"headway.lock pins {name}@{pin.version}")
     return 0
-
-
-def _word(word: str, args: argparse.Namespace, settings: Settings) -> str:
-    """A path as the project has it, if it is one that is here; any other word as it is."""
-    here = os.path.abspath(os.path.join(args.folder or "", word))
-    if not (os.sep in word or os.path.lexists(here)):
-        return word
-    named = os.path.relpath(here, settings.folder)
-    return word if named.startswith("..") or named == "." else named

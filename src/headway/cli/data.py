@@ -128,14 +128,10 @@ def _see_fitting(args: argparse.Namespace) -> None:
 
 @contextmanager
 def _at_work(settings: Settings, *, looking: bool = False) -> "Iterator[tuple[Project, Parts]]":
-    import time
-
     from headway import wiring
-    from headway.flows.dataset import Project
 
     with wiring.look(settings) if looking else wiring.open(settings) as parts:
-        by = settings.environ.get("USER", "")
-        project = Project(settings.folder, settings.home, parts, by=by, now=time.time)
+        project = parts.project()
         yield project, parts
         # A copy, for the next one who looks; where nothing was begun nothing is made.
         if looking and os.path.isdir(settings.home):

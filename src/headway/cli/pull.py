@@ -15,14 +15,13 @@ somebody at work.
 """
 
 import argparse
-import time
 
 from headway import wiring
 from headway.cli import print_json
 from headway.config import Settings
-from headway.flows import checkout, share, transfer
+from headway.flows import checkout, transfer
 from headway.flows.checkout import Done
-from headway.flows.dataset import Project
+from headway.flows.dataset import typed
 from headway.terminal import datasets, transfers
 from headway.terminal.working import Working
 
@@ -37,15 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Fetch, check out, and say what happened to each path."""
     with wiring.open(settings) as parts, Working(settings.environ, "looking", quiet=args.json) as working:
-        remote = parts.remote(args.remote)
-        by = settings.environ.get("USER", "")
-        project = Project(settings.folder, settings.home, parts, by=by, now=time.time)
+        remote, project = parts.remote(args.remote), parts.project()
 
         def tell(one: Done) -> None:
             working.label = f"restoring, {one.path} done"
 
-        words = [share.word_of(settings.folder, args.folder or "", word) for word in args.words]
-        plan = checkout.plan(project, words)
+        plan = checkout.plan(project, typed(settings.folder, args.folder, args.words))
         wanted = transfer.artifacts(plan.artifacts.values())
         moved = transfer.bring(remote, project.blobs, wanted, transfers.Going(working, "fetching"))
         transfer.see_whole(moved, remedy="`headway push` from a clone that has it; no file of yours was touched")

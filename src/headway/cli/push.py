@@ -15,13 +15,12 @@ Exit codes: 0 done, 1 the remote does not do it or something is lost here, 2 no 
 """
 
 import argparse
-import time
 
 from headway import wiring
 from headway.cli import print_json
 from headway.config import Settings
 from headway.flows import share, transfer
-from headway.flows.dataset import Project
+from headway.flows.dataset import typed
 from headway.terminal import transfers
 from headway.terminal.working import Working
 
@@ -38,13 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Send and say how much that was."""
     with wiring.open(settings) as parts, Working(settings.environ, "looking", quiet=args.json) as working:
-        remote = parts.remote(args.remote)
-        project = Project(settings.folder, settings.home, parts, by="", now=time.time)
-        words = [share.word_of(settings.folder, args.folder or "", word) for word in args.words]
-        if args.all:
-            wanted = share.everything(project)
-        else:
-            wanted = share.named(project, words) if words else share.to_send(project)
+        remote, project = parts.remote(args.remote), parts.project()
+        words = typed(settings.folder, args.folder, args.words)
+        wanted = share.meant(project, words, is_all=args.all, otherwise=share.to_send)
         moved = transfer.send(project.blobs, remote, wanted, transfers.Going(working, "sending"))
     if args.json and not moved.lost:
         print_json(moved)

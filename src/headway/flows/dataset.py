@@ -5,7 +5,7 @@ Everything may be killed at any moment and done again: content first, then the f
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -126,6 +126,19 @@ def located(folder: str, path: str) -> str:
     if problem:
         raise UsageMistaken(f"{path} {problem}", at="PATH", remedy=remedy)
     return named
+
+
+def typed(folder: str, base: str | None, words: Iterable[str]) -> list[str]:
+    """Words typed in `base` (default: here): what is a path there, as the project has it; any other as it is."""
+    return [_typed(folder, base or "", word) for word in words]
+
+
+def _typed(folder: str, base: str, word: str) -> str:
+    here = os.path.abspath(os.path.join(base, word))
+    if not (os.sep in word or os.path.lexists(here)):
+        return word
+    path = os.path.relpath(here, folder)
+    return word if path.startswith("..") or path == "." else path
 
 
 def wanted(project: Project, path: str, name: str | None = None) -> Wanted:

@@ -4,7 +4,7 @@ Reads headway.lock, the log and Git; `flows/transfer` carries it out.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from headway.codec.lock import Lock
 from headway.core.facts import ModelRegistered
@@ -42,6 +42,15 @@ def everything(project: Project) -> Needed:
     return needed(project.log, project.folder, keep_runs=0)
 
 
+def meant(
+    project: Project, words: Sequence[str], *, is_all: bool, otherwise: Callable[[Project], Needed] = pinned
+) -> Needed:
+    """What a command is about: `everything`, or what its words mean, or without any what it takes `otherwise`."""
+    if is_all:
+        return everything(project)
+    return named(project, words) if words else otherwise(project)
+
+
 def named(project: Project, words: Sequence[str]) -> Needed:
     """What these words mean: versions of datasets and models, commits, digests, pinned paths and folders above them.
 
@@ -68,15 +77,6 @@ def named(project: Project, words: Sequence[str]) -> Needed:
         for artifact in side.artifacts.values():
             found.artifact(artifact, side.label)
     return found
-
-
-def word_of(folder: str, base: str, word: str) -> str:
-    """A path as the project in `folder` has it, if it is one that is seen from `base`; any other word as it is."""
-    here = os.path.abspath(os.path.join(base, word))
-    if not (os.sep in word or os.path.lexists(here)):
-        return word
-    path = os.path.relpath(here, folder)
-    return word if path.startswith("..") or path == "." else path
 
 
 def _what(lock: Lock, what: str) -> str:
