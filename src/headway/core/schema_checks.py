@@ -100,6 +100,7 @@ class _Maker(msgspec.Struct, frozen=True):
 def _of_column(column: s.Column, name: str, at: str) -> Iterator[v.DataCheck]:
     made = _Maker(column, name, at)
     yield from _of_values(made, column)
+    yield from _of_bounds(made, column)
     yield from _of_texts(made, column)
     yield from _of_order(made, column)
     yield from _of_statistics(made, column)
@@ -121,6 +122,9 @@ def _of_values(made: _Maker, column: s.Column) -> Iterator[v.DataCheck]:
         if column.other:
             check = msgspec.structs.replace(check, tolerance=amount(column.other) or v.Tolerance())
         yield check
+
+
+def _of_bounds(made: _Maker, column: s.Column) -> Iterator[v.DataCheck]:
     if column.min is not UNSET:
         yield made.check("min", v.InRange(minimum=_bound(column.min)), column.min)
     if column.above is not UNSET:

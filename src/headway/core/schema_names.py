@@ -1,0 +1,56 @@
+"""Columns that a schema names in its keys, labels and checks, and that it does not list."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from headway.core import schema as s
+from headway.core.problem import Path, Problem, did_you_mean
+
+
+def unknown_columns(schema: s.Schema) -> Iterator[Problem]:
+    """Columns that are named somewhere and listed nowhere; nothing of a schema that lists none."""
+    if not schema.columns:
+        return
+    for written, path in _named(schema):
+        several = [written] if isinstance(written, str) else written
+        for i, name in enumerate(several):
+            if name and name not in schema.columns:
+                at = path if isinstance(written, str) else (*path, i)
+                remedy = did_you_mean(name, schema.columns, f"add `{name}:` below columns")
+                yield Problem(path=at, problem=f"there is no column `{name}` below `columns`", remedy=remedy)
+
+
+def _named(schema: s.Schema) -> Iterator[tuple[s.Names, Path]]:
+    if schema.key is not UNSET:
+        yield (schema.key.columns, ("key", "columns")) if isinstance(schema.key, s.Key) else (schema.key, ("key",))
+    if isinstance(schema.no_duplicates, s.Duplicates):
+        yield schema.no_duplicates.columns, ("no-duplicates", "columns")
+    if isinstance(schema.label, s.Label):
+        yield schema.label.column, ("label", "column")
+        for one, key in ((schema.label.one_label, "one-label"), (schema.label.no_target_leak, "no-target-leak")):
+            if isinstance(one, s.Duplicates | s.Leak):
+                yield one.columns, ("label", key, "columns")
+    elif schema.label is not UNSET:
+        yield schema.label, ("label",)
+    if isinstance(schema.shift, s.Shift):
+        yield schema.shift.columns, ("shift", "columns")
+        yield schema.shift.except_, ("shift", "except")
+    if isinstance(schema.skew, s.Skew):
+        yield schema.skew.columns, ("skew", "columns")
+    yield from _named_in_lists(schema)
+
+
+def _named_in_lists(schema: s.Schema) -> Iterator[tuple[s.Names, Path]]:
+    # Any: three kinds of mappings, or a text.
+    several: Sequence[tuple[str, Sequence[Any]]] = (
+        ("foreign-keys", schema.foreign_keys),
+        ("not-in", [] if isinstance(schema.not_in, str) else schema.not_in),
+        ("checks", schema.checks),
+    )
+    for key, written in several:
+        for i, one in enumerate(written):
+            if not isinstance(one, str):
+                yield one.columns, (key, i, "columns")
+                yield getattr(one, "unique", []), (key, i, "unique")
