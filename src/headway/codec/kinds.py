@@ -28,12 +28,17 @@ _NAMES: dict[type, str] = {
 
 
 # Any (here and below): plain values of YAML, TOML or JSON.
-def problems_of(value: Any, kind: Any) -> tuple[list[Problem], Any]:  # noqa: ANN401 (as above)
+def problems_of(
+    value: Any,  # noqa: ANN401 (as above)
+    kind: Any,  # noqa: ANN401 (as above)
+    foreign: Mapping[str, str] = FOREIGN,
+) -> tuple[list[Problem], Any]:
     """All that is wrong with `value` as a `kind`, and what is left of it without the faulty parts and `x-` keys.
 
-    With no problems what is left converts; with some it does too, unless a part that must be there was faulty.
+    `foreign` are keys of other tools, and what says the same here. With no problems what is left converts; with some
+    it does too, unless a part that must be there was faulty.
     """
-    walker = _Walker()
+    walker = _Walker(foreign)
     left = walker.walk(value, _inspected(kind), ())
     return walker.problems, None if left is _GONE else left
 
@@ -66,9 +71,10 @@ def kind_of(value: Any) -> str:  # noqa: ANN401 (as above)
 class _Walker:
     """Goes down values and types together; made, used once, dropped."""
 
-    __slots__ = ("problems",)
+    __slots__ = ("foreign", "problems")
 
-    def __init__(self) -> None:
+    def __init__(self, foreign: Mapping[str, str]) -> None:
+        self.foreign = foreign
         self.problems: list[Problem] = []
 
     def fault(self, path: Path, problem: str, remedy: str, *, at_key: bool = False) -> None:
@@ -120,7 +126,8 @@ class _Walker:
                 elif known.required:
                     is_whole = False
             elif not str(key).startswith("x-") and kind.cls.__struct_config__.forbid_unknown_fields:
-                remedy = _known(key, fields, value) if len(self.problems) < MANY else _keys(fields)
+                is_few = len(self.problems) < MANY
+                remedy = _known(key, fields, value, self.foreign) if is_few else _keys(fields)
                 self.fault((*path, key), f"the key `{key}` is not known here", remedy, at_key=True)
         for name, known in fields.items():
             if known.required and name not in value:
@@ -247,18 +254,18 @@ def _either(words: Any) -> str:  # noqa: ANN401 (any iterable of texts)
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _known(key: str, fields: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+def _known(key: str, fields: Mapping[str, Any], given: Mapping[str, Any], foreign: Mapping[str, str]) -> str:
     """The key that was probably meant, not one that is there already; other tools' words count as near."""
     free = [name for name in fields if name not in given] or list(fields)
     words = {name: name for name in free}
-    words |= {foreign: name for foreign, name in FOREIGN.items() if name in free and foreign not in words}
+    words |= {other: name for other, name in foreign.items() if name in free and other not in words}
     near = close_to(str(key).replace("_", "-"), words) or close_to(str(key), words)
     if near in free:
         return f"did you mean `{near}`?"
     if near:
         return f"here it is called `{words[near]}`"
-    if FOREIGN.get(str(key)) in given:
-        return f"here it is called `{FOREIGN[str(key)]}`, which is given already"
+    if foreign.get(str(key)) in given:
+        return f"here it is called `{foreign[str(key)]}`, which is given already"
     return _keys(fields)
 
 
