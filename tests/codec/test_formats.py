@@ -101,15 +101,17 @@ def test_the_memory_of_the_workspace_is_as_told(tmp_path: "os.PathLike[str]") ->
     path = os.path.join(tmp_path, "stat")
     cache = statcache.StatCache(path)
     status = os.stat(tmp_path)
-    cache.put("data/a.csv", status, wire.digest_of(b""), read_ns=2**62)
+    cache.put("data/a.csv", listing.look_of(status), wire.digest_of(b""), read_ns=2**62)
     cache.save()
     with open(path, "rb") as f:
         data = f.read()
-    assert data[:15] == b"headway-stat 1\n"
+    assert data[:15] == b"headway-stat 2\n"
     assert data[15:47].hex() == wire.digest_of(data[47:])
-    assert msgspec.msgpack.decode(data[47:], type=dict[bytes, list[object]]) == {
-        b"data/a.csv": [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, wire.digest_of(b"")]
-    }
+    known = msgspec.msgpack.decode(data[47:], type=dict[bytes, bytes])
+    assert list(known) == [b"data/a.csv"]
+    numbers = status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    assert known[b"data/a.csv"][:40] == b"".join(number.to_bytes(8, "little") for number in numbers)
+    assert known[b"data/a.csv"][40:].hex() == wire.digest_of(b"")
     assert f"less than {statcache.RACY_NS // 10**6} ms" in STORE
 
 

@@ -13,6 +13,7 @@ from headway.core.tree import (
     TreeFile,
     TreeFolder,
     TreeLink,
+    apart,
     decode_tree,
     difference,
     digest_of_tree,
@@ -43,6 +44,13 @@ def test_the_order_of_entries_does_not_matter(tree: Tree, shuffled: Random) -> N
 @given(trees(), trees())
 def test_trees_have_one_digest_only_if_they_are_equal(one: Tree, other: Tree) -> None:
     assert (digest_of_tree(one) == digest_of_tree(other)) == (one == other)
+
+
+@given(trees(), trees())
+def test_what_is_apart_differs_as_the_whole_does(old: Tree, new: Tree) -> None:
+    one, other = apart(encode_tree(old), encode_tree(new))
+    assert difference(one, other) == difference(old, new)
+    assert not set(one.entries) & set(other.entries)
 
 
 @given(trees(), trees())

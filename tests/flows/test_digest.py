@@ -11,6 +11,7 @@ from headway.core.tree import TreeFile, TreeFolder, TreeLink, digest_of_tree, tr
 from headway.errors import FileMissing, OutputUnreadable
 from headway.flows import digest as flow
 from headway.flows.digest import digest_path
+from headway.flows.listing import changed_ns, list_folder, look_of, seen
 from headway.flows.statcache import RACY_NS, StatCache
 from headway.testing.folders import write_folder
 
@@ -273,7 +274,8 @@ def test_a_damaged_memory_is_forgotten(root: str, cache: StatCache, reads: Reads
     with open(place, "rb") as f:
         data = f.read()
     # The digest itself: wrong, a changed file would look unchanged.
-    flipped = data.replace(artifact.digest.encode(), b"0" * 64)
+    flipped = data.replace(bytes.fromhex(artifact.digest), bytes(32))
+    assert flipped != data
     os.unlink(place)
     if damage == "folder":
         os.mkdir(place)
@@ -287,11 +289,52 @@ def test_a_damaged_memory_is_forgotten(root: str, cache: StatCache, reads: Reads
     assert os.listdir(os.path.dirname(place)) == ["stat"]
 
 
+@pytest.mark.parametrize("change", ["content", "time", "right", "name", "new", "gone", "new folder", "moved below"])
+def test_any_change_of_a_folder_is_seen_from_outside(root: str, change: str) -> None:
+    out = os.path.join(root, "out")
+    write_folder(out, {"a": b"1", "sub": {"b": b"2"}})
+    before = list_folder(out).mark
+    assert before is not None
+    assert list_folder(out).mark == before
+    match change:
+        case "content":
+            _write(root, "out/sub/b", b"22", old=False)
+        case "time":
+            os.utime(f"{out}/sub/b", ns=(0, 0))
+        case "right":
+            os.chmod(f"{out}/a", 0o755)
+        case "name":
+            os.rename(f"{out}/a", f"{out}/c")
+        case "new":
+            _write(root, "out/sub/c", b"", old=False)
+        case "gone":
+            os.unlink(f"{out}/a")
+        case "new folder":
+            os.mkdir(f"{out}/sub/c")
+        case "moved below":
+            os.rename(f"{out}/a", f"{out}/sub/a")
+    assert list_folder(out).mark != before
+
+
+def test_a_folder_with_anything_but_files_has_no_mark(root: str) -> None:
+    out = os.path.join(root, "out")
+    write_folder(out, {"a": b"1", "link": "a"})
+    assert list_folder(out).mark is None
+
+
+@pytest.mark.parametrize("at_ns", [-(10**18), 15 * 10**18], ids=["before 1970", "after 2262"])
+def test_files_of_far_times_are_read(at_ns: int) -> None:
+    plain = (0o100644, 1, 0, 1, 0, 0, 7, 0, 0, 0)
+    look = look_of(os.stat_result(plain, {"st_mtime_ns": at_ns, "st_ctime_ns": 0}))
+    assert seen(look) == (0o100644, 7)
+    assert changed_ns(look) == max(0, min(at_ns, 2**63 - 1))
+
+
 def test_what_nobody_asks_for_any_more_is_dropped_in_time(root: str, cache: StatCache) -> None:
     place = _write(root, "f", b"1")
-    status = os.stat(place)
+    look = look_of(os.stat(place))
     for i in range(5000):
-        cache.put(f"gone/{i}", status, digest_of(b""), read_ns=time.time_ns())
+        cache.put(f"gone/{i}", look, digest_of(b""), read_ns=time.time_ns())
     cache.save()
     file = os.path.join(root, ".headway", "cache", "stat")
     size = os.path.getsize(file)

@@ -163,15 +163,28 @@ def content(stored: bytes, place: Place, *, at: str) -> bytes:
 
 def unpacked(stored: bytes, place: Place) -> bytes | None:
     """A piece's content, not verified; None when it cannot be had."""
-    if place.form == RAW:
-        return stored
-    from zstandard import ZstdDecompressor, ZstdError
+    return stored if place.form == RAW else Unpacker().content(stored, place)
 
-    try:
-        # Never more than was promised: a few bytes can be made to unpack to gigabytes.
-        return ZstdDecompressor().decompress(stored, max_output_size=place.size_bytes)
-    except ZstdError:
-        return None
+
+class Unpacker:
+    """Unpacks compressed pieces, one after the other; making the decompressor costs more than a small piece."""
+
+    __slots__ = ("_decompressor",)
+
+    def __init__(self) -> None:
+        from zstandard import ZstdDecompressor
+
+        self._decompressor = ZstdDecompressor()
+
+    def content(self, stored: bytes, place: Place) -> bytes | None:
+        """A piece's content, not verified; None when it cannot be had."""
+        from zstandard import ZstdError
+
+        try:
+            # Never more than was promised: a few bytes can be made to unpack to gigabytes.
+            return self._decompressor.decompress(stored, max_output_size=place.size_bytes)
+        except ZstdError:
+            return None
 
 
 def encode_list(parts: Iterable[tuple[bytes, int]]) -> bytes:

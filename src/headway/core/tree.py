@@ -5,6 +5,8 @@ the folder, with `/`; a name that is not UTF-8 holds the stray bytes as Python d
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from operator import attrgetter
 
 import msgspec
 from blake3 import blake3
@@ -70,7 +72,11 @@ def tree_of(entries: Iterable[TreeEntry]) -> Tree:
     >>> tree_of([TreeFolder("b"), TreeLink("a", "b")]).entries[0].path
     'a'
     """
-    return Tree(tuple(sorted(entries, key=_order)))
+    found = list(entries)
+    # Texts of plain letters stand in the order of their bytes.
+    is_plain = "".join([entry.path for entry in found]).isascii()
+    found.sort(key=attrgetter("path") if is_plain else lambda entry: _key(entry.path))
+    return Tree(tuple(found))
 
 
 def encode_tree(tree: Tree) -> bytes:
@@ -126,6 +132,19 @@ def difference(old: Tree, new: Tree) -> TreeDiff:
     )
 
 
+def apart(old: bytes, new: bytes) -> tuple[Tree, Tree]:
+    r"""Of two trees' bytes what only one of them has: `difference` of these is that of the whole trees, sooner.
+
+    Raises BlobDamaged for bytes that are no tree; what both have is not looked at.
+
+    >>> one, two = tree_of([TreeFolder("a"), TreeFolder("b")]), tree_of([TreeFolder("b")])
+    >>> [entry.path for entry in apart(encode_tree(one), encode_tree(two))[0].entries]
+    ['a']
+    """
+    before, after = _lines(old), _lines(new)
+    return _without(before, set(after)), _without(after, set(before))
+
+
 def quoted(path: str) -> str:
     r"""A path with each stray byte as `%XX` and `%` as `%25`: so any name can be written as UTF-8.
 
@@ -164,12 +183,22 @@ def is_inside(path: str) -> bool:
     return not ("//" in wrapped or "/./" in wrapped or "/../" in wrapped or "\0" in path)
 
 
+def _lines(data: bytes) -> list[bytes]:
+    if not data.startswith(HEAD):
+        raise _damaged("it does not begin as a tree does")
+    return data[len(HEAD) :].split(b"\n")
+
+
+def _without(lines: list[bytes], others: set[bytes]) -> Tree:
+    return decode_tree(HEAD + b"\n".join([line for line in lines if line not in others]))
+
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[TreeEntry] = msgspec.json.Decoder(TreeEntry)
 
 
-def _order(entry: TreeEntry) -> bytes:
-    return entry.path.encode("utf-8", "surrogateescape")
+def _key(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
 
 
 def _with_texts(entry: TreeEntry, change: Callable[[str], str]) -> TreeEntry:
@@ -183,31 +212,45 @@ def _with_texts(entry: TreeEntry, change: Callable[[str], str]) -> TreeEntry:
 
 
 def _check(entries: Sequence[TreeEntry]) -> None:
-    before = b""
-    taken: set[str] = set()
+    paths = [entry.path for entry in entries]
+    _check_places(paths)
+    files = [entry for entry in entries if isinstance(entry, TreeFile)]
+    if not _are_digests([file.digest for file in files]):
+        odd = next(file for file in files if not _are_digests([file.digest]))
+        raise _damaged(f"{odd.path!r} has no digest")
+    taken = set(paths)
     folders: set[str] = set()
-    for entry in entries:
-        path, key = entry.path, _order(entry)
-        if not is_inside(path):
-            raise _damaged(f"the path {path!r} leaves the folder")
-        if key <= before:
-            raise _damaged(f"the path {path!r} is not in its place")
-        if isinstance(entry, TreeFile) and not _is_digest(entry.digest):
-            raise _damaged(f"{path!r} has no digest")
-        before = key
-        taken.add(path)
-        while path := path.rpartition("/")[0]:
-            if path in folders:
-                break
-            folders.add(path)
+    pending = {path.rpartition("/")[0] for path in paths}
+    while pending:
+        folders |= pending
+        pending = {path.rpartition("/")[0] for path in pending} - folders
     # In the order of bytes `a-b` stands between `a` and `a/b`, so this is seen only at the end.
     if both := taken & folders:
         raise _damaged(f"{min(both)!r} is no folder, yet holds something")
 
 
-def _is_digest(text: str) -> bool:
+def _check_places(paths: Sequence[str]) -> None:
+    """See that paths stay in the folder and stand in order.
+
+    All are searched as one text, which takes a tenth of the time; only if that finds something, each by itself.
+    """
+    wrapped = "/" + "/\n/".join(paths) + "/"
+    if any(sign in wrapped for sign in ("//", "/./", "/../", "\0")):
+        for path in paths:
+            if not is_inside(path):
+                raise _damaged(f"the path {path!r} leaves the folder")
+    # Texts of plain letters stand in the order of their bytes.
+    keys: Sequence[str | bytes] = paths if wrapped.isascii() else [_key(path) for path in paths]
+    for before, key in pairwise(keys):
+        if key <= before:  # type: ignore[operator] # all are texts, or all are bytes
+            path = key if isinstance(key, str) else key.decode("utf-8", "surrogateescape")
+            raise _damaged(f"the path {path!r} is not in its place")
+
+
+def _are_digests(texts: Sequence[str]) -> bool:
     try:
-        return len(text) == 64 and bytes.fromhex(text).hex() == text
+        # Blanks between the digits would be read over, and make the text another than what is given back.
+        return all(len(text) == 64 for text in texts) and bytes.fromhex("".join(texts)).hex() == "".join(texts)
     except ValueError:
         return False
 

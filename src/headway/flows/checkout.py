@@ -333,7 +333,7 @@ def _tidy(project: Project, done: Sequence[Done]) -> None:
         with suppress(FileNotFoundError):
             halves += [os.path.join(above, name) for name in os.listdir(above)]
     for one in done:
-        if one.happened in ("restored", "changed"):
+        if one.happened == "changed":
             halves += [os.path.join(at, name) for at, _, names in os.walk(places[one.path]) for name in names]
     for half in halves:
         if _HALF.fullmatch(os.path.basename(half)) and os.path.isfile(half):

@@ -14,12 +14,12 @@ from headway.codec import lock as locks
 from headway.codec.lock import Lock
 from headway.core.dataset import DatasetRef, Pin, digest_prefix, parse_dataset_ref
 from headway.core.ids import Artifact, Digest
-from headway.core.tree import Tree, TreeEntry, TreeFile, TreeFolder, TreeLink, difference
+from headway.core.tree import Tree, TreeEntry, TreeFile, TreeFolder, TreeLink, apart, difference, encode_tree
 from headway.errors import BlobDamaged, BlobMissing, FileFaulty, FileMissing, NameUnknown
 from headway.flows import dataset as datasets
 from headway.flows import git
 from headway.flows.dataset import Project
-from headway.flows.digest import digest_path, reader, tree_here
+from headway.flows.digest import content_at, tree_of_folder
 from headway.flows.listing import list_folder
 from headway.flows.store import tree_in
 
@@ -94,11 +94,11 @@ def states(project: Project, lock: Lock) -> list[State]:
             pinned=artifact,
             version=version,
         )
-        now = here(project, path)
+        now = _held(project, path)
         if now is None:
             state = msgspec.structs.replace(state, state="missing")
-        elif not is_same(now, artifact):
-            counts = _counts(project, artifact, now)
+        elif not is_same(now.artifact, artifact):
+            counts = _counts(project, _Held(artifact), now)
             state = msgspec.structs.replace(state, state="changed", **counts)
         found.append(state)
     return found
@@ -106,8 +106,21 @@ def states(project: Project, lock: Lock) -> list[State]:
 
 def here(project: Project, path: str) -> Artifact | None:
     """What the workspace holds at a path; None when there is nothing. Raises OutputUnreadable."""
+    found = _held(project, path)
+    return None if found is None else found.artifact
+
+
+class _Held(Struct, frozen=True):
+    """One side of a comparison: an artifact of the store, or what lies in the workspace with the tree just read."""
+
+    artifact: Artifact
+    tree: Tree | None = None
+    is_work: bool = False
+
+
+def _held(project: Project, path: str) -> _Held | None:
     try:
-        return digest_path(project.folder, path, project.stats)
+        return _Held(*content_at(project.folder, path, project.stats), is_work=True)
     except FileMissing:
         return None
 
@@ -117,9 +130,9 @@ def is_same(one: Artifact, other: Artifact) -> bool:
     return (one.digest, one.kind, one.executable) == (other.digest, other.kind, other.executable)
 
 
-def _counts(project: Project, pinned: Artifact, now: Artifact) -> dict[str, int | None]:
+def _counts(project: Project, pinned: _Held, now: _Held) -> dict[str, int | None]:
     try:
-        diff = difference(tree(project, pinned), tree(project, now, is_work=True))
+        diff = difference(*_apart(project, pinned, now))
     except (BlobMissing, BlobDamaged):
         return {"n_added": None, "n_removed": None, "n_changed": None}
     return {"n_added": len(diff.added), "n_removed": len(diff.removed), "n_changed": len(diff.changed)}
@@ -135,7 +148,23 @@ def tree(project: Project, artifact: Artifact, *, is_work: bool = False) -> Tree
     if not is_work:
         return tree_in(project.blobs, artifact.digest)
     place = os.path.join(project.folder, artifact.path)
-    return tree_here(artifact.path, list_folder(place), reader(project.folder, project.stats))
+    return tree_of_folder(project.folder, artifact.path, list_folder(place), project.stats)
+
+
+def _apart(project: Project, before: _Held | None, after: _Held | None) -> tuple[Tree, Tree]:
+    """What only one of two sides has. Raises as `tree`."""
+    if before is not None and after is not None and before.artifact.kind == after.artifact.kind == "tree":
+        return apart(_bytes(project, before), _bytes(project, after))
+    one, other = (Tree() if side is None else _tree(project, side) for side in (before, after))
+    return one, other
+
+
+def _tree(project: Project, side: _Held) -> Tree:
+    return side.tree if side.tree is not None else tree(project, side.artifact, is_work=side.is_work)
+
+
+def _bytes(project: Project, side: _Held) -> bytes:
+    return encode_tree(_tree(project, side)) if side.is_work else project.blobs.get(side.artifact.digest)
 
 
 # --- references -------------------------------------------------------------------------------------------------
@@ -246,18 +275,20 @@ def compare(project: Project, before: Side, after: Side) -> list[Difference]:
         one, other = ({p: a for p, a in side.items() if p in kept} for side in (one, other))
     found = []
     for path in sorted({*one, *other}):
-        was = here(project, path) if before.is_work else one.get(path)
-        now = here(project, path) if after.is_work else other.get(path)
-        if was is not None and now is not None and is_same(was, now):
+        was = _side(project, path, one.get(path), is_work=before.is_work)
+        now = _side(project, path, other.get(path), is_work=after.is_work)
+        old, new = was.artifact if was is not None else None, now.artifact if now is not None else None
+        if (old is not None and new is not None and is_same(old, new)) or (old is None and new is None):
             continue
-        if was is None and now is None:
-            continue
-        files = _files(
-            tree(project, was, is_work=before.is_work) if was is not None else Tree(),
-            tree(project, now, is_work=after.is_work) if now is not None else Tree(),
-        )
-        found.append(Difference(path=path, before=was, after=now, files=files))
+        files = _files(*_apart(project, was, now))
+        found.append(Difference(path=path, before=old, after=new, files=files))
     return found
+
+
+def _side(project: Project, path: str, artifact: Artifact | None, *, is_work: bool) -> _Held | None:
+    if is_work:
+        return _held(project, path)
+    return None if artifact is None else _Held(artifact)
 
 
 def _files(before: Tree, after: Tree) -> tuple[FileChange, ...]:

@@ -6,22 +6,22 @@ Neighbours: `core/tree` is a folder's content as a value; `flows/store` puts it 
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from blake3 import blake3
 
 from headway.core.ids import Artifact, Digest
 from headway.core.tree import Tree, TreeEntry, TreeFile, TreeFolder, TreeLink, digest_of_tree, tree_of
 from headway.errors import FileMissing, OutputUnreadable
-from headway.flows.listing import Listing, list_folder, mark_of, unreadable
+from headway.flows.listing import Listing, Look, list_folder, look_of, seen, unreadable
 from headway.flows.statcache import StatCache
 
 _ATTEMPTS = 3
 _BLOCK = 1 << 20
 _LARGE = 1 << 24
 
-Read = Callable[[str, os.stat_result], tuple[Digest, os.stat_result]]
-"""Gives digest and status of the file at a path, given the status it had when it was found."""
+Read = Callable[[str, Look], tuple[Digest, Look]]
+"""Gives digest and look of the file at a path, given the look it had when it was found."""
 
 
 def digest_path(root: str, path: str, cache: StatCache) -> Artifact:
@@ -30,52 +30,54 @@ def digest_path(root: str, path: str, cache: StatCache) -> Artifact:
     Raises FileMissing when there is nothing, OutputUnreadable when it cannot be read, keeps changing, or holds
     something that is neither file, folder nor link.
     """
+    return content_at(root, path, cache)[0]
+
+
+def content_at(root: str, path: str, cache: StatCache) -> tuple[Artifact, Tree | None]:
+    """As `digest_path`; and the tree of a folder, if what is in it had to be looked at. Raises as `digest_path`."""
     name, here, status = locate(root, path)
-    read = reader(root, cache)
     if stat.S_ISREG(status.st_mode):
-        return file_artifact(name, *read(name, status))
-    return remembered(name, here, cache) or named(name, here, cache, lambda found: tree_here(name, found, read))
-
-
-def remembered(name: str, here: str, cache: StatCache) -> Artifact | None:
-    """The folder at `here` as an artifact, if it is as it was when it was remembered."""
-    if not cache.has_folder(name):
-        return None
-    mark = mark_of(here)
-    return None if mark is None else cache.folder(name, mark)
-
-
-def named(name: str, here: str, cache: StatCache, read: Callable[[Listing], Tree]) -> Artifact:
-    """The folder at `here` as an artifact, whose files are read now; remembered for the next time."""
-    began = time.time_ns()
+        return file_artifact(name, *reader(root, cache)(name, look_of(status))), None
     listing = list_folder(here)
-    artifact = tree_artifact(name, read(listing))
-    mark = listing.mark
-    if mark is not None:
-        cache.put_folder(artifact, mark, latest_ns=listing.latest_ns, read_ns=began)
+    known = remembered(name, listing, cache)
+    if known is not None:
+        return known, None
+    tree = tree_of_folder(root, name, listing, cache)
+    return named(name, tree, listing, cache), tree
+
+
+def remembered(name: str, listing: Listing, cache: StatCache) -> Artifact | None:
+    """The folder that was listed as an artifact, if it is as it was when it was remembered."""
+    return None if listing.mark is None else cache.folder(name, listing.mark)
+
+
+def named(name: str, tree: Tree, listing: Listing, cache: StatCache) -> Artifact:
+    """The folder that was listed, and then found to hold just this; remembered for the next time."""
+    artifact = tree_artifact(name, tree)
+    if listing.mark is not None:
+        cache.put_folder(artifact, listing.mark, latest_ns=listing.latest_ns, read_ns=listing.began_ns)
     return artifact
 
 
-def remember(name: str, tree: Tree, listing: Listing, cache: StatCache) -> None:
-    """Remember a folder that holds just this, which was written some time ago and listed now."""
-    read_ns = time.time_ns()
-    for file in tree.files:
-        status = listing.files.get(file.path)
-        if status is not None and status.st_size == file.size_bytes:
-            cache.put(f"{name}/{file.path}", status, file.digest, read_ns=read_ns)
-    mark = listing.mark
-    if mark is not None:
-        cache.put_folder(tree_artifact(name, tree), mark, latest_ns=listing.latest_ns, read_ns=read_ns)
+def remember(artifact: Artifact, tree: Tree, listing: Listing, cache: StatCache) -> None:
+    """Remember a folder that holds just this tree, the artifact's; it was written some time ago and listed now."""
+    looks, read_ns = listing.files, listing.began_ns
+    pairs = [(file, looks.get(file.path)) for file in tree.files]
+    right = [(file.path, look, file.digest) for file, look in pairs if look and seen(look)[1] == file.size_bytes]
+    cache.put_all(artifact.path, right, read_ns=read_ns)
+    if listing.mark is not None:
+        same = tree_artifact(artifact.path, tree, artifact.digest)
+        cache.put_folder(same, listing.mark, latest_ns=listing.latest_ns, read_ns=read_ns)
 
 
 def reader(root: str, cache: StatCache) -> Read:
     """Gives the digest of a file by its path below `root`, read only if `cache` does not know it."""
 
-    def read(path: str, status: os.stat_result) -> tuple[Digest, os.stat_result]:
-        digest = cache.get(path, status)
+    def read(path: str, look: Look) -> tuple[Digest, Look]:
+        digest = cache.get(path, look)
         if digest is not None:
-            return digest, status
-        return read_settled(root, path, status, cache, _hash)
+            return digest, look
+        return read_settled(root, path, look, cache, _hash)
 
     return read
 
@@ -98,50 +100,59 @@ def locate(root: str, path: str) -> tuple[str, str, os.stat_result]:
     return name, here, status
 
 
-def file_artifact(name: str, digest: Digest, status: os.stat_result) -> Artifact:
+def file_artifact(name: str, digest: Digest, look: Look) -> Artifact:
     """A file as an artifact."""
-    executable = bool(status.st_mode & 0o100)
-    return Artifact(path=name, digest=digest, size_bytes=status.st_size, executable=executable)
+    mode, size = seen(look)
+    return Artifact(path=name, digest=digest, size_bytes=size, executable=bool(mode & 0o100))
 
 
-def tree_artifact(name: str, tree: Tree) -> Artifact:
-    """A folder as an artifact."""
+def tree_artifact(name: str, tree: Tree, digest: Digest | None = None) -> Artifact:
+    """A folder as an artifact; `digest` is its tree's, if that is known."""
     files = tree.files
     return Artifact(
         path=name,
-        digest=digest_of_tree(tree),
+        digest=digest or digest_of_tree(tree),
         kind="tree",
         size_bytes=sum(file.size_bytes for file in files),
         n_files=len(files),
     )
 
 
-def tree_here(name: str, listing: Listing, read: Read) -> Tree:
-    """A folder's tree; `read` is given each file's path in the project and its status."""
+def tree_here(name: str, listing: Listing, known: Mapping[str, Digest], read: Read) -> Tree:
+    """A folder's tree. `known` are digests of files by path in it; `read` is given the others' paths in the project."""
     if listing.others:
         raise _not_content(f"{name}/{listing.others[0]}")
     entries: list[TreeEntry] = [TreeLink(path, target) for path, target in listing.links.items()]
     entries += [TreeFolder(path) for path, empty in listing.folders.items() if empty]
-    for path, status in listing.files.items():
-        digest, after = read(f"{name}/{path}", status)
-        entries.append(TreeFile(path, digest, after.st_size, bool(after.st_mode & 0o100)))
+    prefix = name + "/"
+    for path, look in listing.files.items():
+        digest, after = known.get(path), look
+        if digest is None:
+            digest, after = read(prefix + path, look)
+        mode, size = seen(after)
+        entries.append(TreeFile(path, digest, size, mode & 0o100 != 0))
     return tree_of(entries)
 
 
+def tree_of_folder(root: str, name: str, listing: Listing, cache: StatCache) -> Tree:
+    """As `tree_here`, of a folder in `root`, whose files are read only where `cache` does not know them."""
+    return tree_here(name, listing, cache.get_all(name, listing.files), reader(root, cache))
+
+
 def read_settled(
-    root: str, key: str, status: os.stat_result, cache: StatCache, read: Callable[[str], Digest]
-) -> tuple[Digest, os.stat_result]:
-    """What `read` gives for a file that did not change meanwhile, with its status; remembered in `cache`."""
+    root: str, key: str, look: Look, cache: StatCache, read: Callable[[str], Digest]
+) -> tuple[Digest, Look]:
+    """What `read` gives for a file that did not change meanwhile, with its look; remembered in `cache`."""
     path = os.path.join(root, key)
     try:
         for _ in range(_ATTEMPTS):
             read_ns = time.time_ns()
             digest = read(path)
-            after = os.stat(path)
-            if is_same(status, after):
+            after = look_of(os.stat(path))
+            if look == after:
                 cache.put(key, after, digest, read_ns=read_ns)
                 return digest, after
-            status = after
+            look = after
     except OSError as e:
         raise unreadable(key, e) from e
     raise OutputUnreadable(
@@ -160,16 +171,6 @@ def _hash(path: str) -> Digest:
         return Digest(hasher.hexdigest())
     finally:
         os.close(fd)
-
-
-def is_same(one: os.stat_result, other: os.stat_result) -> bool:
-    """Whether nothing is to be seen changed in a file."""
-    return (one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino) == (
-        other.st_size,
-        other.st_mtime_ns,
-        other.st_ctime_ns,
-        other.st_ino,
-    )
 
 
 def _not_content(path: str) -> OutputUnreadable:

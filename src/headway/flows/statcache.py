@@ -5,6 +5,7 @@ to read.
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from blake3 import blake3
 from msgspec import Struct
 
 from headway.core.ids import Artifact, Digest
+from headway.flows.listing import LOOK_BYTES, Look, changed_ns
 
 RACY_NS = 50_000_000
 """A file that was changed less than this before it was read may be changed again with the same time: clocks of file
@@ -22,21 +24,13 @@ systems tick every 1 to 10 ms, and some round."""
 _T = TypeVar("_T")
 
 
-class _Known(Struct, array_like=True, gc=False):
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    digest: Digest
-
-
 class _KnownFolder(Struct, array_like=True):
     mark: bytes
     artifact: Artifact
 
 
 _encoder = msgspec.msgpack.Encoder()
-_HEAD = b"headway-stat 1\n"
+_HEAD = b"headway-stat 2\n"
 _FEW = 64
 """A folder of fewer files is listed as quickly as it is looked up."""
 
@@ -49,7 +43,7 @@ class StatCache:
     def __init__(self, file: str | None = None) -> None:
         self._file = file
         # Read when first asked for: of an unchanged folder, what is remembered of its files is not needed.
-        self._known: dict[bytes, _Known] | None = None
+        self._known: dict[bytes, bytes] | None = None
         self._folders: dict[str, _KnownFolder] | None = None
         self._used: set[bytes] = set()
         self._used_folders: set[str] = set()
@@ -78,41 +72,61 @@ class StatCache:
         if _write(self._file, self._known):
             self._changed = False
 
-    def get(self, path: str, status: os.stat_result) -> Digest | None:
+    def get(self, path: str, look: Look) -> Digest | None:
         """The digest of the file at `path` (relative to the project) if it is still as it was when it was read."""
         key = path.encode("utf-8", "surrogateescape")
         known = self._files().get(key)
-        if (
-            known is None
-            or known.mtime_ns != status.st_mtime_ns
-            or known.size != status.st_size
-            or known.ctime_ns != status.st_ctime_ns
-            or known.inode != status.st_ino
-        ):
+        if known is None or known[:LOOK_BYTES] != look:
             return None
         self._used.add(key)
-        return known.digest
+        return Digest(known[LOOK_BYTES:].hex())
 
-    def put(self, path: str, status: os.stat_result, digest: Digest, *, read_ns: int) -> None:
-        """Remember a file that was read from `read_ns` (UTC nanoseconds) on and had this status before and after.
+    def get_all(self, folder: str, looks: Mapping[str, Look]) -> dict[str, Digest]:
+        """As `get` for the files of a folder, by their paths in it: those that are as they were, in half the time."""
+        known, prefix = self._files(), f"{folder}/".encode("utf-8", "surrogateescape")
+        if not known:
+            return {}
+        keys = [prefix + path.encode("utf-8", "surrogateescape") for path in looks]
+        self._used.update(keys)
+        return {
+            path: Digest(was[LOOK_BYTES:].hex())
+            for (path, look), was in zip(looks.items(), map(known.get, keys), strict=True)
+            if was is not None and was[:LOOK_BYTES] == look
+        }
+
+    def put(self, path: str, look: Look, digest: Digest, *, read_ns: int) -> None:
+        """Remember a file that was read from `read_ns` (UTC nanoseconds) on and looked like this before and after.
 
         Not if it was changed shortly before: then the next change might show in nothing that is looked at.
         """
         key = path.encode("utf-8", "surrogateescape")
         known = self._files()
-        if read_ns - max(status.st_mtime_ns, status.st_ctime_ns) < RACY_NS:
+        if read_ns - changed_ns(look) < RACY_NS:
             self._changed = known.pop(key, None) is not None or self._changed
             return
-        known[key] = _Known(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, digest)
+        known[key] = look + bytes.fromhex(digest)
         self._used.add(key)
         self._changed = True
 
-    def has_folder(self, path: str) -> bool:
-        """Whether anything is remembered of the folder at `path`."""
-        return path in self._marks()
+    def put_all(self, folder: str, files: Sequence[tuple[str, Look, Digest]], *, read_ns: int) -> None:
+        """As `put`, for files of a folder by their paths in it, in a third of the time."""
+        if not files:
+            return
+        if read_ns - changed_ns(b"".join([look for _, look, _ in files])) < RACY_NS:
+            for path, look, digest in files:
+                self.put(f"{folder}/{path}", look, digest, read_ns=read_ns)
+            return
+        prefix = f"{folder}/"
+        known = {
+            (prefix + path).encode("utf-8", "surrogateescape"): look + bytes.fromhex(digest)
+            for path, look, digest in files
+        }
+        self._files().update(known)
+        self._used.update(known)
+        self._changed = True
 
     def folder(self, path: str, mark: bytes) -> Artifact | None:
-        """The folder at `path` if it is still as it was when it had this mark (see `listing.mark_of`)."""
+        """The folder at `path` if it is still as it was when it had this mark (see `list_folder`)."""
         known = self._marks().get(path)
         if known is None or known.mark != mark:
             return None
@@ -120,7 +134,7 @@ class StatCache:
         return known.artifact
 
     def put_folder(self, artifact: Artifact, mark: bytes, *, latest_ns: int, read_ns: int) -> None:
-        """Remember a folder that had this mark at `read_ns`, before it was read; `latest_ns` as `mark_of` tells it."""
+        """Remember a folder that had this mark at `read_ns`, before it was read; `latest_ns` as its listing tells."""
         if artifact.n_files < _FEW or read_ns - latest_ns < RACY_NS:
             return
         self._marks()[artifact.path] = _KnownFolder(mark, artifact)
@@ -131,9 +145,9 @@ class StatCache:
             self._folders = _read(self._file and self._file + "-folders", dict[str, _KnownFolder])
         return self._folders
 
-    def _files(self) -> dict[bytes, _Known]:
+    def _files(self) -> dict[bytes, bytes]:
         if self._known is None:
-            self._known = _read(self._file, dict[bytes, _Known])
+            self._known = _read(self._file, dict[bytes, bytes])
         return self._known
 
 

@@ -119,7 +119,8 @@ class FileBlobs:
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those that are there. See `Blobs`. A few microseconds each."""
         with files.translated(self._root):
-            return {digest for digest in digests if self._folder.holds(digest)}
+            packed, has_file = self._folder.index.holds_all(digests), self._folder.has_file
+            return {digest for digest, held in zip(digests, packed, strict=True) if held or has_file(digest)}
 
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs as pieces. See `Blobs`."""

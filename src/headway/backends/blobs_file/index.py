@@ -8,7 +8,7 @@ import mmap
 import os
 import time
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from heapq import merge
 from struct import Struct as Layout
@@ -24,7 +24,13 @@ CUTS = ".cuts"
 _HEAD = b"HWINDEX1"
 _LAYOUT = Layout(">8sIQ")
 _RECORD = pack.RECORD_BYTES
+_REST = Layout(">QIQB3s")
+"""A record of the copy behind its digest: where the piece lies, then the number of its source."""
+
 _FAN = 65536
+_NEAR = 8
+"""So many records are looked at one after the other sooner than they are searched."""
+
 _LOOSE = 32_768
 """Records held in memory before they are merged into the copy: about 5 MB."""
 
@@ -35,7 +41,7 @@ _RACY_S = 0.05
 class Index:
     """The records of the store in `root`. A source is a pack, or a `.cuts` file beside a large blob kept whole."""
 
-    __slots__ = ("_fan", "_map", "_n", "_names", "_recent", "_seen", "_sources", "folder", "root")
+    __slots__ = ("_fan", "_map", "_n", "_names", "_paths", "_recent", "_seen", "_sources", "folder", "root")
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -45,6 +51,7 @@ class Index:
 
     def _forget(self) -> None:
         self._sources: list[str] = []
+        self._paths: list[str] = []
         self._names: set[str] = set()
         self._recent: dict[bytes, tuple[bytes, str]] = {}
         self._map: mmap.mmap | bytes = b""
@@ -53,18 +60,35 @@ class Index:
 
     def find(self, digest: Digest) -> tuple[str, pack.Place] | None:
         """The file that holds a piece, and where in it; looks for packs that others have written meanwhile."""
-        key = bytes.fromhex(digest)
-        found = self._find(key)
+        found = self._place(digest)
         if found is None and self.refresh():
-            found = self._find(key)
-        return found and (self.file_of(found[1]), pack.place_of(found[0]))
+            found = self._place(digest)
+        return found
+
+    def find_all(self, digests: Sequence[Digest]) -> list[tuple[str, pack.Place] | None]:
+        """As `find`, for many."""
+        if self._seen is None:
+            self.refresh()
+        found = [self._place(digest) for digest in digests]
+        if None in found and self.refresh():
+            found = [one or self._place(digest) for one, digest in zip(found, digests, strict=True)]
+        return found
+
+    def holds_all(self, digests: Sequence[Digest]) -> list[bool]:
+        """Which of these are in a pack, or in a large blob kept whole: `find_all` in half the time."""
+        if self._seen is None:
+            self.refresh()
+        found = [self._at(bytes.fromhex(digest)) is not None for digest in digests]
+        if False in found and self.refresh():
+            return [one is not None for one in self.find_all(digests)]
+        return found
 
     def knows(self, digest: Digest) -> str | None:
         """The file that holds a piece, as far as is known without looking for packs again."""
         if self._seen is None:
             self.refresh()
-        found = self._find(bytes.fromhex(digest))
-        return found and self.file_of(found[1])
+        found = self._place(digest)
+        return found and found[0]
 
     def refresh(self) -> bool:
         """See which packs there are; whether that has changed."""
@@ -139,18 +163,33 @@ class Index:
         self._seen = None
         self.refresh()
 
-    def _find(self, key: bytes) -> tuple[bytes, str] | None:
-        found = self._recent.get(key)
-        if found is not None or not self._n:
-            return found
-        bucket = key[0] << 8 | key[1]
-        n = pack.search(self._map, key, self._fan[bucket], self._fan[bucket + 1])
-        if n < 0:
+    def _place(self, digest: Digest) -> tuple[str, pack.Place] | None:
+        key = bytes.fromhex(digest)
+        at = self._at(key)
+        if at is None:
             return None
-        start = n * _RECORD
-        record = bytes(self._map[start : start + _RECORD])
-        number = int.from_bytes(record[53:], "big")
-        return (record, self._sources[number]) if number < len(self._sources) else None
+        if at < 0:
+            record, name = self._recent[key]
+            return self.file_of(name), pack.place_of(record)
+        offset, stored, size, form, number = _REST.unpack_from(self._map, at + 32)
+        source = int.from_bytes(number, "big")
+        return (
+            (self._paths[source], pack.Place(digest, offset, stored, size, form)) if source < len(self._paths) else None
+        )
+
+    def _at(self, key: bytes) -> int | None:
+        """Where in the copy the record of a piece stands; -1 when it is held in memory."""
+        if key in self._recent:
+            return -1
+        bucket = key[0] << 8 | key[1]
+        low, high = self._fan[bucket], self._fan[bucket + 1]
+        if high - low > _NEAR:
+            found = pack.search(self._map, key, low, high)
+            return found * _RECORD if found >= 0 else None
+        for start in range(low * _RECORD, high * _RECORD, _RECORD):
+            if self._map[start : start + 32] == key:
+                return start
+        return None
 
     def _records(self) -> Iterator[bytes]:
         return (bytes(self._map[i * _RECORD : (i + 1) * _RECORD]) for i in range(self._n))
@@ -194,5 +233,6 @@ class Index:
             self._fan = array("I", os.pread(fd, 4 * (_FAN + 1), fan_at))
             self._map = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
             self._n, self._sources, self._names = n, sources, set(sources)
+            self._paths = list(map(self.file_of, sources))
         finally:
             os.close(fd)

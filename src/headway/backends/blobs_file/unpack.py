@@ -1,4 +1,7 @@
-"""Many small blobs out of packs into new files, pack by pack: each pack is read from its start to its end."""
+"""Many small blobs out of packs into new files, pack by pack: each pack is read from its start to its end.
+
+Two threads share the work: what takes the time is the system making files, which it does for both at once.
+"""
 
 import os
 from collections.abc import Sequence
@@ -12,8 +15,11 @@ from headway.codec.pack import LIST, RAW, Place
 from headway.core.ids import Digest
 
 Wanted = tuple[Digest, str, bool]
+_Packed = tuple[str, int, Place, Wanted]
 
 _WINDOW_BYTES = 4 << 20
+_MANY = 2000
+"""Files from which a second thread is worth its start."""
 
 
 def write_all(folder: Folder, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
@@ -22,32 +28,79 @@ def write_all(folder: Folder, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
     Raises FileExistsError, and others of the system.
     """
     rest: list[Wanted] = []
-    packed: list[tuple[str, int, Place, Wanted]] = []
-    find = folder.index.find
-    for one in wanted:
-        found = find(one[0])
+    packed: list[_Packed] = []
+    for one, found in zip(wanted, folder.index.find_all([one[0] for one in wanted]), strict=True):
         if found is None or found[1].form == LIST:
             rest.append(one)
         else:
             packed.append((found[0], found[1].offset, found[1], one))
     packed.sort(key=lambda item: item[:2])
-    start, window, at = 0, b"", ""
-    for path, offset, place, one in packed:
-        if path != at or offset + place.stored_bytes > start + len(window):
-            try:
-                start, at, window = offset, path, folder.read(path, max(_WINDOW_BYTES, place.stored_bytes), offset)
-            except FileNotFoundError:
-                rest.append(one)
-                continue
-        stored = window[offset - start : offset - start + place.stored_bytes]
-        content = stored if place.form == RAW else pack.unpacked(stored, place)
-        # What is not as it was is fetched by itself: that finds another copy, or says what is wrong.
-        if content is None or blake3(content).hexdigest() != one[0]:
-            rest.append(one)
-            continue
-        fd = os.open(one[1], files.NEW, 0o777 if one[2] else 0o666)
+    if len(packed) < _MANY:
+        return [*rest, *_Writer().write(packed)]
+    # It brings `logging` with it.
+    from concurrent.futures import ThreadPoolExecutor
+
+    half = len(packed) // 2
+    first, second = _Writer(), _Writer()
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(second.write, packed[half:])
         try:
-            files.write(fd, content)
+            rest += first.write(packed[:half])
+        except BaseException:
+            second.is_stopped = True
+            raise
+        return [*rest, *other.result()]
+
+
+class _Writer:
+    """Writes pieces in the order in which they lie; may be stopped from another thread."""
+
+    __slots__ = ("is_stopped",)
+
+    def __init__(self) -> None:
+        self.is_stopped = False
+
+    def write(self, packed: Sequence[_Packed]) -> list[Wanted]:
+        """Write each to its new file; returns those that could not be had."""
+        rest: list[Wanted] = []
+        unpack = pack.Unpacker()
+        start, window, at, fd = 0, b"", "", -1
+        try:
+            for path, offset, place, one in packed:
+                if self.is_stopped:
+                    break
+                if path != at:
+                    fd, at, window = _opened(path, fd), path, b""
+                if not start <= offset <= start + len(window) - place.stored_bytes and fd >= 0:
+                    start, window = offset, os.pread(fd, max(_WINDOW_BYTES, place.stored_bytes), offset)
+                stored = window[offset - start : offset - start + place.stored_bytes]
+                content = stored if place.form == RAW else unpack.content(stored, place)
+                # What is not as it was is fetched by itself: that finds another copy, or says what is wrong.
+                if content is None or blake3(content).hexdigest() != one[0]:
+                    rest.append(one)
+                    continue
+                _create(one, content)
         finally:
-            os.close(fd)
-    return rest
+            if fd >= 0:
+                os.close(fd)
+        return rest
+
+
+def _opened(path: str, before: int) -> int:
+    """A pack, instead of the one that was open; -1 when it is gone, since its pieces lie elsewhere then."""
+    if before >= 0:
+        os.close(before)
+    try:
+        return os.open(path, files.OLD)
+    except FileNotFoundError:
+        return -1
+
+
+def _create(one: Wanted, content: bytes) -> None:
+    fd = os.open(one[1], files.NEW, 0o777 if one[2] else 0o666)
+    try:
+        done = os.write(fd, content)
+        if done < len(content):
+            files.write(fd, content[done:])
+    finally:
+        os.close(fd)
