@@ -83,6 +83,12 @@ class Blobs(Protocol):
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those of `digests` that are in the store (present and of plausible size; not read)."""
 
+    def renew(self, digests: Sequence[Digest], *, before: float) -> set[Digest]:
+        """As `has`, for one who relies on them: those stored last before then (UTC seconds) count as stored now.
+
+        So `gc` leaves them alone for as long as if they had been stored again. Pieces are asked for by themselves.
+        """
+
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs, in the order that is quickest: content, verified, or a list. Raises BlobMissing, BlobDamaged."""
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -103,6 +104,45 @@ def test_a_single_file_goes_as_well(tmp_path: Path) -> None:
         artifact = keep(here, str(tmp_path), name, StatCache())
         transfer.send(here, there, wanted(artifact))
         assert there.get(artifact.digest) == data
+
+
+@pytest.mark.parametrize("is_here", [True, False], ids=["what is here", "what a colleague sent"])
+def test_what_a_push_relies_on_is_young_again(is_here: bool, tmp_path: Path) -> None:
+    here, there, other = file(tmp_path / "here"), bucket(tmp_path / "there"), file(tmp_path / "other")
+    artifact = kept(here, tmp_path)
+    transfer.send(here, there, wanted(artifact))
+    grow_old(tmp_path / "there")
+    stored = {blob.digest for blob in there.list()}
+    again = transfer.send(here if is_here else other, bucket(tmp_path / "there"), wanted(artifact))
+    assert (again.n_pieces, again.lost) == (0, ())
+    collector = bucket(tmp_path / "there")
+    assert collector.delete(stored, before=time.time() - 3600) == 0
+    assert collector.has(sorted(stored)) == stored
+
+
+def test_without_a_push_old_content_is_collected(tmp_path: Path) -> None:
+    here, there = file(tmp_path / "here"), bucket(tmp_path / "there")
+    artifact = kept(here, tmp_path)
+    transfer.send(here, there, wanted(artifact))
+    grow_old(tmp_path / "there")
+    stored = {blob.digest for blob in there.list()}
+    assert transfer.bring(there, file(tmp_path / "other"), wanted(artifact)).lost == ()
+    assert bucket(tmp_path / "there").delete(stored, before=time.time() - 3600) > 0
+
+
+def test_pushes_on_one_day_make_nothing_younger(tmp_path: Path) -> None:
+    here = file(tmp_path / "here")
+    artifact = kept(here, tmp_path)
+    transfer.send(here, bucket(tmp_path / "there"), wanted(artifact))
+    objects = sorted((tmp_path / "there").rglob("*"))
+    transfer.send(here, bucket(tmp_path / "there"), wanted(artifact))
+    assert sorted((tmp_path / "there").rglob("*")) == objects
+
+
+def grow_old(root: Path) -> None:
+    for path in root.rglob("*"):
+        if path.is_file():
+            os.utime(path, (1.0, 1.0))
 
 
 class Watched:

@@ -96,6 +96,16 @@ class MemoryBlobs:
         """Those that are there. See `Blobs`."""
         return (self._blobs.keys() | self._lists.keys()) & set(digests)
 
+    def renew(self, digests: Sequence[Digest], *, before: float) -> set[Digest]:
+        """Those that are there, young. See `Blobs`."""
+        now = time.time()
+        for digest in self.has(digests):
+            if digest in self._blobs and self._blobs[digest][1] < before:
+                self._blobs[digest] = (self._blobs[digest][0], now)
+            if digest in self._lists and self._lists[digest][2] < before:
+                self._lists[digest] = (*self._lists[digest][:2], now)
+        return self.has(digests)
+
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs. See `Blobs`."""
         for digest in digests:

@@ -84,6 +84,12 @@ class CachedBlobs:
         self._sent |= there | lost
         return found | there | lost
 
+    def renew(self, digests: Sequence[Digest], *, before: float) -> set[Digest]:
+        """Those that are there, young. See `Blobs`; in the far store, which alone says what is needed."""
+        self._sent.difference_update(digests)
+        there = self._far.renew(digests, before=before)
+        return there | self.has([digest for digest in digests if digest not in there])
+
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs. See `Blobs`."""
         near = self._near.has(digests)

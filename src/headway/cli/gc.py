@@ -7,7 +7,8 @@ Group: Housekeeping
     headway gc --keep-runs 5   keep what fewer runs made (default: 20)
 
 Kept always: every registered model version, what headway.lock of this workspace and of any branch or tag pins, golden
-requests, and how each run came about. What was stored within the last hour is left alone: somebody may be at work.
+requests, and how each run came about. What was stored within the last hour is left alone: somebody may be at work. The
+remote is left alone: docs/remotes.md says why.
 """
 
 import argparse

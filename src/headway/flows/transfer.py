@@ -24,6 +24,9 @@ EVERY_BYTES = 256 << 20
 EVERY_S = 30.0
 """After so much content, or time, a batch ends: what it held is kept whatever happens then."""
 
+YOUNG_S = 86_400.0
+"""What was sent, or relied on, within a day is not made younger again: nothing there is collected so soon."""
+
 _AT_ONCE = 100_000
 """Blobs that are looked at together: their names take some 30 MB."""
 
@@ -64,8 +67,9 @@ Tell = Callable[[Progress], None]
 def send(local: Blobs, remote: Blobs, wanted: Needed, tell: Tell = lambda _: None) -> Moved:
     """Let a remote have what it lacks of `wanted`; durable there when this returns.
 
-    A folder whose list is not here but there was sent by somebody else, and is whole there. Raises what the stores
-    raise, but for content that is missing or damaged, which `Moved.lost` tells.
+    What it has already counts there as stored now, so that nobody collects what this push relies on. A folder whose
+    list is not here but there was sent by somebody else. Raises what the stores raise, but for content that is missing
+    or damaged, which `Moved.lost` tells.
     """
     return _Transfer(local, remote, is_sent=True, tell=tell).all(wanted)
 
@@ -153,20 +157,20 @@ class _Transfer:
         for digest, (artifact, why) in wanted.artifacts.items():
             root = _Root(path=artifact.path, why=why, top=digest)
             if artifact.kind == "tree":
-                if digest not in here and digest in there and self._is_sent:
-                    continue
-                found = self._files(digest, is_here=digest in here)
+                found = self._files(digest, is_here=digest in here, is_there=digest in there)
                 if found is None:
                     self._lose(root, digest)
                     continue
                 root.content = found
             yield root
 
-    def _files(self, digest: Digest, *, is_here: bool) -> Sequence[Digest] | None:
+    def _files(self, digest: Digest, *, is_here: bool, is_there: bool) -> Sequence[Digest] | None:
         """What is in a folder; None when its list cannot be had."""
         stores = [self._near] if is_here else []
         if not self._is_sent:
             stores.append(self._source)
+        elif is_there:
+            stores.append(self._target)
         for store in stores:
             try:
                 return list(dict.fromkeys(file.digest for file in tree_in(store, digest).files))
@@ -206,20 +210,29 @@ class _Transfer:
 
     def _lacking(self, names: Sequence[Digest]) -> set[Digest]:
         """What the target lacks of these and of their pieces; what the source lacks of that as well is bad."""
-        there = self._target.has(names)
+        there = self._held(names)
         lacking = {name for name in names if name not in there}
         self._bad = lacking - self._source.has(list(lacking)) if lacking else set()
         # Also of what the target has: its pieces may have been damaged and put aside.
         asked = names if self._is_sent else [name for name in names if name in there]
         self._parts = dict(self._near.parts(asked))
+        if self._is_sent and there:
+            # Of what is not here, only the remote can say of which pieces it is.
+            self._parts |= dict(self._target.parts(sorted(there - self._near.has(list(there)))))
         if not self._is_sent and lacking:
             self._parts |= dict(self._source.parts([name for name in lacking if name not in self._bad]))
         pieces = list(dict.fromkeys(part for parts in self._parts.values() for part in parts))
-        there = self._target.has(pieces)
+        there = self._held(pieces)
         rest = [piece for piece in pieces if piece not in there]
         if rest:
             self._bad |= set(rest) - self._source.has(rest)
         return lacking | set(rest)
+
+    def _held(self, names: Sequence[Digest]) -> set[Digest]:
+        """Those that the target has. A remote is told that they are relied on."""
+        if not self._is_sent:
+            return self._target.has(names)
+        return self._target.renew(names, before=time.time() - YOUNG_S)
 
     def _needs(self, name: Digest, among: set[Digest]) -> bool:
         return name in among or any(part in among for part in self._parts.get(name, ()))

@@ -3,6 +3,7 @@
 `stateful` adds a machine that compares a store with a plain dict over many random steps.
 """
 
+import math
 import os
 import random
 import time
@@ -189,6 +190,26 @@ class BlobsContract:
         digest = blobs.put(b"abc")
         assert blobs.delete([digest], before=time.time() - 60) == 0
         assert blobs.get(digest) == b"abc"
+
+    def test_what_somebody_relies_on_counts_as_stored_now(self, blobs: Blobs) -> None:
+        # Before and after a whole second, as some stores tell no less; a little more, for clocks of files are coarse.
+        with blobs.batch() as batch:
+            digests = [blobs.put(b"alone"), batch.put(b"in a pack"), batch.put(NOISE)]
+        digests += [part for _, parts in blobs.parts(digests) for part in parts]
+        mark = math.ceil(time.time() + 0.05)
+        time.sleep(mark + 0.05 - time.time())
+        assert blobs.renew([*digests, ABSENT], before=mark) == set(digests)
+        assert blobs.delete(digests, before=mark) == 0
+        assert blobs.get(digests[2]) == NOISE
+
+    def test_what_is_young_enough_is_not_made_younger(self, blobs: Blobs) -> None:
+        digest = blobs.put(b"abc")
+        with blobs.batch() as batch:
+            packed = batch.put(b"other")
+        ages = {one.digest: one.at for one in blobs.list()}
+        time.sleep(0.01)
+        assert blobs.renew([digest, packed], before=time.time() - 60) == {digest, packed}
+        assert {one.digest: one.at for one in blobs.list()} == ages
 
     def test_a_large_blob_goes_with_all_its_pieces(self, blobs: Blobs) -> None:
         digest, kept = blobs.put(NOISE), blobs.put(b"other")

@@ -122,6 +122,12 @@ class FileBlobs:
             packed, has_file = self._folder.index.holds_all(digests), self._folder.has_file
             return {digest for digest, held in zip(digests, packed, strict=True) if held or has_file(digest)}
 
+    def renew(self, digests: Sequence[Digest], *, before: float) -> set[Digest]:
+        """Those that are there, young. See `Blobs`; what cannot be made young, another user's file, is left out."""
+        with files.translated(self._root):
+            self._folder.index.refresh()
+            return {digest for digest in digests if self._folder.renew(digest, before)}
+
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs as pieces. See `Blobs`."""
         with files.translated(self._root):

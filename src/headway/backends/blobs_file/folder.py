@@ -62,6 +62,18 @@ class Folder:
         path = self.path(digest)
         return self._whole_size(digest) == size and self._made_young(path)
 
+    def renew(self, digest: Digest, before: float) -> bool:
+        """Whether a blob is there; if it was stored last before then (UTC seconds), it counts as stored now."""
+        path = self.index.knows(digest)
+        if path is None and self._whole_size(digest) is not None:
+            path = self.path(digest)
+        if path is None:
+            return False
+        try:
+            return os.stat(path).st_mtime >= before or self._made_young(path)
+        except FileNotFoundError:
+            return False
+
     def read(self, path: str, n: int, offset: int) -> bytes:
         """Bytes of a pack, which stays open for a while; fewer at its end. Raises FileNotFoundError."""
         fd = self._open.get(path)

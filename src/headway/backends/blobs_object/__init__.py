@@ -128,6 +128,24 @@ class ObjectBlobs:
                 found |= {digest for digest in rest if self._bucket.size(f"blobs/{digest}") is not None}
         return found
 
+    def renew(self, digests: Sequence[Digest], *, before: float) -> set[Digest]:
+        """Those that are there, young. See `Blobs`; one index object names the old packs anew."""
+        ages = self._index.ages()
+        found = self.has(digests)
+        places = {digest: self._index.find(digest) for digest in found}
+        old = {place[0] for place in places.values() if place is not None and ages.get(place[0], 0.0) < before}
+        if old:
+            self._index.add(dict.fromkeys(sorted(old), b""))
+        alone = {digest for digest, place in places.items() if place is None}
+        for one in self._bucket.list("blobs") if alone else ():
+            digest = Digest(one.path.rpartition("/")[2])
+            if digest in alone and one.at < before:
+                try:
+                    self._bucket.put(one.path, self._alone(digest))
+                except (BlobMissing, BlobDamaged):
+                    found.discard(digest)
+        return found
+
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs as pieces. See `Blobs`."""
         places = {digest: self._find(digest) for digest in digests}
