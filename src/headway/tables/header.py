@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import os
+from collections import Counter
 from functools import lru_cache
 from typing import IO, Literal
 
@@ -143,7 +144,7 @@ def _columns(path: str, start: bytes) -> tuple[tuple[str, ...], str, Literal["\\
         raise _unreadable(f"the first row cannot be read: {e}", f"{path}:1") from e
     if not names:
         raise _unreadable("the file has no first row with the names of its columns", path)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, n in Counter(names).items() if n > 1)
     if twice:
         raise _unreadable(f"several columns are named {', '.join(map(repr, twice))}", f"{path}:1")
     return tuple(names), delimiter, newline
