@@ -4,7 +4,7 @@ Each docstring states what may be called twice, what is atomic and what raises. 
 in `headway.testing`. The clock is not a port: `now` is passed.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
@@ -12,6 +12,9 @@ from msgspec import Struct
 
 from headway.core.facts import Entry, Fact, Row
 from headway.core.ids import Digest
+
+Tell = Callable[[int], None]
+"""Hears of so many things more that are done."""
 
 
 class BlobInfo(Struct, frozen=True, kw_only=True):
@@ -73,11 +76,12 @@ class Blobs(Protocol):
         The file is the caller's own (changing it never changes the store). Its folder must exist.
         """
 
-    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]], tell: Tell | None = None) -> None:
         """Write many blobs, each to a new file: digest, path, and whether it is executable. Verified. Quicker each.
 
         No path may exist yet; their folders must. Not atomic: for a folder that nobody looks at before it is whole.
-        Raises BlobMissing, BlobDamaged.
+        `tell` hears now and then, from whichever thread, how many more are written; of all in the end. Raises
+        BlobMissing, BlobDamaged.
         """
 
     def has(self, digests: Sequence[Digest]) -> set[Digest]:

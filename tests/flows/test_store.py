@@ -16,6 +16,7 @@ from headway.core.tree import HEAD
 from headway.errors import BlobDamaged, BlobMissing, FileMissing, OutputUnreadable
 from headway.flows.listing import list_folder
 from headway.flows.store import StatCache, digest_path, keep, missing, present, restore
+from headway.ports import Tell
 from headway.testing.folders import Content, contents, read_folder, write_folder
 
 
@@ -408,7 +409,7 @@ def test_what_a_killed_restore_left_is_used_and_mended(root: str, blobs: Countin
     seen: list[str] = []
 
     class Killed(Counting):
-        def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+        def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]], tell: Tell | None = None) -> None:
             super().fetch_all(wanted[:1])
             _write(wanted[1][1], b"half")
             seen.append(os.path.dirname(wanted[0][1]))

@@ -11,7 +11,7 @@ from blake3 import blake3
 from headway.codec import pack
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged, BlobMissing, FileMissing
-from headway.ports import Batch, BlobInfo, Blobs, Piece
+from headway.ports import Batch, BlobInfo, Blobs, Piece, Tell
 
 
 class MemoryBlobs:
@@ -87,10 +87,12 @@ class MemoryBlobs:
             os.chmod(fresh, mode | (mode & 0o444) >> 2)
         os.replace(fresh, path)
 
-    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]], tell: Tell | None = None) -> None:
         """Write many blobs. See `Blobs`."""
         for digest, path, executable in wanted:
             self.fetch(digest, path, executable=executable)
+            if tell is not None:
+                tell(1)
 
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those that are there. See `Blobs`."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged
-from headway.ports import Batch, BlobInfo, Blobs, Piece
+from headway.ports import Batch, BlobInfo, Blobs, Piece, Tell
 
 
 class CachedBlobs:
@@ -66,10 +66,10 @@ class CachedBlobs:
             self._need([digest])
             self._near.fetch(digest, path, executable=executable)
 
-    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]], tell: Tell | None = None) -> None:
         """Write many blobs. See `Blobs`."""
         self._need([digest for digest, _, _ in wanted])
-        self._near.fetch_all(wanted)
+        self._near.fetch_all(wanted, tell)
 
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those that are there. See `Blobs`; what somebody who was killed had stored only nearby is sent on."""

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, cast
 
@@ -28,6 +28,7 @@ class Working:
         self._paint = paint_for(sys.stderr, environ)
         self._region = Region(self._out)
         self._ended = threading.Event()
+        self._counting = threading.Lock()
         is_watched = not quiet and can_redraw(environ, is_terminal=sys.stderr.isatty())
         # A thread, since what takes long does not call back: one large file, a batch of many.
         self._thread = threading.Thread(target=self._draw, daemon=True) if is_watched else None
@@ -38,8 +39,13 @@ class Working:
 
     def count(self, n_bytes: int) -> None:
         """One more file."""
-        self.n_files += 1
+        self.count_files(1)
         self.n_bytes += n_bytes
+
+    def count_files(self, n_files: int) -> None:
+        """So many more files; from any thread."""
+        with self._counting:
+            self.n_files += n_files
 
     def line(self) -> str:
         """What the line says, without the sign and the time."""
@@ -91,6 +97,9 @@ class _Watched:
     def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
         self._blobs.fetch(digest, path, executable=executable)
         self._working.count(0)
+
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+        self._blobs.fetch_all(wanted, self._working.count_files)
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:

@@ -101,11 +101,14 @@ class BlobsContract:
             wanted = [(batch.put(data), os.path.join(folder, f"{i}"), i % 2 == 1) for i, data in enumerate(CONTENTS)]
         wanted.append((blobs.put(b"alone"), os.path.join(folder, "alone"), False))
         wanted.append((wanted[2][0], os.path.join(folder, "again"), True))
-        blobs.fetch_all(wanted)
+        heard: list[int] = []
+        blobs.fetch_all(wanted, heard.append)
+        assert sum(heard) == len(wanted)
         assert [_read(path) for _, path, _ in wanted] == [*CONTENTS, b"alone", CONTENTS[2]]
         assert [bool(os.stat(path).st_mode & 0o100) for _, path, _ in wanted] == [it for *_, it in wanted]
         with pytest.raises(BlobMissing):
-            blobs.fetch_all([(ABSENT, os.path.join(folder, "absent"), False)])
+            blobs.fetch_all([(ABSENT, os.path.join(folder, "absent"), False)], heard.append)
+        assert sum(heard) == len(wanted)
         assert not os.path.exists(os.path.join(folder, "absent"))
 
     def test_storing_twice_is_harmless(self, blobs: Blobs, folder: str) -> None:

@@ -23,7 +23,7 @@ from headway.codec.chunks import MAX_BYTES
 from headway.codec.pack import place_of, split
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged, BlobMissing
-from headway.ports import Batch, BlobInfo, Blobs, Piece
+from headway.ports import Batch, BlobInfo, Blobs, Piece, Tell
 
 __all__ = ["EMPTY", "FileBlobs", "connect"]
 
@@ -109,12 +109,14 @@ class FileBlobs:
             os.unlink(fresh)
             raise read.wrong(self._folder, digest)
 
-    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]], tell: Tell | None = None) -> None:
         """Write many blobs. See `Blobs`; pack by pack, in the order in which they lie."""
         with files.translated(self._root):
-            rest = unpack.write_all(self._folder, wanted)
+            rest = unpack.write_all(self._folder, wanted, tell)
         for digest, path, executable in rest:
             self.fetch(digest, path, executable=executable)
+            if tell is not None:
+                tell(1)
 
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those that are there. See `Blobs`. A few microseconds each."""

@@ -13,6 +13,7 @@ from headway.backends.blobs_file.folder import Folder
 from headway.codec import pack
 from headway.codec.pack import LIST, RAW, Place
 from headway.core.ids import Digest
+from headway.ports import Tell
 
 Wanted = tuple[Digest, str, bool]
 _Packed = tuple[str, int, Place, Wanted]
@@ -20,11 +21,14 @@ _Packed = tuple[str, int, Place, Wanted]
 _WINDOW_BYTES = 4 << 20
 _MANY = 2000
 """Files from which a second thread is worth its start."""
+_OFTEN = 200
+"""Files after which one who waits is told: some milliseconds."""
 
 
-def write_all(folder: Folder, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+def write_all(folder: Folder, wanted: Sequence[Wanted], tell: Tell | None = None) -> Sequence[Wanted]:
     """Write what lies in packs, each to a new file; returns what must be fetched by itself, or again.
 
+    `tell` hears from both threads of so many files more.
     Raises FileExistsError, and others of the system.
     """
     rest: list[Wanted] = []
@@ -36,12 +40,12 @@ def write_all(folder: Folder, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
             packed.append((found[0], found[1].offset, found[1], one))
     packed.sort(key=lambda item: item[:2])
     if len(packed) < _MANY:
-        return [*rest, *_Writer().write(packed)]
+        return [*rest, *_Writer(tell).write(packed)]
     # It brings `logging` with it.
     from concurrent.futures import ThreadPoolExecutor
 
     half = len(packed) // 2
-    first, second = _Writer(), _Writer()
+    first, second = _Writer(tell), _Writer(tell)
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(second.write, packed[half:])
         try:
@@ -55,9 +59,10 @@ def write_all(folder: Folder, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
 class _Writer:
     """Writes pieces in the order in which they lie; may be stopped from another thread."""
 
-    __slots__ = ("is_stopped",)
+    __slots__ = ("_tell", "is_stopped")
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell | None) -> None:
+        self._tell = tell
         self.is_stopped = False
 
     def write(self, packed: Sequence[_Packed]) -> list[Wanted]:
@@ -65,6 +70,7 @@ class _Writer:
         rest: list[Wanted] = []
         unpack = pack.Unpacker()
         start, window, at, fd = 0, b"", "", -1
+        n = 0
         try:
             for path, offset, place, one in packed:
                 if self.is_stopped:
@@ -80,6 +86,12 @@ class _Writer:
                     rest.append(one)
                     continue
                 _create(one, content)
+                n += 1
+                if n == _OFTEN and self._tell is not None:
+                    self._tell(n)
+                    n = 0
+            if n and self._tell is not None:
+                self._tell(n)
         finally:
             if fd >= 0:
                 os.close(fd)

@@ -22,7 +22,7 @@ from headway.codec import chunks, pack
 from headway.codec.pack import LIST
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged, BlobMissing, StoreNewer
-from headway.ports import Batch, BlobInfo, Blobs, Piece
+from headway.ports import Batch, BlobInfo, Blobs, Piece, Tell
 
 FORM = 1
 """Of the store in the bucket, in `headway-store.json`; a later one is refused."""
@@ -101,7 +101,7 @@ class ObjectBlobs:
             os.unlink(fresh)
             raise unreadable(path, e) from e
 
-    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]]) -> None:
+    def fetch_all(self, wanted: Sequence[tuple[Digest, str, bool]], tell: Tell | None = None) -> None:
         """Write many blobs. See `Blobs`."""
         by_digest: dict[Digest, list[tuple[str, bool]]] = {}
         for digest, path, executable in wanted:
@@ -113,6 +113,8 @@ class ObjectBlobs:
                 else:
                     with _created(path, path, executable=executable) as fd:
                         _write_all(fd, piece.data)
+                if tell is not None:
+                    tell(1)
 
     def has(self, digests: Sequence[Digest]) -> set[Digest]:
         """Those that are there. See `Blobs`."""
