@@ -36,13 +36,14 @@ _MEND = "mend the file, or bring it back from a version that is whole"
 class Piece:
     """Rows of a CSV: `data` as they stand in the file, without blank lines; the first stands in line `first_line`."""
 
-    __slots__ = ("_lines", "_newline", "_raw", "data", "first_line", "n_rows")
+    __slots__ = ("_lines", "_newline", "_raw", "data", "first_line", "n_rows", "next_line")
 
     def __init__(self, raw: bytes, data: bytes, n_rows: int, *, first_line: int, newline: int) -> None:
         self._raw = raw
         self.data = data
         self.n_rows = n_rows
         self.first_line = first_line
+        self.next_line = first_line + int(np.count_nonzero(np.frombuffer(raw, np.uint8) == newline))
         self._newline = newline
         self._lines: Places | None = None
 
@@ -76,7 +77,7 @@ def pieces(path: str, head: Head, block_bytes: int = PIECE_BYTES) -> Iterator[Pi
                 continue
             raw, rest = rest[:cut] if len(rest) >= cut else rest + bytes([newline]), rest[cut:]
             piece = look.over(raw, line, skip=is_first)
-            line += raw.count(bytes([newline]))
+            line = piece.next_line
             is_first = False
             if piece.n_rows:
                 yield piece
@@ -161,21 +162,28 @@ class _Look:
             line += raw.count(bytes([self.newline]), 0, end + 1)
             raw = raw[end + 1 :]
             found = found[end + 1 :]
-        data = raw
-        if self.n_columns > 1 and _has_blank_lines(raw, self.newline):
-            data = _without_blank_lines(found, self.newline)
-            found = np.frombuffer(data, np.uint8)
-        rows = found == self.newline
-        cells = found == self.delimiter
-        if has_quotes:
+        piece, rows, cells = self._counted(raw, raw, line)
+        if self._fits(piece, cells):
+            return piece
+        if self.n_columns > 1:
+            piece, rows, cells = self._counted(raw, _without_blank_lines(found, self.newline), line)
+            if self._fits(piece, cells):
+                return piece
+        raise self.ragged(piece, rows, cells) or self._refused("its rows do not fit its columns", line)
+
+    def _counted(self, raw: bytes, data: bytes, line: int) -> "tuple[Piece, Bools, Bools]":
+        """The piece, and where a row ends in its data and where a value does within one."""
+        found = np.frombuffer(data, np.uint8)
+        rows, cells = found == self.newline, found == self.delimiter
+        if b'"' in data:
             outside = ~_quoted(found)
             rows &= outside
             cells &= outside
         n_rows = int(np.count_nonzero(rows))
-        piece = Piece(raw, data, n_rows, first_line=line, newline=self.newline)
-        if int(np.count_nonzero(cells)) != n_rows * (self.n_columns - 1):
-            raise self.ragged(piece, rows, cells) or self._refused("its rows do not fit its columns", line)
-        return piece
+        return Piece(raw, data, n_rows, first_line=line, newline=self.newline), rows, cells
+
+    def _fits(self, piece: Piece, cells: "Bools") -> bool:
+        return int(np.count_nonzero(cells)) == piece.n_rows * (self.n_columns - 1)
 
     def ragged(self, piece: Piece, rows: "Bools", cells: "Bools") -> TableUnreadable | None:
         """The error for the first row that has not as many values as there are columns."""
@@ -223,11 +231,6 @@ class _Look:
 def _quoted(found: "Bytes") -> "Bools":
     """True for bytes between quotes; that of the opening quote is, that of the closing one is not."""
     return np.logical_xor.accumulate(found == _QUOTE)
-
-
-def _has_blank_lines(raw: bytes, newline: int) -> bool:
-    end = bytes([newline])
-    return raw.startswith((end, b"\r\n")) or end + end in raw or (newline == _LF and b"\n\r\n" in raw)
 
 
 def _rows(found: "Bytes", newline: int) -> "tuple[Places, Places, Bools]":

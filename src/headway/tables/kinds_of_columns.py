@@ -31,7 +31,8 @@ _ZONE = "(Z|[+-][0-9]{2}:?[0-9]{2})"
 _ZONED = f"{_MOMENT}{_ZONE}$"
 _MOMENT = f"{_MOMENT}{_ZONE}?$"
 
-_SPELLINGS = ("%Y-%m-%d{}%H:%M:%S%.f", "%Y-%m-%d{}%H:%M")
+_CLOCKS = ("%H:%M:%S%.f", "%H:%M")
+"""How the time of a day is spelled, behind the day."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -237,34 +238,45 @@ def _value(column: "pl.Expr", stored: "pl.DataType", kind: "pl.DataType") -> "pl
 
 
 def _moments(texts: "pl.Series", kind: "pl.Datetime") -> "pl.Series":
-    """Moments, by the spelling that the first of them has; only what is left is tried by the others."""
+    """Moments: in the spelling of the first of them, which is quick, then what is left in the others."""
     import polars as pl
 
+    first = next(iter(texts.drop_nulls().head(1)), "")
+    separator = "T" if "T" in first else " "
     zone = "%z" if kind.time_zone else ""
+    is_utc = bool(zone) and bool(texts.str.ends_with("Z").all())
     if zone:
-        texts = texts.str.replace("Z$", "+00:00")
-    first = texts.drop_nulls().head(1).to_list()
-    separators = "T " if not first or "T" in first[0] else " T"
-    spellings = [form.format(sep) + zone for sep in separators for form in _SPELLINGS]
-    if first and first[0].count(":") - zone.count("%") == 1:
-        spellings[:2] = spellings[1::-1]
-    whole = pl.Series(texts.name, [None], dtype=kind).new_from_index(0, texts.len()) if not first else None
-    for spelling in spellings:
-        if whole is None:
-            whole = texts.str.to_datetime(spelling, strict=False, time_unit=kind.time_unit).cast(kind)
-            continue
-        if whole.null_count() == texts.null_count():
-            return whole
-        found = texts.filter(left := whole.is_null() & texts.is_not_null())
-        whole = whole.scatter(
-            left.arg_true(), found.str.to_datetime(spelling, strict=False, time_unit=kind.time_unit).cast(kind)
-        )
-    assert whole is not None
-    left = whole.is_null() & texts.is_not_null()
-    days = texts.filter(left).str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime(kind.time_unit))
-    if kind.time_zone:
-        days = days.dt.replace_time_zone("UTC")
-    return whole.scatter(left.arg_true(), days.cast(kind))
+        texts = texts.str.head(-1) if is_utc else texts.str.replace("Z$", "+00:00")
+    found = pl.Series(texts.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(texts))
+    if not zone or is_utc:
+        found = _seconds(texts, separator)
+        zone = ""
+    spellings = [
+        "%Y-%m-%d" + between + form + zone for between in dict.fromkeys((separator, *"T ")) for form in _CLOCKS
+    ]
+    for spelling in (*spellings, "%Y-%m-%d"):
+        if found.null_count() == texts.null_count():
+            break
+        left = found.is_null() & texts.is_not_null()
+        more = texts.filter(left).str.to_datetime(spelling, strict=False, time_unit="us")
+        found = found.scatter(left.arg_true(), more.dt.replace_time_zone(None))
+    return found.dt.replace_time_zone(kind.time_zone).cast(kind)
+
+
+def _seconds(texts: "pl.Series", separator: str) -> "pl.Series":
+    """Moments to the second and its parts: Polars is four times quicker without the parts, so these are read apart."""
+    import polars as pl
+
+    whole = texts.str.head(19).str.to_datetime(
+        f"%Y-%m-%d{separator}%H:%M:%S", strict=False, cache=False, time_unit="us"
+    )
+    if texts.str.len_bytes().max() == 19:
+        return whole
+    parts = texts.str.slice(19)
+    micros = (parts.cast(pl.Float64, strict=False) * 1e6).round().cast(pl.Int64, strict=False)
+    return texts.to_frame().select(
+        pl.when(parts == "").then(whole).when(parts.str.starts_with(".")).then(whole + micros.cast(pl.Duration("us")))
+    )[texts.name]
 
 
 def misfits(texts: "pl.Series", found: "pl.Series") -> "pl.Series":

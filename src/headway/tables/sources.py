@@ -202,7 +202,8 @@ class _Csv:
         except pl.exceptions.PolarsError as e:
             raise delimited.fault(self.path, self._head, piece) or unreadable(e, self.path) from e
         frame = frame.select([pl.col(f"c{places[name]}").alias(name) for name in names])
-        if b'""' in piece.data:
+        # For one byte is looked much quicker than for two.
+        if b'"' in piece.data and b'""' in piece.data:
             # As DuckDB does: an empty field is no value, with quotes or without.
             frame = frame.select([pl.when(pl.col(name) != "").then(pl.col(name)) for name in names])
         return frame
