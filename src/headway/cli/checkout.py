@@ -43,6 +43,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             working.label = f"restoring, {one.path} done"
 
         plan = checkout.plan(project, typed(settings.folder, args.folder, args.words))
+        working.label = "restoring"
         done = checkout.checkout(project, plan, force=args.force, tell=tell)
     if args.json:
         print_json({"paths": done, "pinned": plan.pins})
