@@ -56,7 +56,7 @@ def wasserstein(reference: Bins, current: Counts) -> float:
 
     >>> from headway.stats.bins import count, fix_bins
     >>> bins = fix_bins(np.arange(1000.0))
-    >>> round(wasserstein(bins, count(bins.edges, np.arange(1000.0) + 50)), 2)
+    >>> round(wasserstein(bins, count(bins.edges, np.arange(1000.0) + 50)), 1)
     50.0
     """
     edges, gaps = reference.edges, cumulative_gaps(reference.counts, current)

@@ -36,9 +36,10 @@ class Shift(Struct, frozen=True, kw_only=True):
     `distance` is in `unit`: `sd` are standard deviations of the reference (Wasserstein distance), `share` is of the
     rows (total variation). Samples of these sizes from one source would be about `by_chance` apart. `p` is the
     probability that they differ as clearly by one of the tests of this kind of column, or more; `method` names the one
-    that told most and `statistic` is its number. Up to `at` (for numbers; with the value `at` for categories, the empty
-    text being all others) the share of rows went from `before` to `after`: nowhere did it change more. `beyond` is the
-    share of the current's rows that lie outside the reference's range, or have a value that it does not.
+    that told most and `statistic` is its number. Where the change is largest the share of rows went from `before` to
+    `after`: of those with the value `at` for categories (the empty text being all others), of those up to `at` for
+    numbers, or, by the method `one-cell`, in the bin that ends there. `beyond` is the share of the current's rows that
+    lie outside the reference's range, or have a value that it does not.
     """
 
     of: Literal["numbers", "categories", "share"]
@@ -86,9 +87,9 @@ def numeric_shift(reference: Bins, current: Counts) -> Shift:
     Three tests share the level, so that a change of any form is seen: Kolmogorov-Smirnov (half of it) for what moves as
     a whole, a chi-square on 32 parts (a quarter) for what changes in width or shape, and each bin by itself, exactly (a
     quarter), for a value that suddenly comes up more often or not at all. The first and the last keep the level with
-    any ties; none looks at how large a number is, so that an absurd one counts as one row. By simulation the three find
-    20 kinds of change at least nearly as well as Anderson-Darling, which finds a plain shift with fewer rows but misses
-    peaks, and whose level needs the ties to be known (tests/stats/test_shift_rates.py).
+    any ties; none looks at how large a number is, so that an absurd one counts as one row. Anderson-Darling's test
+    finds a plain shift with somewhat fewer rows, yet neither peaks nor ends cut off, and its level depends on the ties
+    (tests/stats/test_shift_rates.py has the kinds of change that are found).
     Raises Unmeasurable when a sample has no number.
     Sources: Smirnov (1939), Bull. Math. Univ. Moscou 2, 3-14, for `p` of two samples, conservative with ties (Noether
     1963, Amer. Statist. 17, 36-39); for the others see `_chi_square_p`, `_one_cell_p`.
@@ -103,9 +104,10 @@ def numeric_shift(reference: Bins, current: Counts) -> Shift:
     told: list[tuple[float, Method, float]] = [
         (2 * float(special.kolmogorov(np.sqrt(n * m / (n + m)) * largest)), "kolmogorov-smirnov", largest),
         (4 * shape_p, "chi-square", shape),
-        (4 * cell_p, "one-cell", cell),
+        (4 * cell_p, "one-cell", float(current[cell] / m - before[cell] / n)),
     ]
     p, method, statistic = min(told)
+    where = slice(cell, cell + 1) if method == "one-cell" else slice(widest + 1)
     edges, spread = reference.edges, reference.edges.spread
     apart = (
         (distance.wasserstein(reference, current) / spread, distance.wasserstein_by_chance(reference, current) / spread)
@@ -123,9 +125,9 @@ def numeric_shift(reference: Bins, current: Counts) -> Shift:
         p=min(p, 1.0),
         method=method,
         statistic=statistic,
-        at=float(edges.at[widest]),
-        before=float(before[: widest + 1].sum() / n),
-        after=float(current[: widest + 1].sum() / m),
+        at=float(edges.at[min(where.stop, len(edges.at)) - 1]),
+        before=float(before[where].sum() / n),
+        after=float(current[where].sum() / m),
         beyond=float(1 - current[inner].sum() / m),
     )
 
@@ -143,9 +145,12 @@ def category_shift(reference: Tally, current: Tally) -> Shift:
     n, m = _n_rows(before, "reference"), _n_rows(after, "current")
     shape, shape_p = _chi_square_p(before, after)
     cell, cell_p = _one_cell_p(before, after)
-    told: list[tuple[float, Method, float]] = [(2 * shape_p, "chi-square", shape), (2 * cell_p, "one-cell", cell)]
+    told: list[tuple[float, Method, float]] = [
+        (2 * shape_p, "chi-square", shape),
+        (2 * cell_p, "one-cell", float(after[cell] / m - before[cell] / n)),
+    ]
     p, method, statistic = min(told)
-    most = int(np.argmax(np.abs(after / m - before / n)))
+    most = cell if method == "one-cell" else int(np.argmax(np.abs(after / m - before / n)))
     return Shift(
         of="categories",
         n_reference=n,
@@ -272,8 +277,8 @@ def _merge_rare(reference: Counts, current: Counts) -> tuple[Counts, Counts]:
     return np.add.reduceat(reference[order], starts), np.add.reduceat(current[order], starts)
 
 
-def _one_cell_p(reference: Counts, current: Counts) -> tuple[float, float]:
-    """The change of the share that is least likely by chance, and its p for having looked at all and on both sides.
+def _one_cell_p(reference: Counts, current: Counts) -> tuple[int, float]:
+    """The cell whose share changed least likely by chance, and the p for having looked at all and on both sides.
 
     Exact by Fisher's test in each cell, by Bonferroni's bound over the cells that either sample has hit.
     """
@@ -281,8 +286,7 @@ def _one_cell_p(reference: Counts, current: Counts) -> tuple[float, float]:
     n, m = int(reference.sum()), int(current.sum())
     tails = _tails(reference[held], current[held], n, m)
     clearest = int(np.argmin(tails))
-    change = current[held[clearest]] / m - reference[held[clearest]] / n
-    return float(change), min(2 * len(held) * float(tails[clearest]), 1.0)
+    return int(held[clearest]), min(2 * len(held) * float(tails[clearest]), 1.0)
 
 
 def _tails(reference: Counts, current: Counts, n: int, m: int) -> Floats:
