@@ -12,8 +12,8 @@ import msgspec
 from headway.codec.quote import scalar
 from headway.core.schema import Schema
 
-_WIDTH = 100
-"""A line that would be longer is written over several; comments do not count."""
+_WIDTH = 118
+"""A line that would be longer is written over several; a comment for which there is no room stands above it."""
 
 _SAFE = re.compile(
     r"[0-9.+-]*[0-9]%"
@@ -64,11 +64,15 @@ def _lines(lead: str, value: Any, note: str) -> Iterator[str]:  # noqa: ANN401 (
         yield _with(lead, note)
         return
     one = f"{lead} {flow(value)}"
-    if len(one) <= _WIDTH or not isinstance(value, dict | list) or not value:
+    is_short = len(one) <= _WIDTH or not isinstance(value, dict | list) or not value
+    if is_short and len(_with(one, note)) <= _WIDTH:
         yield _with(one, note)
         return
     if note:
         yield f"{' ' * (len(lead) - len(lead.lstrip()))}# {note}"
+    if is_short:
+        yield one
+        return
     inner = " " * (len(lead) - len(lead.lstrip()) + 2)
     if isinstance(value, list):
         yield f"{lead} ["
