@@ -1,0 +1,112 @@
+"""Shows bad rows: some of each broken check with where they stand, or all of them as a table of their own.
+
+A pass over the columns that broken checks name, made only when there is one, and ended when enough is found.
+Neighbour: `answers` says how bad rows are found.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from headway.core.validation import DataCheck, Example
+from headway.tables.answers import Bad
+from headway.tables.scratch import scratch
+from headway.tables.sights import frames
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from headway.tables.batches import Batch, Data
+
+COLUMNS_MOST = 12
+"""An example of a check of the whole table shows so many columns."""
+
+
+def examples_of(data: "Data", bads: "Sequence[tuple[Bad, tuple[str, ...]]]", most: int) -> list[tuple[Example, ...]]:
+    """For each way of being bad the first so many rows, with the columns named beside it."""
+    found: list[list[Example]] = [[] for _ in bads]
+    if not bads or most <= 0:
+        return [() for _ in bads]
+    shown = [names[:COLUMNS_MOST] for _, names in bads]
+    marks = [bad.start() for bad, _ in bads]
+    wanted = {name for (bad, _), names in zip(bads, shown, strict=True) for name in (*bad.columns, *names)}
+    is_single = len(data.sources) == 1
+    for batch, frame in frames(data, [column.name for column in data.columns if column.name in wanted]):
+        for i, mark in enumerate(marks):
+            if len(found[i]) >= most:
+                continue
+            rows = mark(frame, batch.first_row - 1).arg_true().head(most - len(found[i]))
+            found[i] += [_example(batch, int(at), shown[i], is_single=is_single) for at in rows]
+        if all(len(one) >= most for one in found):
+            break
+    return [tuple(one) for one in found]
+
+
+def _example(batch: "Batch", at: int, names: Sequence[str], *, is_single: bool) -> Example:
+    return Example(
+        row=batch.first_row + at,
+        file="" if is_single else batch.file,
+        line=batch.line(at),
+        values={name: _text(batch, name, at) for name in names},
+    )
+
+
+def _text(batch: "Batch", name: str, at: int) -> str | None:
+    """What stands there; what has no text in Polars, as Python shows it."""
+    import polars as pl
+
+    value = batch.frame[name].slice(at, 1)
+    if value.dtype.is_nested() or isinstance(value.dtype, pl.Binary):
+        return None if value.is_null().item() else str(value.to_list()[0])
+    text = batch.as_text(name)[at]
+    return None if text is None else str(text)
+
+
+def write_bad_rows(data: "Data", bads: "Sequence[tuple[DataCheck, Bad]]", path: str) -> int:
+    """Write the rows that are bad in some way as Parquet, with the checks that each breaks; gives how many they are."""
+    import polars as pl
+
+    called = [check.name or check.at or type(check.asks).__struct_config__.tag for check, _ in bads]
+    marks = [bad.start() for _, bad in bads]
+    n_rows = 0
+    with scratch(tempfile.gettempdir(), "headway-tables-") as folder:
+        for n_parts, (batch, frame) in enumerate(frames(data, [column.name for column in data.columns])):
+            found = pl.DataFrame([mark(frame, batch.first_row - 1).alias(str(i)) for i, mark in enumerate(marks)])
+            bad = (
+                found.select(pl.any_horizontal(pl.all()).alias("bad")).to_series()
+                if marks
+                else pl.Series([], dtype=pl.Boolean)
+            )
+            rows = _written(data, batch, bad.arg_true().to_list(), found, [str(name) for name in called])
+            n_rows += rows.height
+            if rows.height or not n_parts:
+                rows.write_parquet(os.path.join(folder, f"{n_parts:06}.parquet"))
+        parts = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+        if parts:
+            pl.scan_parquet(parts, glob=False).sink_parquet(path)
+    return n_rows
+
+
+def _written(
+    data: "Data", batch: "Batch", at: list[int], found: "pl.DataFrame", called: Sequence[str]
+) -> "pl.DataFrame":
+    """Rows of a batch as they are written."""
+    import polars as pl
+
+    columns = [batch.as_text(one.name) if one.is_text else batch.frame[one.name] for one in data.columns]
+    breaks = [[name for name, bad in zip(called, row, strict=True) if bad] for row in found[at].rows()]
+    return pl.DataFrame(
+        [
+            pl.Series("row", [batch.first_row + i for i in at], dtype=pl.Int64),
+            pl.Series("file", [batch.file] * len(at), dtype=pl.String),
+            pl.Series("line", [batch.line(i) for i in at], dtype=pl.Int64),
+            pl.Series("breaks", breaks, dtype=pl.List(pl.String)),
+            *[_free(one.gather(at), one.name) for one in columns],
+        ]
+    )
+
+
+def _free(values: "pl.Series", name: str) -> "pl.Series":
+    """Under a name that is not one of those before the table's columns."""
+    return values.alias(f"{name}_" if name in ("row", "file", "line", "breaks") else name)

@@ -1,0 +1,214 @@
+"""What only rows in their order tell: whether a column rises, and from that, at no cost, that nothing in it repeats.
+
+A column that rises strictly has no value twice, and no set of columns with it in has equal rows. Of a column of whole
+numbers that are close together one bit a number is kept instead. Neighbour: `keys` counts what stays open.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from headway.core.findings import finding_of_rows
+from headway.core.validation import DataCheck, IsIncreasing
+from headway.errors import Unmeasurable
+from headway.tables.answers import Answer, Bad, Mark
+from headway.tables.sights import NUMBERS, TIMES, Sight
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+_ORDERED = NUMBERS | TIMES | {"string", "boolean", "time", "duration", "null"}
+
+_SPAN_MOST = 1 << 28
+"""A byte for each number between the least and the greatest: up to so many bytes are kept for a proof."""
+
+
+class Rising:
+    """Watches whether columns rise, each by itself; nulls and NaN are passed over."""
+
+    __slots__ = ("_check", "_is_done", "_marks", "_n_bad", "columns")
+
+    def __init__(self, check: DataCheck, columns: Sequence[Sight]) -> None:
+        ask = check.asks
+        assert isinstance(ask, IsIncreasing)
+        for column in columns:
+            if column.kind not in _ORDERED:
+                raise Unmeasurable(
+                    f"column {column.name!r} has no order: it is stored as {column.stored_as}",
+                    at=check.at or column.name,
+                    remedy="ask this of a column of times, numbers or texts",
+                )
+        self._check = check
+        self.columns = tuple(column.name for column in columns)
+        self._n_bad = 0
+        self._marks = self._start()
+        self._is_done = False
+
+    @property
+    def watcher(self) -> "Rising | None":
+        """Itself, until it has seen all."""
+        return None if self._is_done else self
+
+    def go_on(self) -> None:
+        """Everything was seen."""
+        self._is_done = True
+
+    def see(self, frame: "pl.DataFrame", first: int) -> None:
+        """Count the rows that fall below the value before them."""
+        self._n_bad += int(self._marks(frame, first).sum() or 0)
+
+    def answer(self, n_rows: int) -> Answer:
+        """What came of it."""
+        finding = finding_of_rows(self._check, self._n_bad, n_rows)
+        return Answer(finding=finding, bad=Bad(columns=self.columns, start=self._start))
+
+    def _start(self) -> Mark:
+        ask = self._check.asks
+        assert isinstance(ask, IsIncreasing)
+        carries = [_Carry(strictly=ask.strictly) for _ in self.columns]
+
+        def mark(frame: "pl.DataFrame", _first: int) -> "pl.Series":
+            found = carries[0].falls(frame[self.columns[0]])
+            for carry, name in zip(carries[1:], self.columns[1:], strict=True):
+                found = found | carry.falls(frame[name])
+            return found
+
+        return mark
+
+
+class _Carry:
+    """The last value that was seen."""
+
+    __slots__ = ("_last", "_strictly")
+
+    def __init__(self, *, strictly: bool) -> None:
+        self._strictly = strictly
+        self._last: pl.Series | None = None
+
+    def falls(self, values: "pl.Series") -> "pl.Series":
+        """True where a value is below the last one before it."""
+        import polars as pl
+
+        if values.dtype.is_float():
+            values = values.fill_nan(None)
+        filled = values.fill_null(strategy="forward") if values.null_count() else values
+        if self._last is None:
+            before = filled.shift(1)
+        else:
+            before = pl.concat([self._last, filled.head(max(filled.len() - 1, 0))]).head(filled.len())
+            if values.null_count():
+                before = before.fill_null(strategy="forward")
+        last = filled.drop_nulls().tail(1)
+        if last.len():
+            self._last = last
+        return (values <= before if self._strictly else values < before).fill_null(value=False)
+
+
+class Proof:
+    """Watches columns of which one may rise, or fall, strictly: then nothing that holds it is there twice."""
+
+    __slots__ = ("_last", "_n_nulls", "_n_rows", "_names", "_nulls_equal", "columns", "is_increasing")
+
+    def __init__(self, columns: Sequence[str], *, is_increasing: bool, nulls_equal: bool) -> None:
+        self.columns = tuple(columns)
+        self.is_increasing = is_increasing
+        self._nulls_equal = nulls_equal
+        self._last: dict[str, object] = {}
+        self._n_nulls = dict.fromkeys(columns, 0)
+        self._n_rows = 0
+        self._names = list(columns)
+
+    @property
+    def n_values(self) -> int:
+        """How many values the column that proves it has."""
+        return self._n_rows - self._n_nulls.get(self.proven, 0)
+
+    @property
+    def proven(self) -> str:
+        """The column that proves it; empty when none does."""
+        return self._names[0] if self._names else ""
+
+    def see(self, frame: "pl.DataFrame", _first: int) -> None:
+        """Let go of the columns that do not go on as they began."""
+        self._n_rows += frame.height
+        self._names = [name for name in self._names if self._goes_on(name, frame[name])]
+
+    def _goes_on(self, name: str, values: "pl.Series") -> bool:
+        self._n_nulls[name] += values.null_count()
+        if self._nulls_equal and self._n_nulls[name] > 1:
+            return False
+        values = values.drop_nulls()
+        if not values.len():
+            return True
+        if not goes_strictly(values, is_increasing=self.is_increasing):
+            return False
+        last, ends = self._last.get(name), (values[0], values[-1])
+        self._last[name] = ends[1]
+        # Values of one column, which are never null: they compare.
+        return last is None or ((ends[0] > last) == self.is_increasing and ends[0] != last)
+
+
+def goes_strictly(values: "pl.Series", *, is_increasing: bool) -> bool:
+    """Whether values rise, or fall, from each to the next; NaN does neither."""
+    if values.dtype.is_float() and values.is_nan().any():
+        return False
+    before = values.shift(1)
+    found = values > before if is_increasing else values < before
+    return int(found.sum() or 0) == values.len() - 1
+
+
+class Bitmap:
+    """Watches a column of whole numbers: a place for each between the least and the greatest, while they are close."""
+
+    __slots__ = ("_low", "_places", "columns", "is_open", "n_values")
+
+    def __init__(self, name: str) -> None:
+        self.columns = (name,)
+        self.is_open = False
+        self._low = 0
+        self.n_values = 0
+        self._places: np.ndarray[tuple[int], np.dtype[np.uint8]] | None = None
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether it is proven that no number is there twice."""
+        return not self.is_open and self.n_different == self.n_values
+
+    @property
+    def n_different(self) -> int:
+        """How many different numbers there are, unless it is open."""
+        return 0 if self._places is None else int(self._places.sum(dtype="int64"))
+
+    def see(self, frame: "pl.DataFrame", _first: int) -> None:
+        """Mark the numbers."""
+        values = frame[self.columns[0]].drop_nulls()
+        if self.is_open or not values.len():
+            return
+        low, high = int(values.min()), int(values.max())  # type: ignore[arg-type] # whole numbers, and there are some
+        if not self._reaches(low, high):
+            self.is_open, self._places = True, None
+            return
+        assert self._places is not None
+        self.n_values += values.len()
+        import polars as pl
+
+        self._places[(values.cast(pl.Int64) - self._low).to_numpy()] = 1
+
+    def _reaches(self, low: int, high: int) -> bool:
+        """Make room for numbers from `low` to `high`, with as much again above; false when that is too much."""
+        import numpy as np
+
+        if not -(1 << 62) < low <= high < 1 << 62:
+            return False
+        old = self._places
+        top = high if old is None else max(high, self._low + len(old) - 1)
+        bottom = low if old is None else min(low, self._low)
+        if old is not None and bottom == self._low and top < self._low + len(old):
+            return True
+        if top - bottom >= _SPAN_MOST:
+            return False
+        places = np.zeros(min(2 * (top - bottom + 1), _SPAN_MOST), dtype=np.uint8)
+        if old is not None:
+            places[self._low - bottom : self._low - bottom + len(old)] = old
+        self._low, self._places = bottom, places
+        return True
