@@ -237,11 +237,11 @@ def _such_as(check: v.DataCheck, example: v.Example) -> str:
         place += f" ({example.file + ' ' if example.file else ''}line {example.line:,})"
     names = [name for name in check.columns if name in example.values] or list(example.values)
     if not names or isinstance(check.asks, v.NotNull):
-        return f"the first is {place}"
+        return f"such as {place}"
     if len(names) == 1:
-        return f"the first is {quoted(example.values[names[0]])} in {place}"
+        return f"such as {quoted(example.values[names[0]])} in {place}"
     shown = [f"{name} {quoted(example.values[name])}" for name in names[:4]]
-    return f"the first is {listed(shown)} in {place}"
+    return f"such as {listed(shown)} in {place}"
 
 
 _TOLERABLE = 0.1
