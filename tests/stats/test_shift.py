@@ -17,6 +17,7 @@ from headway.stats.shift import (
     _chi_square_p,
     _merge_rare,
     _tails,
+    aligned_shift,
     category_shift,
     family,
     holm,
@@ -163,6 +164,15 @@ def test_categories_tell_the_value_that_moved_most_and_what_is_new() -> None:
     assert is_told(found)
     assert (found.of, found.unit, found.at, found.beyond) == ("categories", "share", "a", 0.12)
     assert found.distance == pytest.approx(0.197, abs=0.001)
+
+
+def test_counts_side_by_side_say_what_tallies_say() -> None:
+    one, other = {"a": 40, "b": 60, "c": 9}, {"b": 35, "c": 40, "d": 25}
+    names = ["d", "b", "a", "c"]
+    sides = [np.array([side.get(name, 0) for name in names]) for side in (one, other)]
+    found, same = aligned_shift(names, *sides), category_shift(Tally(counts=one), Tally(counts=other))
+    assert (found.at, found.method, found.beyond) == (same.at, same.method, same.beyond) == ("a", "chi-square", 0.25)
+    assert [found.p, found.distance, found.by_chance] == pytest.approx([same.p, same.distance, same.by_chance])
 
 
 def test_new_values_are_told_if_they_are_enough_and_a_few_are_not() -> None:

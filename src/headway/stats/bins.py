@@ -6,6 +6,7 @@ whether that means anything `shift`'s.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -177,11 +178,11 @@ class Tally(Struct, frozen=True, kw_only=True):
 
 
 def tally(counts: Mapping[str, int] | Iterable[tuple[str, int]], *, most: int = MOST_VALUES, n_other: int = 0) -> Tally:
-    """The `most` frequent values (of those alike the least), in order of their frequency, and the rest together.
+    """The counts of each value, or of the `most` frequent (of those alike the least), and the rest together.
 
     `counts` are values with the rows they stand in; those of values that are there more than once are added, so batches
     may follow each other. `n_other` rows are counted as other from the start. Linear in the number of values, but for
-    the sort.
+    a sort when there are more than `most`.
 
     >>> tally([("a", 2), ("b", 1), ("a", 2), ("c", 3)], most=2)
     Tally(counts={'a': 4, 'c': 3}, n_other=1)
@@ -189,6 +190,8 @@ def tally(counts: Mapping[str, int] | Iterable[tuple[str, int]], *, most: int = 
     summed: dict[str, int] = {}
     for value, n_rows in counts.items() if isinstance(counts, Mapping) else counts:
         summed[value] = summed.get(value, 0) + n_rows
+    if len(summed) <= most:
+        return Tally(counts=summed, n_other=n_other)
     ranked = sorted(summed.items(), key=lambda one: (-one[1], one[0]))
     return Tally(counts=dict(ranked[:most]), n_other=n_other + sum(n_rows for _, n_rows in ranked[most:]))
 
@@ -207,6 +210,6 @@ def align(reference: Tally, current: Tally) -> tuple[list[str], Counts, Counts]:
     names += [name for name in current.counts if not reference.n_other and name not in reference.counts]
     sides = []
     for one in (reference, current):
-        kept = [one.counts.get(name, 0) for name in names]
-        sides.append(np.array([*kept, one.n_rows - sum(kept)], dtype=np.int64))
+        kept = np.fromiter(map(one.counts.get, names, repeat(0)), dtype=np.int64, count=len(names))
+        sides.append(np.append(kept, one.n_rows - kept.sum()))
     return names, sides[0], sides[1]

@@ -133,38 +133,48 @@ def numeric_shift(reference: Bins, current: Counts) -> Shift:
 
 
 def category_shift(reference: Tally, current: Tally) -> Shift:
-    """How the current's categories differ from the reference's; also for labels.
+    """How the current's categories differ from the reference's; also for labels. As `aligned_shift`, out of tallies.
+
+    A value that the reference does not have is new only if the reference keeps all its values; else it counts as one
+    of the others.
+    """
+    names, before, after = align(reference, current)
+    return aligned_shift([*names, ""], before, after, is_whole=reference.n_other == 0)
+
+
+def aligned_shift(names: Sequence[str], reference: Counts, current: Counts, *, is_whole: bool = True) -> Shift:
+    """How two counts of the same values (`names`) differ, whatever order they are in.
 
     Two tests share the level: a chi-square for all values together, those too rare for it being one; and each value by
-    itself, exactly, which also finds a new one. A value that the reference does not have is new only if the reference
-    keeps all its values; else it counts as one of the others. Linear in the number of values.
+    itself, exactly, which also finds a new one. `is_whole`: the reference has no values but those counted, so that one
+    that it has in no row is new. O(n log n) in the values.
     Raises Unmeasurable when a sample has no value.
     Sources: as `_chi_square_p`, `_one_cell_p`.
     """
-    names, before, after = align(reference, current)
-    n, m = _n_rows(before, "reference"), _n_rows(after, "current")
-    shape, shape_p = _chi_square_p(before, after)
-    cell, cell_p = _one_cell_p(before, after)
+    n, m = _n_rows(reference, "reference"), _n_rows(current, "current")
+    shape, shape_p = _chi_square_p(reference, current)
+    cell, cell_p = _one_cell_p(reference, current)
+    change = current / m - reference / n
     told: list[tuple[float, Method, float]] = [
         (2 * shape_p, "chi-square", shape),
-        (2 * cell_p, "one-cell", float(after[cell] / m - before[cell] / n)),
+        (2 * cell_p, "one-cell", float(change[cell])),
     ]
     p, method, statistic = min(told)
-    most = cell if method == "one-cell" else int(np.argmax(np.abs(after / m - before / n)))
+    most = cell if method == "one-cell" else int(np.argmax(np.abs(change)))
     return Shift(
         of="categories",
         n_reference=n,
         n_current=m,
-        distance=distance.total_variation(before, after),
+        distance=distance.total_variation(reference, current),
         unit="share",
-        by_chance=distance.total_variation_by_chance(before, after),
+        by_chance=distance.total_variation_by_chance(reference, current),
         p=min(p, 1.0),
         method=method,
         statistic=statistic,
-        at=names[most] if most < len(names) else "",
-        before=float(before[most] / n),
-        after=float(after[most] / m),
-        beyond=0.0 if reference.n_other else float(after[before == 0].sum() / m),
+        at=names[most],
+        before=float(reference[most] / n),
+        after=float(current[most] / m),
+        beyond=float(current[reference == 0].sum() / m) if is_whole else 0.0,
     )
 
 

@@ -1,0 +1,159 @@
+"""How often the rule of shifts tells one where nothing changed, and how often it finds one, by simulation at length.
+
+The windows are of 100 to 1,000,000 rows against a reference of 100,000 that is drawn anew each time, so that the noise
+of both counts. A rate is held to what was asked plus three standard errors of the simulation.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from headway.stats.bins import count, fix_bins
+from headway.stats.shift import Shift, aligned_shift, family, numeric_shift
+
+pytestmark = pytest.mark.slow
+
+Random = np.random.Generator
+Draw = Callable[[Random, int], npt.NDArray[np.float64]]
+N_REFERENCE = 100_000
+N_COLUMNS = 20
+
+NUMBERS: dict[str, Draw] = {
+    "normal": lambda rng, n: rng.standard_normal(n),
+    "log-normal": lambda rng, n: np.exp(rng.standard_normal(n)),
+    "t of 2": lambda rng, n: rng.standard_t(2, n),
+    "whole numbers": lambda rng, n: rng.poisson(3, n).astype(float),
+    "rounded": lambda rng, n: np.round(rng.standard_normal(n), 1),
+    "mostly zero": lambda rng, n: np.where(rng.random(n) < 0.8, 0.0, np.exp(rng.standard_normal(n))),
+    "rarely one": lambda rng, n: (rng.random(n) < 0.01).astype(float),
+}
+
+
+def most(asked: float, n_runs: int) -> float:
+    """The largest rate that a rule which keeps to what was asked may show in so many runs."""
+    return float(asked + 3 * (asked * (1 - asked) / n_runs) ** 0.5)
+
+
+def numbers(rng: Random, draw: Draw, n_rows: int, changed: Draw | None = None, n_reference: int = N_REFERENCE) -> Shift:
+    bins = fix_bins(draw(rng, n_reference))
+    return numeric_shift(bins, count(bins.edges, (changed or draw)(rng, n_rows)))
+
+
+def categories(rng: Random, chances: npt.NDArray[np.float64], n_rows: int) -> Shift:
+    before, after = rng.multinomial(N_REFERENCE, chances), rng.multinomial(n_rows, chances)
+    return aligned_shift([str(at) for at in range(len(chances))], before, after)
+
+
+def told(shifts: list[Shift], least: float = 0.0) -> float:
+    """The share of families of 20 columns with any told at 1 %; by 0 as the least effect, chance alone is asked."""
+    groups = [shifts[at : at + N_COLUMNS] for at in range(0, len(shifts), N_COLUMNS)]
+    return float(
+        np.mean([any(one.is_alarm for one in family(group, false_alarms=0.01, least=least)) for group in groups])
+    )
+
+
+@pytest.mark.parametrize(("n_rows", "n_runs"), [(100, 1000), (1000, 1000), (10_000, 1000), (100_000, 600)])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_that_did_not_change_alarm_no_more_often_than_asked(name: str, n_rows: int, n_runs: int) -> None:
+    rng = np.random.default_rng(n_rows)
+    shifts = [numbers(rng, NUMBERS[name], n_rows) for _ in range(n_runs)]
+    p = np.array([one.p for one in shifts])
+    for level in (0.1, 0.01, 0.001):
+        assert np.mean(p <= level) <= most(level, n_runs)
+    assert told(shifts) <= most(0.01, n_runs // N_COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["normal", "rounded", "rarely one"])
+def test_a_million_rows_that_did_not_change_alarm_no_more_often_than_asked(name: str) -> None:
+    rng = np.random.default_rng(6)
+    shifts = [numbers(rng, NUMBERS[name], 1_000_000) for _ in range(200)]
+    p = np.array([one.p for one in shifts])
+    for level in (0.1, 0.01):
+        assert np.mean(p <= level) <= most(level, len(shifts))
+    assert told(shifts) <= most(0.01, 10)
+
+
+@pytest.mark.parametrize(("n_reference", "n_rows"), [(50, 50), (500, 100), (2000, 2000), (2000, 100_000)])
+@pytest.mark.parametrize("name", ["normal", "whole numbers", "mostly zero"])
+def test_a_small_reference_alarms_no_more_often_than_asked(name: str, n_reference: int, n_rows: int) -> None:
+    rng = np.random.default_rng(n_reference)
+    p = np.array([numbers(rng, NUMBERS[name], n_rows, n_reference=n_reference).p for _ in range(3000)])
+    for level in (0.1, 0.01, 0.001):
+        assert np.mean(p <= level) <= most(level, len(p))
+
+
+@pytest.mark.parametrize("n_rows", [100, 1000, 10_000, 1_000_000])
+@pytest.mark.parametrize("n_values", [2, 5, 50, 5000])
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0], ids=["even", "zipf", "steep"])
+def test_categories_that_did_not_change_alarm_no_more_often_than_asked(
+    n_values: int, n_rows: int, power: float
+) -> None:
+    rng = np.random.default_rng(n_values + n_rows)
+    chances = 1 / np.arange(1.0, n_values + 1) ** power
+    chances /= chances.sum()
+    n_runs = 20_000 if n_values < 5000 else 2000
+    shifts = [categories(rng, chances, n_rows) for _ in range(n_runs)]
+    p = np.array([one.p for one in shifts])
+    for level in (0.1, 0.01, 0.001):
+        assert np.mean(p <= level) <= most(level, n_runs)
+    assert told(shifts) <= most(0.01, n_runs // N_COLUMNS)
+
+
+CHANGES: dict[str, tuple[int, Draw]] = {
+    "moved by a fifth": (2000, lambda rng, n: rng.standard_normal(n) + 0.2),
+    "wider by a fifth": (2000, lambda rng, n: rng.standard_normal(n) * 1.2),
+    "one in fifty missing as -999": (1000, lambda rng, n: np.where(rng.random(n) < 0.02, -999, rng.standard_normal(n))),
+    "one in fifty filled with 0": (1000, lambda rng, n: np.where(rng.random(n) < 0.02, 0.0, rng.standard_normal(n))),
+    "cut off at 1.64": (1000, lambda rng, n: np.minimum(rng.standard_normal(n), 1.64)),
+    "one in twenty from elsewhere": (
+        2000,
+        lambda rng, n: np.where(rng.random(n) < 0.05, 3 + 0.5 * rng.standard_normal(n), rng.standard_normal(n)),
+    ),
+    "skewed": (3000, lambda rng, n: (rng.gamma(10, 1, n) - 10) / 10**0.5),
+    "heavier tails": (3000, lambda rng, n: rng.standard_t(5, n) * 0.6**0.5),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_of_any_form_is_beyond_chance_nearly_always(name: str) -> None:
+    n_rows, changed = CHANGES[name]
+    rng = np.random.default_rng(8)
+    found = [numbers(rng, NUMBERS["normal"], n_rows, changed).p for _ in range(1000)]
+    # The first step of Holm's among 20 columns at 1 %.
+    assert np.mean(np.array(found) <= 0.01 / N_COLUMNS) >= 0.99
+
+
+@pytest.mark.parametrize("name", ["normal", "log-normal", "rounded", "whole numbers"])
+def test_a_shift_of_a_fifth_of_a_standard_deviation_alarms_from_2000_rows_on(name: str) -> None:
+    draw = NUMBERS[name]
+    spread = float(np.std(draw(np.random.default_rng(1), 1_000_000)))
+    if name in {"rounded", "whole numbers"}:
+        # A discrete column stays discrete: some of its rows move by a whole step.
+        step = 0.1 if name == "rounded" else 1.0
+        share, whole = np.modf(0.2 * spread / step)
+
+        def changed(rng: Random, n: int) -> npt.NDArray[np.float64]:
+            moved = draw(rng, n) + step * (whole + (rng.random(n) < share))
+            return np.asarray(np.round(moved, 1), dtype=np.float64)
+    else:
+
+        def changed(rng: Random, n: int) -> npt.NDArray[np.float64]:
+            return draw(rng, n) + 0.2 * spread
+
+    rng = np.random.default_rng(9)
+    still = [numbers(rng, draw, 2000) for _ in range(N_COLUMNS - 1)]
+    n_told = 0
+    for _ in range(1000):
+        moved = numbers(rng, draw, 2000, changed)
+        n_told += family([moved, *still], false_alarms=0.01, least=0.1)[0].is_alarm
+    assert n_told >= 990
+
+
+def test_a_harmless_shift_alarms_in_no_window() -> None:
+    rng = np.random.default_rng(10)
+    for n_rows in (2000, 100_000):
+        shifts = [numbers(rng, NUMBERS["normal"], n_rows, lambda r, n: r.standard_normal(n) + 0.02) for _ in range(300)]
+        assert told(shifts, least=0.1) <= most(0.01, len(shifts) // N_COLUMNS)
+        assert not any(one.effect >= 0.1 and one.p < 0.0005 for one in shifts)
