@@ -30,7 +30,9 @@ from headway.tables.frequencies import Frequency
 from headway.tables.keys import Asked, Question
 from headway.tables.order import Rising
 from headway.tables.pairs import Pair
+from headway.tables.shifts import Shifting
 from headway.tables.sights import NESTED, Sight, Sights, one, seen
+from headway.tables.skew import Skew
 from headway.tables.tells import Telling
 
 if TYPE_CHECKING:
@@ -65,10 +67,10 @@ class Around(Struct, frozen=True, kw_only=True):
     others: "Callable[[str], Data]"
 
 
-def errand_for(check: DataCheck, around: Around) -> Errand:  # noqa: C901, PLR0911 (one case a kind)
+def errand_for(check: DataCheck, around: Around) -> Errand:  # noqa: C901, PLR0911, PLR0912 (one case a kind)
     """The errand that answers a check. Raises ColumnMissing, Unmeasurable, and what opening another table raises."""
     sights = around.sights
-    columns = () if isinstance(check.asks, NotShared | IsKnown) else seen(check, sights)
+    columns = () if isinstance(check.asks, NotShared | IsKnown | NoShift | NoSkew) else seen(check, sights)
     match check.asks:
         case IsIncreasing():
             return Rising(check, columns)
@@ -88,8 +90,12 @@ def errand_for(check: DataCheck, around: Around) -> Errand:  # noqa: C901, PLR09
             return Telling(check, columns, one(label, sights, check.at))
         case IsKnown(other=other) | NotShared(other=other):
             return Pair(check, sights, around.others(other))
-        case NoShift() | NoSkew():
-            raise Unmeasurable("shifts are not measured yet", at=check.at, remedy="leave it out")
+        case NoShift():
+            if around.reference is None:
+                raise Unmeasurable("there is no reference", at=check.at, remedy="name one")
+            return Shifting(check, sights, around.reference)
+        case NoSkew(log=log, key=key):
+            return Skew(check, sights, around.others(log)) if key else Shifting(check, sights, around.others(log))
         case asked:
             raise Unmeasurable(f"{type(asked).__name__} is not known here", at=check.at, remedy="report this")
 

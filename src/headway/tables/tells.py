@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 ROWS_MOST = 1 << 18
 """So many rows are looked at; more of them change the share in its third digit."""
 
-N_BINS = 256
-"""Numbers are cut into so many bins of equal mass."""
+BINS_MOST = 256
+BIN_ROWS = 50
+"""Numbers are cut into bins of equal mass, of about so many rows each; fewer rows a bin would tell mostly chance."""
 
 CLASSES_MOST = 20
 """A label of numbers with up to so many different values is one of classes."""
@@ -106,8 +107,9 @@ def _codes(values: "pl.Series") -> "Codes":
     found = values.to_numpy().astype(np.float64)
     there = found[np.isfinite(found)]
     levels = np.unique(there)
-    if len(levels) > N_BINS:
-        levels = np.unique(np.quantile(there, np.arange(1, N_BINS) / N_BINS))
+    n_bins = min(max(len(there) // BIN_ROWS, 2), BINS_MOST)
+    if len(levels) > n_bins:
+        levels = np.unique(np.quantile(there, np.arange(1, n_bins) / n_bins))
     codes = np.searchsorted(levels, found, side="left") + 1
     codes[np.isnan(found)] = 0
     return codes
