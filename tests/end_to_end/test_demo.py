@@ -18,10 +18,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 class Demo(Project):
     """The example project with the flights of New York, month by month."""
 
-    def month(self) -> str:
+    def month(self, *words: str) -> str:
         """Let the data of the next month arrive; what was said about it."""
         done = subprocess.run(
-            [sys.executable, "fetch_data.py"],
+            [sys.executable, "fetch_data.py", *words],
             cwd=self.folder,
             env=environ(),
             capture_output=True,
@@ -69,6 +69,7 @@ def test_the_whole_loop_on_real_data(demo: Demo) -> None:
     before = february(demo)
     march(demo, before)
     tuning(demo)
+    faulty(demo)
     april(demo)
     looking_back(demo)
     rolled_back(demo, before)
@@ -105,6 +106,19 @@ def tuning(demo: Demo) -> None:
     assert demo.predict()["model"] == "flights@2"
 
 
+def faulty(demo: Demo) -> None:
+    """A delivery with faults: nothing is trained on it."""
+    demo.month("--broken")
+    ended = demo("run", "--json", expect=4)
+    states = states_of(ended)
+    assert (ended.json["outcome"], states["data-validation"], states["train-model"]) == (
+        "invalid",
+        "invalid",
+        "skipped",
+    )
+    assert demo.predict()["model"] == "flights@2"
+
+
 def april(demo: Demo) -> None:
     """Nobody can tell, and unsure is no pass."""
     demo.month()
@@ -126,7 +140,13 @@ def looking_back(demo: Demo) -> None:
     status = demo("status", "--json").json
     assert (status["live"][0]["version"], status["last"]["outcome"]) == (2, "held")
     assert "flights@2" in demo("status").out
-    assert [run["outcome"] for run in demo("runs", "--json").json["runs"]] == ["held", "refused", "passed", "passed"]
+    assert [run["outcome"] for run in demo("runs", "--json").json["runs"]] == [
+        "held",
+        "invalid",
+        "refused",
+        "passed",
+        "passed",
+    ]
     kinds = {change["kind"] for change in demo("diff", "1", "2", "--json").json["changes"]}
     assert {"inputs", "outputs", "metrics"} <= kinds
     demo("audit")
@@ -157,7 +177,6 @@ def states_of(ended: Ended) -> dict[str, str]:
 def test_the_examples_own_commands_work_by_hand(demo: Demo) -> None:
     demo.month()
     for command in (
-        [sys.executable, "validate_data.py"],
         [sys.executable, "train_model.py", "--data", "data/training.csv", "--output", "models/model_v1.pkl"],
         [sys.executable, "-m", "pytest", "-q", "tests/test_model_quality.py"],
     ):

@@ -1,4 +1,4 @@
-"""Show the whole loop on real data: a model in production, new data, a better model, and two that are not.
+"""Show the whole loop on real data: a model in production, new data, a better model, and what must not get there.
 
 Group: The loop
 
@@ -61,7 +61,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     told.predict()
     told.say("Somebody tunes the model: ten times the trees. Every test is green. Production stays as it is:")
     told.headway("run", "-p", "train.n_trees=500", expect=3)
-    told.say("April arrives. This time nobody can tell yet, and unsure is not a pass:")
+    told.say("April is delivered with faults: -999 degrees, and a day that was sent twice. Nothing is trained on that:")
+    told.command("python", "fetch_data.py", "--broken")
+    told.headway("run", expect=4)
+    told.say("April arrives as it should. This time nobody can tell yet, and unsure is not a pass:")
     told.command("python", "fetch_data.py")
     told.headway("run", expect=6)
     told.say("What happened, and what is live:")

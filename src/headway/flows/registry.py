@@ -3,8 +3,8 @@
 `core/registry` decides what a request adds; here it is written, against whoever writes at the same time.
 """
 
-from headway.core.facts import AliasMoved, ModelRegistered, StepFinished
-from headway.core.ids import Digest, ModelRef
+from headway.core.facts import AliasMoved, ModelRegistered, ReleaseFinished, ReleaseStarted, StepFinished
+from headway.core.ids import Artifact, Digest, ModelRef
 from headway.core.registry import Model, Registered, Registration
 from headway.errors import AppendConflict, NameUnknown
 from headway.ports import Log
@@ -87,6 +87,26 @@ def made_here(log: Log, digest: Digest) -> bool:
             case _:
                 pass
     return False
+
+
+def last_released(log: Log, path: str) -> tuple[Artifact, str] | None:
+    """What lay at a path of the project when the version was made that was released last: its content, and `churn@3`.
+
+    None when no released version was made of anything there. Reads back until it is found.
+    """
+    for entry in log.scan(("ReleaseFinished",), newest_first=True):
+        finished = entry.fact
+        if not isinstance(finished, ReleaseFinished) or finished.outcome != "released":
+            continue
+        for before in log.read(entry.stream):
+            started = before.fact
+            if isinstance(started, ReleaseStarted) and started.release == finished.release:
+                version = resolve(log, ModelRef(name=started.model, version=started.version))
+                data = version.data if version is not None else ()
+                for artifact in data:
+                    if artifact.path == path:
+                        return artifact, f"{started.model}@{started.version}"
+    return None
 
 
 def _stream(name: str) -> str:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from headway.core.dataset import DatasetRef
 from headway.core.facts import ModelRegistered
 from headway.core.ids import Artifact, Digest, ModelRef, RunId, parse_model_ref
 from headway.core.prediction import LoadedModel
 from headway.core.registry import Registered, Registration
 from headway.core.rollout import Order, Released
-from headway.errors import FileMissing, HeadwayError, OutputUnreadable
+from headway.errors import FileMissing, HeadwayError, NameUnknown, OutputUnreadable
 from headway.flows import registry
 from headway.flows.store import StatCache, keep, restore
 from headway.ports import Blobs, Leases, Log, Target
@@ -187,7 +188,32 @@ class _Bench:
         # A cache of its own: this folder's names are not the project's.
         restore(self.blobs, msgspec.structs.replace(artifact, path=name), folder, StatCache())
 
+    def copy_of(self, artifact: Artifact) -> str:
+        path = self.scratch(os.path.join(_COPIES, artifact.digest[:16], os.path.basename(artifact.path)))
+        if not os.path.exists(path):
+            self.materialize(artifact, path)
+        return path
+
+    def dataset(self, ref: DatasetRef) -> Artifact:
+        from headway.flows import dataset
+
+        versions = dataset.known(self.log, ref.name)
+        if ref.kind == "work":
+            assert versions.newest is not None, "a known dataset has a version"
+            return self.artifact(versions.newest.artifact.path)
+        if ref.kind == "newest":
+            assert versions.newest is not None, "as above"
+            return versions.newest.artifact
+        if ref.version is None:
+            raise NameUnknown(
+                f"{ref} names a commit, which a step cannot look into", at=str(ref), remedy=f"name {ref.name}@NUMBER"
+            )
+        return versions.version(ref.version).artifact
+
     # --- models -------------------------------------------------------------------------------------------------
+
+    def last_released(self, path: str) -> tuple[Artifact, str] | None:
+        return registry.last_released(self.log, path)
 
     def resolve(self, ref: ModelRef | str) -> ModelRegistered | None:
         return registry.resolve(self.log, parse_model_ref(ref) if isinstance(ref, str) else ref)
@@ -210,7 +236,7 @@ class _Bench:
 
         artifact = self.artifact(of) if isinstance(of, str) else of
         try:
-            return formats.detect(self._laid_out(artifact))
+            return formats.detect(self.copy_of(artifact))
         except HeadwayError as e:
             e.at = artifact.path
             raise
@@ -221,7 +247,7 @@ class _Bench:
         version = of if isinstance(of, ModelRegistered) else None
         artifact = of.artifact if isinstance(of, ModelRegistered) else self.artifact(of) if isinstance(of, str) else of
         try:
-            path = self._laid_out(artifact)
+            path = self.copy_of(artifact)
             model = formats.load(
                 path,
                 format=version.format if version is not None and version.format else formats.detect(path),
@@ -237,13 +263,6 @@ class _Bench:
         return model
 
     # --- within -------------------------------------------------------------------------------------------------
-
-    def _laid_out(self, artifact: Artifact) -> str:
-        """A copy of an artifact under its own name (formats look at it), made once."""
-        path = self.scratch(os.path.join(_COPIES, artifact.digest[:16], os.path.basename(artifact.path)))
-        if not os.path.exists(path):
-            self.materialize(artifact, path)
-        return path
 
     def _is_trusted(self, digest: Digest) -> bool:
         made = any(a.digest == digest for a in self.task.outputs.values())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
     # Named by `Bench` alone: `headway run` reads the list of step types and needs none of them.
+    from headway.core.dataset import DatasetRef
     from headway.core.facts import ModelRegistered
     from headway.core.ids import ModelRef
     from headway.core.prediction import LoadedModel
@@ -132,6 +133,21 @@ class Bench(Protocol):
 
     def materialize(self, artifact: Artifact, path: str) -> None:
         """Write an artifact's content to `path` (absolute), replacing what is there. Raises BlobMissing."""
+
+    def copy_of(self, artifact: Artifact) -> str:
+        """The path of a copy of an artifact in a folder of this step's own, under its own name; made once.
+
+        Raises BlobMissing.
+        """
+
+    def dataset(self, ref: "DatasetRef") -> Artifact:
+        """The content of a dataset's version, or of what the workspace holds of it. Raises NameUnknown, FileMissing."""
+
+    def last_released(self, path: str) -> tuple[Artifact, str] | None:
+        """What lay at a path when the version was made that was released last: the content, and `churn@3`.
+
+        None when no version that was released has been made of anything there.
+        """
 
     def resolve(self, ref: "ModelRef | str") -> "ModelRegistered | None":
         """The version that `churn@3` or `churn@champion` means now; None when there is none yet.

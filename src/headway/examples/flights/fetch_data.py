@@ -2,6 +2,7 @@
 
     python fetch_data.py                      the next month arrives
     python fetch_data.py --through 2013-03    go to the end of March
+    python fetch_data.py --broken             the next month arrives, but something went wrong on the way
 
 A sample of the newest month becomes data/holdout.csv. All months before it become data/training.csv.
 So a new model is judged on flights that happened after everything it learned from, and the
@@ -56,10 +57,20 @@ def write(flights, path):
     print(f"{path:<19} {len(flights):>7,} flights, {first} to {last}, {flights['late'].mean():.1%} late")
 
 
+def broken(flights):
+    """A delivery as they happen: the weather station of one airport reports -999, and a day was sent twice."""
+    last = flights["date"].max()
+    is_down = (pl.col("origin") == "LGA") & (pl.col("date") == last)
+    faulty = flights.with_columns(pl.when(is_down).then(-999).otherwise("temp").alias("temp"))
+    return faulty.vstack(faulty.filter(pl.col("date") == last))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--through", choices=MONTHS, metavar="YYYY-MM", help="2013-02 to 2013-12; default: next month")
-    month = parser.parse_args().through or next_month()
+    parser.add_argument("--broken", action="store_true", help="with faults in it; the month counts as not arrived yet")
+    args = parser.parse_args()
+    month = args.through or next_month()
     if month is None:
         print(f"nothing new: {MONTHS[-1]} is the last month there is")
         return
@@ -69,9 +80,11 @@ def main():
     is_newest = labelled["date"].dt.strftime("%Y-%m") == month
 
     print(f"{month} has arrived; left out so far: {len(flights) - len(labelled):,} cancelled or diverted flights")
-    write(labelled.filter(~is_newest), "data/training.csv")
+    training = labelled.filter(~is_newest)
+    write(broken(training) if args.broken else training, "data/training.csv")
     write(labelled.filter(is_newest).gather_every(HOLDOUT_EVERY), "data/holdout.csv")
-    STATE.write_text(f"{month}\n")
+    if not args.broken:
+        STATE.write_text(f"{month}\n")
 
 
 if __name__ == "__main__":

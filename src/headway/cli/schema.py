@@ -1,0 +1,121 @@
+"""Write a first schema of data, and say what changed between two.
+
+Group: Data and models
+
+    headway schema infer data/training.csv > schemas/training.yaml    what data of this source keep; go on by hand
+    headway schema infer training@7                                   of a version of a dataset
+    headway schema diff schemas/old.yaml schemas/training.yaml        what data may now be, the most harmful first
+    headway schema checks schemas/training.yaml                       every check that it means, in words
+
+What is inferred leaves room: bounds are rounded outwards, values are listed only where an unseen one is improbable.
+docs/validation.md has all that a schema may say. `headway data schema` is the same.
+"""
+
+import argparse
+import os
+
+from headway.cli import print_json
+from headway.config import Settings
+from headway.errors import FileMissing, SystemRefused, UsageMistaken
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from headway.core.schema import Schema
+
+_WORDS = {"infer": ("DATA",), "diff": ("BEFORE", "AFTER"), "checks": ("SCHEMA",)}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("what", choices=tuple(_WORDS), help="what to do")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="infer DATA; diff BEFORE AFTER; checks SCHEMA")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Do the one thing asked for."""
+    takes = _WORDS[args.what]
+    if len(args.words) != len(takes):
+        raise UsageMistaken(
+            f"{len(args.words)} words after `{args.what}` are not what it takes",
+            at="headway schema",
+            remedy=f"write `headway schema {args.what} {' '.join(takes)}`",
+        )
+    base = args.folder or os.getcwd()
+    if args.what == "infer":
+        return _infer(args, settings, base)
+    schemas = [_read(os.path.join(base, word), word) for word in args.words]
+    return _diff(args, *schemas) if args.what == "diff" else _checks(args, *schemas)
+
+
+def _infer(args: argparse.Namespace, settings: Settings, base: str) -> int:
+    from tempfile import gettempdir
+
+    from headway import wiring
+    from headway.codec.schema_text import schema_text
+    from headway.core.infer import infer
+    from headway.flows.review import path_of
+    from headway.tables.batches import open_data
+    from headway.tables.profile import profile
+    from headway.tables.scratch import scratch
+    from headway.terminal.working import Working
+
+    (name,) = args.words
+    with (
+        wiring.look(settings) as parts,
+        scratch(gettempdir(), "headway-review-") as folder,
+        open_data([path_of(parts.project(), name, folder, base=base)]) as data,
+        Working(settings.environ, f"reading {name}", quiet=args.json),
+    ):
+        seen = profile(data)
+    found = infer(seen)
+    if args.json:
+        print_json({"schema": found.schema, "notes": found.notes})
+        return 0
+    n = f"{seen.n_rows:,} row{'s' * (seen.n_rows != 1)}"
+    head = f"Inferred from {name} ({n}). Read it, mend it, keep it in Git: it is yours from now on."
+    print(schema_text(found.schema, found.notes, head), end="")
+    return 0
+
+
+def _diff(args: argparse.Namespace, before: "Schema", after: "Schema") -> int:
+    from headway.core.schema_changes import changes_between
+    from headway.terminal.words import table
+
+    changes = changes_between(before, after)
+    if args.json:
+        print_json({"before": args.words[0], "after": args.words[1], "changes": changes})
+    elif not changes:
+        print("both ask the same")
+    else:
+        rows = [[change.effect, change.severity, change.at, change.says] for change in changes]
+        print("\n".join(table(rows)))
+    return 0
+
+
+def _checks(args: argparse.Namespace, schema: "Schema") -> int:
+    from headway.core.finding_words import rule
+    from headway.core.schema_checks import checks_of
+    from headway.terminal.words import table
+
+    checks = checks_of(schema)
+    if args.json:
+        print_json({"schema": args.words[0], "checks": checks})
+    elif not checks:
+        print("it asks nothing")
+    else:
+        print("\n".join(table([[check.severity, check.at, rule(check)] for check in checks])))
+    return 0
+
+
+def _read(path: str, shown: str) -> "Schema":
+    from headway.codec.schema_file import read_schema
+
+    try:
+        with open(path, "rb") as f:
+            return read_schema(f.read(), path=shown)
+    except FileNotFoundError as e:
+        raise FileMissing(
+            f"there is no schema {shown}", at=shown, remedy="`headway schema infer DATA > FILE` writes a first one"
+        ) from e
+    except OSError as e:
+        raise SystemRefused(f"{shown} cannot be read: {e.strerror}", at=shown, remedy="name a file") from e
