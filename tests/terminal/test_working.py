@@ -48,3 +48,8 @@ def test_what_nobody_can_see_is_not_counted(tmp_path: Path) -> None:
     assert not sys.stderr.isatty()
     blobs = FileBlobs(str(tmp_path / "store"))
     assert Working({}, "restoring", quiet=False).watch(blobs) is blobs
+
+
+def test_rows_that_are_read_are_counted(at_work: Working) -> None:
+    at_work.count_rows(1_000_000)
+    assert at_work.line() == "restoring  1,000,000 rows"

@@ -64,9 +64,9 @@ def _infer(args: argparse.Namespace, settings: Settings, base: str) -> int:
         wiring.look(settings) as parts,
         scratch(gettempdir(), "headway-review-") as folder,
         open_data([path_of(parts.project(), name, folder, base=base)]) as data,
-        Working(settings.environ, f"reading {name}", quiet=args.json),
+        Working(settings.environ, f"reading {name}", quiet=args.json) as working,
     ):
-        seen = profile(data)
+        seen = profile(data, progress=working.count_rows)
     found = infer(seen)
     if args.json:
         print_json({"schema": found.schema, "notes": found.notes})

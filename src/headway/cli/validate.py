@@ -64,8 +64,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             examples=max(args.examples, 0),
             bad_rows=os.path.join(base, args.bad_rows) if args.bad_rows else "",
         )
-        with Working(settings.environ, f"reading {args.data}", quiet=args.json):
-            found = review(asked, paths_of=lambda name: (path_of(project, name, folder),), now=time.time())
+        with Working(settings.environ, f"reading {args.data}", quiet=args.json) as working:
+            found = review(
+                asked,
+                paths_of=lambda name: (path_of(project, name, folder),),
+                now=time.time(),
+                progress=working.count_rows,
+            )
     if args.json:
         print_json({"data": args.data, "against": against, "n_bad_rows": found.n_bad_rows, "verdict": found.verdict})
     else:

@@ -24,6 +24,7 @@ class Working:
         self.label = label
         self.n_files = 0
         self.n_bytes = 0
+        self.n_rows = 0
         self._out = Out(sys.stderr)
         self._paint = paint_for(sys.stderr, environ)
         self._region = Region(self._out)
@@ -47,8 +48,14 @@ class Working:
         with self._counting:
             self.n_files += n_files
 
+    def count_rows(self, n_rows: int) -> None:
+        """So many rows of a table have been read; when it is read again, it begins anew."""
+        self.n_rows = n_rows
+
     def line(self) -> str:
         """What the line says, without the sign and the time."""
+        if self.n_rows:
+            return f"{self.label}  {self.n_rows:,} rows"
         if not self.n_files:
             return self.label
         amount = f", {size(self.n_bytes)}" if self.n_bytes else ""
