@@ -74,9 +74,10 @@ class Bins(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def fix_bins(values: Numbers) -> Bins:
-    """The bins that these values of a reference fix, and their own counts on them; as `fix_edges` and `count`."""
-    edges = fix_edges(values)
-    return Bins(edges=edges, counts=count(edges, values))
+    """The bins that these values of a reference fix, and their own counts on them: `fix_edges` and `count` in one."""
+    ordered = _ordered(values)
+    edges = _edges(ordered)
+    return Bins(edges=edges, counts=_counts(edges, ordered))
 
 
 def fix_edges(sample: Numbers) -> Edges:
@@ -92,9 +93,21 @@ def fix_edges(sample: Numbers) -> Edges:
     >>> int(count(edges, np.array([0, 1, 1, 9, np.inf, np.nan])).sum()), edges.low, edges.high
     (5, 0.0, 1.0)
     """
-    given = np.sort(np.asarray(sample, dtype=np.float64))
+    return _edges(_ordered(sample))
+
+
+def _ordered(values: Numbers) -> Numbers:
+    """The values that are numbers, in order. Numpy sorts them with vector instructions; but booleans it does not."""
+    ordered = np.sort(values.view(np.uint8) if values.dtype.kind == "b" else values)
+    if ordered.dtype.kind != "f" or len(ordered) == 0 or not np.isnan(ordered[-1]):
+        return ordered
+    return ordered[: int(np.searchsorted(ordered, np.nan, side="left"))]
+
+
+def _edges(given: Numbers) -> Edges:
+    """What `fix_edges` says, of values in order."""
     first, last = np.searchsorted(given, [-HUGE, HUGE], side="left")
-    ordered = given[first:last]
+    ordered = given[first:last].astype(np.float64, copy=False)
     n_rows = len(ordered)
     if n_rows == 0:
         raise Unmeasurable("no number can be compared with", at="reference", remedy="use a reference that holds some")
@@ -105,14 +118,15 @@ def fix_edges(sample: Numbers) -> Edges:
     n_alike = np.searchsorted(ordered, marks, "right") - np.searchsorted(ordered, marks, "left")
     below = np.nextafter(marks[(n_alike > 1) | (n_rows <= FEW_ROWS)], -np.inf)
     rungs = _rungs(median, step, REACH * max(high - median, median - low))
-    if bool(np.all(ordered == np.floor(ordered))):
+    if given.dtype.kind != "f" or bool(np.all(ordered == np.floor(ordered))):
         rungs = np.floor(rungs)
+    kept = ordered if low <= ordered[0] and ordered[-1] <= high else np.clip(ordered, low, high)
     return Edges(
         at=np.unique(np.concatenate([marks, below, rungs, [np.nextafter(low, -np.inf), low, high]])),
         low=low,
         high=high,
         median=median,
-        spread=float(np.std(np.clip(ordered, low, high))) if high > low else 0.0,
+        spread=float(np.std(kept)) if high > low else 0.0,
     )
 
 
@@ -150,16 +164,15 @@ def _rungs(median: float, step: float, furthest: float) -> Floats:
 def count(edges: Edges, values: Numbers) -> Counts:
     """How many of the values lie in each bin; shape `(n_edges + 1,)`. The counts of batches may be added.
 
-    Whole numbers, floats and booleans of any width; NaN is passed over, infinities lie in the open bins. O(n log n):
-    numpy sorts with vector instructions, which is 10 times faster than to look up each value among the edges.
+    Whole numbers, floats and booleans of any width; NaN is passed over, infinities lie in the open bins. O(n log n): to
+    sort the values and look up the edges among them is 10 times faster than to look up each value among the edges.
     """
-    # Booleans have no fast sort of their own.
-    ordered = np.sort(values.view(np.uint8) if values.dtype.kind == "b" else values)
-    n_numbers = len(ordered)
-    if ordered.dtype.kind == "f" and n_numbers and np.isnan(ordered[-1]):
-        n_numbers = int(np.searchsorted(ordered, np.nan, side="left"))
-    not_above = np.searchsorted(ordered[:n_numbers], edges.at, side="right")
-    return np.diff(not_above, prepend=0, append=n_numbers).astype(np.int64, copy=False)
+    return _counts(edges, _ordered(values))
+
+
+def _counts(edges: Edges, ordered: Numbers) -> Counts:
+    not_above = np.searchsorted(ordered, edges.at, side="right")
+    return np.diff(not_above, prepend=0, append=len(ordered)).astype(np.int64, copy=False)
 
 
 class Tally(Struct, frozen=True, kw_only=True):
