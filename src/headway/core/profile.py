@@ -31,8 +31,10 @@ class Lengths(Struct, frozen=True, kw_only=True):
 
 
 class ColumnProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One column. `stored_as` is the file's own word for its type. NaN is counted apart and is in no statistic.
+    """One column. `stored_as` is the file's own word for its type.
 
+    NaN and infinities are counted apart and are in no statistic; so are misfits, texts of a CSV or JSON that are no
+    value of the column's kind (the most frequent in `misfits`).
     `n_distinct` of values that are not null: exact, or an estimate with the relative standard error
     `distinct_error`. `minimum` and `maximum` are numbers, ISO 8601 texts or texts. `mean`, `std` (n - 1) and
     `quantiles` (by probability: "0.25") are of numbers and of times, these in UTC seconds. `top` are the most frequent
@@ -59,11 +61,13 @@ class ColumnProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lengths: Lengths | None = None
     patterns: tuple[Counted, ...] = ()
     is_increasing: bool = False
+    n_misfit: int = 0
+    misfits: tuple[Counted, ...] = ()
 
     @property
     def n_values(self) -> int:
-        """Rows that have a value."""
-        return self.n_rows - self.n_null
+        """Rows that have a value of the column's kind."""
+        return self.n_rows - self.n_null - self.n_misfit
 
     @property
     def is_unique(self) -> bool:
