@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headway.core.profile import ColumnProfile, Counted, Profile
@@ -146,6 +146,8 @@ numbers = st.one_of(st.none(), st.integers(-5, 5).map(float), st.floats(-1e6, 1e
 
 
 @settings(max_examples=60, deadline=None)
+@example(values=[5e-324])
+@example(values=[1e17, 1e17 + 16])
 @given(values=st.lists(numbers, min_size=1, max_size=60))
 def test_small_columns_are_exact(tmp_path_factory: pytest.TempPathFactory, values: list[float | None]) -> None:
     found = of(tmp_path_factory.mktemp("p"), pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)})).columns[0]

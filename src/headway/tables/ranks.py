@@ -103,6 +103,10 @@ class Ranks:
         found = self.quantiles()
         low, high = _middle(found, least, most)
         width = (high - low) or (1.0 if is_whole or not high else abs(high))
+        if width / BINS <= max(1e-12 * max(abs(low), abs(high)), 1e-290):
+            # Too close to each other, or to 0, for round numbers between them.
+            edges = [least, most if most > least else math.nextafter(least, math.inf)]
+            return Histogram(edges=tuple(edges), counts=(self.n,))
         step = next((s for s in _STEPS_S if s >= width / BINS), width / BINS) if is_time else _round(width / BINS)
         step = max(step, 1.0) if is_whole else step
         first = math.floor(low / step)
