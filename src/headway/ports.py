@@ -28,13 +28,15 @@ class BlobInfo(Struct, frozen=True, kw_only=True):
 class Piece(Struct, frozen=True, gc=False):
     """What one store hands to another: a blob's content or, when `is_list`, the list of the pieces of a larger one.
 
-    `size_bytes` is the size of the whole blob. `codec/pack` says how a list is written.
+    `size_bytes` is the size of the whole blob. `codec/pack` says how a list is written. `is_verified` when who gives it
+    has just seen that this content has this digest: who takes it need not do so again.
     """
 
     digest: Digest
     data: bytes
     size_bytes: int
     is_list: bool = False
+    is_verified: bool = False
 
 
 class Batch(Protocol):

@@ -15,7 +15,7 @@ from headway.backends.blobs_file.index import Index
 from headway.codec.wire import digest_of
 from headway.core.ids import Digest
 from headway.errors import BlobDamaged, FileMissing, StoreTrouble
-from headway.ports import Blobs
+from headway.ports import Blobs, Piece
 from headway.testing.blobs_contract import LATER, NOISE, BlobsContract
 from headway.testing.stateful import BRIEFLY, BlobsMachine
 
@@ -348,3 +348,39 @@ def test_storing_again_what_lies_in_a_pack_keeps_it_from_being_deleted(root: str
         batch.put(data)
     assert FileBlobs(root).delete(doomed, before=time.time() - 60) == 0
     assert FileBlobs(root).get(digest) == data
+
+
+def test_blocks_are_written_whole_though_the_system_takes_few_at_a_time(
+    tmp_path: "os.PathLike[str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = [b"%d," % i for i in range(2500)]
+    real_v, real = os.pwritev, os.pwrite
+    monkeypatch.setattr(os, "pwritev", lambda fd, given, at: real_v(fd, [b"".join(given)[:700]], at))
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:501], at))
+    path = _written(os.path.join(tmp_path, "f"), b"head")
+    fd = os.open(path, os.O_WRONLY)
+    files.write_at(fd, blocks, 4)
+    os.close(fd)
+    with open(path, "rb") as f:
+        assert f.read() == b"head" + b"".join(blocks)
+
+
+@pytest.mark.parametrize("n_blocks", [0, 1, 2, 5])
+def test_what_is_written_and_hashed_at_once_is_the_same(tmp_path: "os.PathLike[str]", n_blocks: int) -> None:
+    blocks = [random.Random(i).randbytes(300_000) for i in range(n_blocks)]
+    fd = os.open(os.path.join(tmp_path, "f"), os.O_RDWR | os.O_CREAT)
+    found = files.write_hashed(blocks, fd)
+    data = b"".join(blocks)
+    assert found == (digest_of(data), len(data))
+    assert os.pread(fd, len(data) + 1, 0) == data
+    os.close(fd)
+
+
+def test_a_piece_that_nobody_verified_is_refused_when_it_is_another(blobs: FileBlobs) -> None:
+    right, wrong = digest_of(b"right"), digest_of(b"wrong")
+    with blobs.batch() as batch:
+        batch.add(Piece(right, b"right", 5, is_verified=True))
+        with pytest.raises(BlobDamaged):
+            batch.add(Piece(wrong, b"right", 5))
+    assert blobs.has([right, wrong]) == {right}
+    assert all(piece.is_verified for piece in blobs.pieces([right]))

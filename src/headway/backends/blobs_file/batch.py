@@ -1,10 +1,11 @@
 """Many things stored as one: small ones into packs, large ones in chunks or whole."""
 
 import os
+from collections import deque
 from contextlib import suppress
 from io import BytesIO
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from blake3 import blake3
 
@@ -17,24 +18,39 @@ from headway.core.ids import Digest
 from headway.errors import BlobDamaged
 from headway.ports import Batch, Piece
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
 _FLUSH_BYTES = 1 << 20
+
+_THREADS = 2
+"""So that one can wait for the disk while another hands over."""
+
+_AHEAD = 8
+"""So many MiB may wait to be written while more is gathered."""
 
 
 class PackBatch:
     """A batch under way. See `Batch`. What it has packed can be seen by others when a pack is closed."""
 
-    __slots__ = ("_buffer", "_buffered", "_fd", "_folder", "_fresh", "_offset", "_open", "_packer")
+    __slots__ = (
+        "_buffer", "_fd", "_folder", "_fresh", "_offset", "_open", "_packer", "_pool", "_under_way", "_written",
+    )  # fmt: skip
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._packer: pack.Packer | None = None
+        # Made for what is larger than a MiB: until then it would only cost time.
+        self._pool: ThreadPoolExecutor | None = None
+        self._under_way: deque[Future[None]] = deque()
         self._begin()
 
     def _begin(self) -> None:
         self._fd: int | None = None
         self._fresh = ""
-        self._buffer: list[bytes | memoryview] = []
-        self._buffered = 0
+        # What was gathered from the place `written` on, up to `offset`.
+        self._buffer: list[bytes | memoryview] = [pack.HEAD]
+        self._written = 0
         self._offset = len(pack.HEAD)
         self._open: dict[Digest, bytes] = {}
 
@@ -64,6 +80,9 @@ class PackBatch:
         """Store what another store gave. See `Batch`."""
         if piece.is_list:
             self.keep_list(piece.digest, piece.data, piece.size_bytes)
+        elif piece.is_verified and len(piece.data) <= MAX_BYTES:
+            if not self.has(piece.digest, len(piece.data)):
+                self.append(piece.digest, piece.data)
         elif self.put(piece.data) != piece.digest:
             raise BlobDamaged(
                 f"what was given for blob {piece.digest[:12]} is not it",
@@ -105,10 +124,15 @@ class PackBatch:
         records, (name, end) = list(self._open.values()), pack.ending(self._open.values())
         with files.translated(self._folder.root):
             try:
-                self._buffer.append(end)
-                self._flush()
-                if self._fd is not None:
-                    os.close(self._fd)
+                if self._fd is None:
+                    self._fd, self._fresh = files.create(self._folder.tmp)
+                files.write_at(self._fd, [*self._buffer, end], self._written)
+                self._settle()
+                while self._under_way:
+                    self._under_way.popleft().result()
+                if self._offset >= pack.FULL_BYTES:
+                    files.begin_sync(self._fd)
+                os.close(self._fd)
                 self._fd = None
                 self._folder.place(self._fresh, os.path.join(self._folder.index.folder, name))
             except BaseException:
@@ -127,11 +151,10 @@ class PackBatch:
 
     def _write(self, place: Place, stored: bytes) -> None:
         self._buffer.append(stored)
-        self._buffered += len(stored)
         self._offset += len(stored)
         # Last: an interrupt before this leaves bytes that nothing tells of.
         self._open[place.digest] = record(place)
-        if self._buffered >= _FLUSH_BYTES:
+        if self._offset - self._written >= _FLUSH_BYTES:
             with files.translated(self._folder.root):
                 try:
                     self._flush()
@@ -142,15 +165,28 @@ class PackBatch:
                 self.close()
 
     def _flush(self) -> None:
+        """Let what was gathered be written while more is."""
         if self._fd is None:
             self._fd, self._fresh = files.create(self._folder.tmp)
-            files.write(self._fd, pack.HEAD)
-        files.write(self._fd, b"".join(self._buffer))
-        self._buffer.clear()
-        self._buffered = 0
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(_THREADS)
+        while len(self._under_way) >= _AHEAD:
+            self._under_way.popleft().result()
+        self._under_way.append(self._pool.submit(files.write_at, self._fd, self._buffer, self._written))
+        self._buffer, self._written = [], self._offset
+
+    def _settle(self) -> None:
+        """Wait until nobody writes any more: the number of a file is another's as soon as it is closed."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._pool = None
 
     def _drop(self) -> None:
         """Give up the pack that is being written: nothing of it can be seen by anybody."""
+        self._settle()
+        self._under_way.clear()
         if self._fd is not None:
             os.close(self._fd)
         if self._fresh:

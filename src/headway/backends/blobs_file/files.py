@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from blake3 import blake3
@@ -22,18 +22,44 @@ MANY = 64
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 OLD = os.O_RDONLY | os.O_CLOEXEC
 
+_AT_ONCE = 1000
+"""Blocks that the system takes in one call: 1024 at most."""
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_WRITE_OUT = 2
+"""SYNC_FILE_RANGE_WRITE of Linux."""
+
 _CLONE = 0x40049409
 """FICLONE of Linux: let a new file share the blocks of an old one, where the file system can (Btrfs, XFS, Bcachefs)."""
 
 
 def copy(source: int, target: int) -> tuple[Digest, int]:
     """Copy a file to its end; digest and size of what was copied."""
-    hasher, size = blake3(), 0
-    while block := os.read(source, BLOCK):
-        hasher.update(block)
-        write(target, block)
-        size += len(block)
+    return write_hashed(iter(lambda: os.read(source, BLOCK), b""), target)
+
+
+def write_hashed(blocks: Iterable[bytes], target: int) -> tuple[Digest, int]:
+    """Write blocks to a file, one after the other; digest and size of what was written.
+
+    From the second on, another processor hashes what this one writes.
+    """
+    blocks = iter(blocks)
+    first = next(blocks, b"")
+    hasher, size = blake3(first), len(first)
+    write(target, first)
+    second = next(blocks, b"")
+    if second:
+        from concurrent.futures import ThreadPoolExecutor
+        from itertools import chain
+
+        with ThreadPoolExecutor(1) as pool:
+            # Nothing is to be hashed yet.
+            hashed = pool.submit(hasher.update, b"")
+            for block in chain([second], blocks):
+                hashed.result()
+                hashed = pool.submit(hasher.update, block)
+                write(target, block)
+                size += len(block)
     return Digest(hasher.hexdigest()), size
 
 
@@ -77,6 +103,28 @@ def write(fd: int, data: bytes | memoryview) -> None:
     done = os.write(fd, data)
     while done < len(data):
         done += os.write(fd, memoryview(data)[done:])
+
+
+def write_at(fd: int, blocks: Sequence[bytes | memoryview], at: int) -> None:
+    """Write blocks one after the other from the place `at` of a file. Several may write to one file at once."""
+    for start in range(0, len(blocks), _AT_ONCE):
+        group = blocks[start : start + _AT_ONCE]
+        size = sum(map(len, group))
+        done = os.pwritev(fd, group, at)
+        while done < size:
+            done += os.pwrite(fd, memoryview(b"".join(group))[done:], at + done)
+        at += size
+
+
+def begin_sync(fd: int) -> None:
+    """Have the system begin to write a file out, where it can be told to; `sync_files` then waits for less.
+
+    Nothing is durable by this, and errors are left for who syncs.
+    """
+    import ctypes
+
+    with suppress(AttributeError):
+        ctypes.CDLL(None).sync_file_range(fd, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_WRITE_OUT))
 
 
 def place(fresh: str, path: str) -> None:

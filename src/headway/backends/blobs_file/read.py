@@ -50,11 +50,7 @@ def write_to(folder: Folder, digest: Digest, target: int) -> bool:
     if found[1].form != LIST:
         files.write(target, _piece(folder, digest, found))
         return True
-    hasher = blake3()
-    for data in _stream(folder, digest, found):
-        hasher.update(data)
-        files.write(target, data)
-    return hasher.hexdigest() == digest
+    return files.write_hashed(_stream(folder, digest, found), target)[0] == digest
 
 
 def wrong(folder: Folder, digest: Digest) -> BlobDamaged:
@@ -112,12 +108,13 @@ def pieces(folder: Folder, digests: Sequence[Digest]) -> Iterator[Piece]:
         if found is None:
             raise folder.missing(digest)
         data = _piece(folder, digest, found)
-        yield Piece(digest, data, found[1].size_bytes, is_list=found[1].form == LIST)
+        is_list = found[1].form == LIST
+        yield Piece(digest, data, found[1].size_bytes, is_list=is_list, is_verified=not is_list)
     for digest in alone:
         listed = chunks_of(folder, digest)
         if listed is None:
             data = _file(folder, digest)
-            yield Piece(digest, data, len(data))
+            yield Piece(digest, data, len(data), is_verified=True)
         else:
             parts = pack.encode_list((bytes.fromhex(place.digest), place.size_bytes) for place in listed)
             yield Piece(digest, parts, sum(place.size_bytes for place in listed), is_list=True)

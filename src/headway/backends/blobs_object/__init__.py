@@ -153,11 +153,12 @@ class ObjectBlobs:
         places = {digest: self._find(digest) for digest in digests}
         packed = [found for found in places.values() if found is not None]
         for place, data in read.in_order(self._bucket, self._index, packed):
-            yield Piece(place.digest, data, place.size_bytes, is_list=place.form == LIST)
+            is_list = place.form == LIST
+            yield Piece(place.digest, data, place.size_bytes, is_list=is_list, is_verified=not is_list)
         for digest, found in places.items():
             if found is None:
                 data = self._alone(digest)
-                yield Piece(digest, data, len(data))
+                yield Piece(digest, data, len(data), is_verified=True)
 
     def parts(self, digests: Sequence[Digest]) -> Iterator[tuple[Digest, Sequence[Digest]]]:
         """Of what pieces they are. See `Blobs`."""

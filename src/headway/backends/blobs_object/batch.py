@@ -84,6 +84,8 @@ class ObjectBatch:
         """Store what another store gave. See `Batch`."""
         if piece.is_list:
             self._keep_list(piece.digest, piece.data, piece.size_bytes)
+        elif piece.is_verified and len(piece.data) <= chunks.MAX_BYTES:
+            self._keep_as(piece.digest, piece.data)
         elif self.put(piece.data) != piece.digest:
             raise BlobDamaged(
                 f"what was given for blob {piece.digest[:12]} is not it",
@@ -140,10 +142,13 @@ class ObjectBatch:
 
     def _keep(self, data: bytes) -> Digest:
         digest = Digest(blake3(data).hexdigest())
+        self._keep_as(digest, data)
+        return digest
+
+    def _keep_as(self, digest: Digest, data: bytes) -> None:
         if not self._has(digest):
             form, stored = self._packer.stored(data)
             self._append(Place(digest, self._offset, len(stored), len(data), form), bytes(stored))
-        return digest
 
     def _keep_list(self, digest: Digest, data: bytes, size: int) -> None:
         if not self._has(digest):

@@ -5,10 +5,12 @@ seen whole or not at all. It may also name a pack without records: somebody came
 """
 
 import os
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from heapq import merge
+from itertools import accumulate
 from struct import Struct as Layout
 
 from blake3 import blake3
@@ -22,6 +24,12 @@ from headway.errors import BlobDamaged, RemoteUnreachable
 FOLDER = "index"
 _HEAD = b"HWPACKS1"
 _PACK = Layout(">32sQ")
+_REST = Layout(">QIQB3s")
+"""A record as it is held here, behind its digest: where the piece lies, then the number of its pack."""
+
+_FAN = 4096
+"""Records are looked up by the first 12 bits of their digests."""
+
 _THREADS = 8
 _ATTEMPTS = 4
 
@@ -29,7 +37,7 @@ _ATTEMPTS = 4
 class RemoteIndex:
     """The records of a bucket, held in memory: 56 bytes a piece. `cache` is a folder for copies of index objects."""
 
-    __slots__ = ("_bucket", "_cache", "_known", "_packs", "_records", "_wrong")
+    __slots__ = ("_bucket", "_cache", "_fan", "_known", "_packs", "_records", "_wrong")
 
     def __init__(self, bucket: Bucket, cache: str | None) -> None:
         self._bucket = bucket
@@ -37,6 +45,8 @@ class RemoteIndex:
         self._known: dict[str, Mapping[str, bytes]] | None = None
         self._packs: list[str] = []
         self._records = memoryview(b"")
+        # How many records have a digest that begins with less.
+        self._fan = array("I", bytes(4 * (_FAN + 1)))
         self._wrong: set[tuple[str, Digest]] = set()
 
     def refresh(self) -> dict[str, Listed]:
@@ -57,16 +67,15 @@ class RemoteIndex:
         """The pack that holds a piece, and where in it; one that gave wrong bytes is passed over."""
         if self._known is None:
             self.refresh()
-        n = len(self._records) // RECORD_BYTES
-        at = pack.search(self._records, bytes.fromhex(digest), 0, n)
-        while 0 <= at < n:
-            record = self._records[at * RECORD_BYTES : (at + 1) * RECORD_BYTES]
-            name = self._packs[int.from_bytes(record[53:], "big")]
-            place = place_of(record)
-            if place.digest != digest:
-                return None
+        key = bytes.fromhex(digest)
+        bucket = key[0] << 4 | key[1] >> 4
+        n = self._fan[bucket + 1]
+        at = pack.search(self._records, key, self._fan[bucket], n)
+        while 0 <= at < n and self._records[at * RECORD_BYTES : at * RECORD_BYTES + 32] == key:
+            offset, stored, size, form, number = _REST.unpack_from(self._records, at * RECORD_BYTES + 32)
+            name = self._packs[int.from_bytes(number, "big")]
             if (name, digest) not in self._wrong:
-                return name, place
+                return name, Place(digest, offset, stored, size, form)
             at += 1
         return None
 
@@ -119,13 +128,15 @@ class RemoteIndex:
             for name, records in one.items():
                 packs[name] = records or packs.get(name, b"")
         self._packs = list(packs)
-        everything = bytearray()
+        everything, count = bytearray(), [0] * (_FAN + 1)
         # One by one: a million records as so many objects would take five times the room.
         for record in merge(
             *(_tagged(records or self._own(name), n) for n, (name, records) in enumerate(packs.items()))
         ):
             everything += record
+            count[(record[0] << 4 | record[1] >> 4) + 1] += 1
         self._records = memoryview(everything)
+        self._fan = array("I", accumulate(count))
 
     def _own(self, name: str) -> bytes:
         """The records that a pack tells of itself: for one that is only named, since the rest has gone."""
@@ -133,9 +144,11 @@ class RemoteIndex:
         size = self._bucket.size(path)
         if size is None:
             return b""
-        footer = self._bucket.part(path, max(size - pack.FOOTER_BYTES, 0), pack.FOOTER_BYTES) or b""
+        footer = bytes(self._bucket.part(path, max(size - pack.FOOTER_BYTES, 0), pack.FOOTER_BYTES) or b"")
         digest, begin, end = pack.index_bounds(footer, size, at=self._bucket.url)
-        return pack.checked_records(digest, self._bucket.part(path, begin, end - begin) or b"", at=self._bucket.url)
+        return pack.checked_records(
+            digest, bytes(self._bucket.part(path, begin, end - begin) or b""), at=self._bucket.url
+        )
 
     def _read(self, name: str) -> Mapping[str, bytes] | None:
         path = self._cache and os.path.join(self._cache, name)

@@ -20,22 +20,22 @@ _ATTEMPTS = 3
 
 Found = tuple[str, Place]
 
+_Got = tuple[Place, bytes | None]
+
 
 def in_order(bucket: Bucket, index: RemoteIndex, places: Iterable[Found]) -> Iterator[tuple[Place, bytes]]:
     """Pieces, verified, in the order in which they lie. Raises BlobMissing, BlobDamaged."""
     with ThreadPoolExecutor(_UNDER_WAY) as pool:
-        waiting: deque[tuple[str, Sequence[Place], Future[bytes | None]]] = deque()
+        waiting: deque[tuple[str, Future[Sequence[_Got]]]] = deque()
         try:
             for name, group in spans(places, most=_SPAN_BYTES, gap=_GAP_BYTES):
-                end = group[-1].offset + group[-1].stored_bytes
-                asked = pool.submit(bucket.part, f"packs/{name}", group[0].offset, end - group[0].offset)
-                waiting.append((name, group, asked))
-                if len(waiting) >= _UNDER_WAY:
+                waiting.append((name, pool.submit(_read, bucket, name, group)))
+                if len(waiting) > _UNDER_WAY:
                     yield from _checked(bucket, index, *waiting.popleft())
             while waiting:
                 yield from _checked(bucket, index, *waiting.popleft())
         finally:
-            for *_, asked in waiting:
+            for _, asked in waiting:
                 asked.cancel()
 
 
@@ -49,10 +49,10 @@ def one(bucket: Bucket, index: RemoteIndex, digest: Digest, found: Found) -> byt
             stored = bucket.part(f"packs/{name}", place.offset, place.stored_bytes)
             if stored is None:
                 break
-            try:
-                return _content(bucket, index, place, stored)
-            except BlobDamaged:
-                is_wrong = True
+            data = _right(bucket, place, stored)
+            if data is not None and (place.form != LIST or _is_told(bucket, index, data)):
+                return data
+            is_wrong = True
         # Gone, or wrong each time: it is not in this pack, whatever the index tells.
         index.pass_over(name, digest)
         index.refresh()
@@ -78,28 +78,39 @@ def damaged(bucket: Bucket, digest: Digest) -> BlobDamaged:
     )
 
 
-def _checked(
-    bucket: Bucket, index: RemoteIndex, name: str, group: Sequence[Place], asked: "Future[bytes | None]"
-) -> Iterator[tuple[Place, bytes]]:
-    data = asked.result()
+def _read(bucket: Bucket, name: str, group: Sequence[Place]) -> Sequence[_Got]:
+    """Neighbours, each with its content, verified, or None where that is not what it should be."""
     start = group[0].offset
-    for place in group:
-        stored = b"" if data is None else data[place.offset - start : place.offset - start + place.stored_bytes]
-        try:
-            yield place, _content(bucket, index, place, stored)
-        except BlobDamaged:
+    data = bucket.part(f"packs/{name}", start, group[-1].offset + group[-1].stored_bytes - start)
+    if data is None:
+        return [(place, None) for place in group]
+    return [
+        (place, _right(bucket, place, data[place.offset - start : place.offset - start + place.stored_bytes]))
+        for place in group
+    ]
+
+
+def _right(bucket: Bucket, place: Place, stored: memoryview) -> bytes | None:
+    try:
+        return pack.content(bytes(stored), place, at=bucket.url)
+    except BlobDamaged:
+        return None
+
+
+def _checked(
+    bucket: Bucket, index: RemoteIndex, name: str, asked: Future[Sequence[_Got]]
+) -> Iterator[tuple[Place, bytes]]:
+    for place, data in asked.result():
+        if data is not None and (place.form != LIST or _is_told(bucket, index, data)):
+            yield place, data
+        else:
             yield place, one(bucket, index, place.digest, (name, place))
 
 
-def _content(bucket: Bucket, index: RemoteIndex, place: Place, stored: bytes) -> bytes:
-    """A piece, or a list as it is, verified. Raises BlobDamaged.
-
-    A list has no digest of its own. One that was changed on the way names something that is not there.
-    """
-    data = pack.content(stored, place, at=bucket.url)
-    if place.form == LIST:
-        for part, size in pack.listed(data, at=bucket.url):
-            found = index.find(Digest(part.hex()))
-            if found is None or found[1].size_bytes != size:
-                raise damaged(bucket, place.digest)
-    return data
+def _is_told(bucket: Bucket, index: RemoteIndex, data: bytes) -> bool:
+    """Whether all that a list names is there: it has no digest of its own, and may have been changed on its way."""
+    for part, size in pack.listed(data, at=bucket.url):
+        found = index.find(Digest(part.hex()))
+        if found is None or found[1].size_bytes != size:
+            return False
+    return True
