@@ -89,7 +89,7 @@ def _unreadable(schema: Schema) -> Iterator[Problem]:
     for i, custom in enumerate(schema.checks):
         if isinstance(custom.each, Column):
             yield from _unreadable_pattern(custom.each, ("checks", i, "each"))
-        if custom.row and (said := _fault_of_condition(custom.row)):
+        if custom.row and (said := fault_of_condition(custom.row)):
             remedy = "write a condition over columns, such as arrival >= departure"
             yield Problem(path=("checks", i, "row"), problem=said, remedy=remedy)
 
@@ -99,13 +99,13 @@ def _unreadable_pattern(column: Column, path: Path) -> Iterator[Problem]:
     at: Path = (*path, "matches")
     if isinstance(written, Text):
         written, at = written.is_, (*at, "is")
-    if isinstance(written, str) and (found := _fault_of_pattern(written)) is not None:
+    if isinstance(written, str) and (found := fault_of_pattern(written)) is not None:
         said, offset = found
         remedy = "write it as Rust's `regex` has it: without look-around and backreferences"
         yield Problem(path=at, problem=f"the regular expression cannot be read: {said}", remedy=remedy, offset=offset)
 
 
-def _fault_of_pattern(pattern: str) -> tuple[str, int] | None:
+def fault_of_pattern(pattern: str) -> tuple[str, int] | None:
     """What is wrong with a regular expression, and at which of its characters (-1 when that is not said)."""
     import polars as pl
 
@@ -119,7 +119,8 @@ def _fault_of_pattern(pattern: str) -> tuple[str, int] | None:
     return None
 
 
-def _fault_of_condition(condition: str) -> str:
+def fault_of_condition(condition: str) -> str:
+    """What is wrong with a condition over the columns of a row; nothing if it can be read."""
     import polars as pl
 
     try:

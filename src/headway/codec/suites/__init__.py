@@ -1,0 +1,1 @@
+"""Suites of other tools, read into a Schema: pandera, Great Expectations, TensorFlow Data Validation."""
