@@ -110,3 +110,29 @@ def test_a_slip_in_a_schemas_command_is_told(
 ) -> None:
     assert dispatch(["schema", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+SUITE = """{"expectation_suite_name": "x", "expectations": [
+ {"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "temp"}},
+ {"expectation_type": "expect_column_values_to_be_between", "kwargs": {"column": "temp", "min_value": -40}},
+ {"expectation_type": "expect_column_kl_divergence_to_be_less_than", "kwargs": {"column": "temp"}}]}"""
+
+
+def test_a_suite_of_another_tool_is_read_and_what_it_cannot_ask_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "suite.json").write_text(SUITE)
+    assert dispatch(["validate", "bad.csv", "--schema", "suite.json"]) == 4
+    told = capsys.readouterr()
+    assert "FAIL  temp must be at least -40" in told.out
+    assert "suite.json: expect_column_kl_divergence_to_be_less_than at expectations[2]" in told.err
+    assert dispatch(["schema", "import", "suite.json"]) == 0
+    text = capsys.readouterr().out
+    assert "# Not asked here: expect_column_kl_divergence" in text
+    (folder / "imported.yaml").write_text(text)
+    assert dispatch(["validate", "bad.csv", "--schema", "imported.yaml"]) == 4
+    assert capsys.readouterr().err == ""
+    assert dispatch(["schema", "diff", "suite.json", "imported.yaml"]) == 0
+    assert capsys.readouterr().out == "both ask the same\n"
+    assert dispatch(["schema", "import", "suite.json", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["unmapped"]) == 1

@@ -190,3 +190,10 @@ def test_the_schema_missing_says_how_to_begin_one(trial: Trial) -> None:
     with pytest.raises(FileMissing) as caught:
         validate(trial, schema="none.yaml")
     assert "headway data schema infer data.csv > none.yaml" in str(caught.value.remedy)
+
+
+def test_a_suite_of_another_tool_may_be_the_schema(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = {"schema_type": "dataframe", "version": "0.35.0", "columns": {"temp": {"checks": {"ge": 0}}}, "index": None}
+    write(trial, "suite.json", msgspec.json.encode({**suite, "ordered": True}).decode())
+    assert validate(trial, schema="suite.json") == 4
+    assert "suite.json: ordered at ordered is not asked: " in capsys.readouterr().out

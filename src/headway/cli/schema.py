@@ -6,9 +6,11 @@ Group: Data and models
     headway schema infer training@7                                   of a version of a dataset
     headway schema diff schemas/old.yaml schemas/training.yaml        what data may now be, the most harmful first
     headway schema checks schemas/training.yaml                       every check that it means, in words
+    headway schema import suite.json > schemas/training.yaml          what a suite of another tool means here
 
 What is inferred leaves room: bounds are rounded outwards, values are listed only where an unseen one is improbable.
-docs/validation.md has all that a schema may say. `headway data schema` is the same.
+Suites of pandera, Great Expectations and TFDV are read wherever a schema is. docs/validation.md has all that a schema
+may say. `headway data schema` is the same.
 """
 
 import argparse
@@ -20,15 +22,18 @@ from headway.errors import FileMissing, SystemRefused, UsageMistaken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headway.codec.suites.draft import Unmapped
     from headway.core.schema import Schema
 
-_WORDS = {"infer": ("DATA",), "diff": ("BEFORE", "AFTER"), "checks": ("SCHEMA",)}
+_WORDS = {"infer": ("DATA",), "diff": ("BEFORE", "AFTER"), "checks": ("SCHEMA",), "import": ("SUITE",)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("what", choices=tuple(_WORDS), help="what to do")
-    parser.add_argument("words", nargs="*", metavar="WORD", help="infer DATA; diff BEFORE AFTER; checks SCHEMA")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="infer DATA; diff A B; checks SCHEMA; import SUITE")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -43,7 +48,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     base = args.folder or os.getcwd()
     if args.what == "infer":
         return _infer(args, settings, base)
-    schemas = [_read(os.path.join(base, word), word) for word in args.words]
+    read = [_read(os.path.join(base, word), word) for word in args.words]
+    if args.what == "import":
+        return _import(args, *read[0])
+    schemas = [schema for schema, _ in read]
     return _diff(args, *schemas) if args.what == "diff" else _checks(args, *schemas)
 
 
@@ -107,12 +115,23 @@ def _checks(args: argparse.Namespace, schema: "Schema") -> int:
     return 0
 
 
-def _read(path: str, shown: str) -> "Schema":
-    from headway.codec.schema_file import read_schema
+def _import(args: argparse.Namespace, schema: "Schema", unmapped: "Sequence[Unmapped]") -> int:
+    from headway.codec.schema_text import schema_text
+
+    if args.json:
+        print_json({"schema": schema, "unmapped": unmapped})
+        return 0
+    left = [f"Not asked here: {one.what} at {one.at}: {one.why}" for one in unmapped]
+    print(schema_text(schema, None, "\n".join([f"What {args.words[0]} means.", *left])), end="")
+    return 0
+
+
+def _read(path: str, shown: str) -> "tuple[Schema, Sequence[Unmapped]]":
+    from headway.codec.suites.read import read_any
 
     try:
         with open(path, "rb") as f:
-            return read_schema(f.read(), path=shown)
+            return read_any(f.read(), path=shown)
     except FileNotFoundError as e:
         raise FileMissing(
             f"there is no schema {shown}", at=shown, remedy="`headway schema infer DATA > FILE` writes a first one"

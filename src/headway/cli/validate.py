@@ -16,6 +16,7 @@ Exit codes: 0 holds (perhaps with warnings), 4 a check is broken, 1 a check coul
 
 import argparse
 import os
+import sys
 import time
 
 from headway.cli import print_json
@@ -81,15 +82,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _checks(path: str, shown: str) -> "tuple[DataCheck, ...]":
-    from headway.codec.schema_file import read_schema
+    from headway.codec.suites.read import read_any
     from headway.core.schema_checks import checks_of
 
     try:
         with open(path, "rb") as f:
-            return checks_of(read_schema(f.read(), path=shown))
+            schema, unmapped = read_any(f.read(), path=shown)
     except FileNotFoundError as e:
         raise FileMissing(
             f"there is no schema {shown}", at="--schema", remedy="`headway schema infer DATA > FILE` writes a first one"
         ) from e
     except OSError as e:
         raise SystemRefused(f"{shown} cannot be read: {e.strerror}", at=shown, remedy="name a file") from e
+    # What is not asked must be known to be not asked.
+    for one in unmapped:
+        sys.stderr.write(f"{shown}: {one.what} at {one.at} is not asked: {one.why}\n")
+    return checks_of(schema)

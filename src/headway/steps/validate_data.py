@@ -79,14 +79,14 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         return exit_code
 
     def _checks(self, bench: Bench) -> tuple[DataCheck, ...]:
-        from headway.codec.schema_file import read_schema
+        from headway.codec.suites.read import read_any
         from headway.core.schema_checks import checks_of
 
         found: list[DataCheck] = []
         for path in (self.schema,) if isinstance(self.schema, str) else self.schema:
             try:
                 with open(bench.path(path), "rb") as f:
-                    schema = read_schema(f.read(), path=path)
+                    schema, unmapped = read_any(f.read(), path=path)
             except FileNotFoundError as e:
                 raise FileMissing(
                     f"there is no schema {path}",
@@ -98,6 +98,9 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                     f"the schema cannot be read: {e.strerror}", at=path, remedy="see that it may"
                 ) from e
             found += checks_of(schema)
+            # What is not asked must be known to be not asked.
+            for one in unmapped:
+                bench.say(f"{path}: {one.what} at {one.at} is not asked: {one.why}")
         return tuple(found)
 
     def _reference(self, bench: Bench, path: str) -> tuple[tuple[str, ...], str]:

@@ -1,13 +1,20 @@
 """Whose suite a file is, by what stands in it, and what it means here."""
 
+import re
 from typing import Any
 
 import msgspec
 
 from headway.codec.human import decoded, plain
+from headway.codec.schema_file import read_schema
 from headway.codec.suites import expectations, pandera, tfdv
-from headway.codec.suites.draft import Suite
+from headway.codec.suites.draft import Suite, Unmapped
+from headway.core.schema import Schema
 from headway.errors import Fault, FileFaulty
+
+_HEAD = 1 << 16
+_OTHERS = re.compile(r"^(schema_type|expectations):", re.MULTILINE)
+"""Keys at the top of other tools' YAML that no schema of ours has."""
 
 _TEXT_FORMAT = (".pbtxt", ".textproto", ".textpb", ".prototxt")
 
@@ -27,6 +34,16 @@ def read_suite(data: bytes, *, path: str) -> Suite:
     remedy = "name a schema that pandera's to_yaml or to_json wrote, a suite of Great Expectations, or a schema.pbtxt"
     fault = Fault("it is no suite of pandera or Great Expectations", line=1, column=1, remedy=remedy)
     raise FileFaulty(f"{path} is no suite that can be read", at=path, remedy=remedy, faults=(fault,))
+
+
+def read_any(data: bytes, *, path: str) -> tuple[Schema, tuple[Unmapped, ...]]:
+    """The schema in a file, be it one of ours or a suite, and what of a suite means nothing here. Raises FileFaulty."""
+    head = data[:_HEAD].decode("utf-8", "replace")
+    is_suite = path.lower().endswith((".json", *_TEXT_FORMAT)) or _OTHERS.search(head) is not None
+    if not is_suite:
+        return read_schema(data, path=path), ()
+    suite = read_suite(data, path=path)
+    return suite.schema, suite.unmapped
 
 
 # Any: values of whatever was written.
