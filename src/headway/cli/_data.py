@@ -6,7 +6,7 @@
 import os
 import sys
 
-_COMMANDS = ("validate", "schema")
+_COMMANDS = ("validate", "schema", "profile")
 
 _EMPTY = {"": "nothing is versioned here yet: headway data add PATH\n", "--json": "[]\n"}
 
