@@ -102,6 +102,7 @@ blobs.sync()
 
 STORE = """
 from headway.backends.blobs_file import FileBlobs
+from headway.flows.listing import look_of
 from headway.flows.store import StatCache, digest_path, keep, restore
 project, cache = sys.argv[2], StatCache(os.path.join(disk, "cache", "stat"))
 os.makedirs(os.path.join(project, "out", "sub"))
@@ -113,7 +114,7 @@ assert refused(lambda: keep(blobs, project, "out", cache))
 elsewhere = FileBlobs(project + "-blobs")
 artifact = keep(elsewhere, project, "out", cache)
 assert refused(lambda: restore(elsewhere, artifact, disk, cache))
-cache.put("x", os.stat(project), artifact.digest, read_ns=2**62)
+cache.put("x", look_of(os.stat(project)), artifact.digest, read_ns=2**62)
 cache.save()
 os.unlink(ballast)
 for blob in blobs.list():
