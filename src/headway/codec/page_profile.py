@@ -40,8 +40,15 @@ def page_of(profile: Profile, *, called: str) -> Iterator[str]:
     yield f"<header><h1>{page.text(called)}</h1><p class=soft>{size}</p></header>\n<main>\n"
     yield _FIND
     yield "<table class=index><caption>Columns</caption><thead><tr>"
-    for name, side in (("column", ""), ("kind", ""), ("empty", "n"), ("distinct", "n"), ("values", ""), ("", "")):
-        yield f'<th scope=col class="{side}">{name or "<span class=soft>to be seen</span>"}</th>'
+    for name, side in (
+        ("column", ""),
+        ("kind", ""),
+        ("empty", "n"),
+        ("distinct", "n"),
+        ("values", ""),
+        ("remarks", ""),
+    ):
+        yield f'<th scope=col class="{side}">{name}</th>'
     yield "</tr></thead><tbody>\n"
     for column in profile.columns:
         yield _row(column)
@@ -95,8 +102,8 @@ def _section(column: ColumnProfile, *, is_short: bool) -> Iterator[str]:
         f'<section id="{place}" data-name="{name}" aria-labelledby="{place}-name">'
         f'<h2 id="{place}-name">{name} <small>{page.text(column.kind + stored)}</small></h2>'
     )
-    for remark in remarks(column):
-        yield f"<p>{page.text(remark)}</p>"
+    if found := remarks(column):
+        yield f"<p>{page.text('; '.join(found))}</p>"
     yield "<div class=parts>"
     yield page.table(_facts(column), caption="In short", heads=("what", "value"), numbers=(1,))
     if column.histogram is not None and column.n_distinct > 1 and not is_short:
