@@ -15,6 +15,7 @@ from headway.core.ids import Artifact, Digest
 from headway.core.tree import HEAD
 from headway.errors import BlobDamaged, BlobMissing, FileMissing, OutputUnreadable
 from headway.flows.listing import list_folder
+from headway.flows.statcache import RACY_NS
 from headway.flows.store import StatCache, digest_path, keep, missing, present, restore
 from headway.ports import Tell
 from headway.testing.folders import Content, contents, read_folder, write_folder
@@ -428,3 +429,18 @@ def _copied(source: Counting, target: Counting) -> Counting:
     for blob in source.list():
         target.put(source.get(blob.digest))
     return target
+
+
+@pytest.mark.parametrize("path", ["out", "out/7"], ids=["folder", "file"])
+@pytest.mark.parametrize("is_remembered", [True, False])
+def test_what_is_relied_on_again_is_young_again(root: str, path: str, is_remembered: bool) -> None:
+    blobs, cache = FileBlobs(os.path.join(root, "blobs")), StatCache()
+    write_folder(os.path.join(root, "out"), {str(i): b"%d" % i for i in range(80)})
+    time.sleep(2 * RACY_NS / 1e9)
+    keep(blobs, root, path, cache)
+    for at, _, names in os.walk(os.path.join(root, "blobs")):
+        for name in names:
+            os.utime(os.path.join(at, name), (1, 1))
+    assert {blob.at for blob in blobs.list()} == {1}
+    keep(FileBlobs(os.path.join(root, "blobs")), root, path, cache if is_remembered else StatCache())
+    assert min(blob.at for blob in blobs.list()) > 1

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
@@ -46,6 +46,9 @@ from headway.ports import Blobs
 _MANY = 64
 """Entries from which a folder that was made is remembered: fewer are read again in no time."""
 
+_YOUNG_S = 600
+"""What was stored so lately is left alone by `gc`, whose grace is longer, until a fact or a lock names it."""
+
 __all__ = ["StatCache", "digest_path", "keep", "missing", "present", "restore", "tree_in"]
 
 
@@ -59,12 +62,12 @@ def keep(blobs: Blobs, root: str, path: str, cache: StatCache) -> Artifact:
     if stat.S_ISREG(status.st_mode):
         look = look_of(status)
         digest = cache.get(name, look)
-        if digest is None or not blobs.has([digest]):
+        if digest is None or not _renewed(blobs)([digest]):
             digest, look = read_settled(root, name, look, cache, lambda path: blobs.put_file(path)[0])
         return file_artifact(name, digest, look)
     listing = list_folder(here)
     known = remembered(name, listing, cache)
-    if known is not None and present(blobs, known):
+    if known is not None and not missing(blobs, [known], ask=_renewed(blobs)):
         return known
     return named(name, _store_folder(blobs, root, name, listing, cache), listing, cache)
 
@@ -72,7 +75,7 @@ def keep(blobs: Blobs, root: str, path: str, cache: StatCache) -> Artifact:
 def _store_folder(blobs: Blobs, root: str, name: str, listing: Listing, cache: StatCache) -> Tree:
     known = cache.get_all(name, listing.files)
     if known:
-        there = blobs.has(list(set(known.values())))
+        there = _renewed(blobs)(list(set(known.values())))
         known = {path: digest for path, digest in known.items() if digest in there}
     with blobs.batch() as batch:
 
@@ -137,10 +140,16 @@ def present(blobs: Blobs, artifact: Artifact) -> bool:
     return not missing(blobs, [artifact])
 
 
-def missing(blobs: Blobs, artifacts: Iterable[Artifact]) -> set[Digest]:
-    """The digests of those artifacts of which the store lacks something, be it one file of a folder."""
+def missing(
+    blobs: Blobs, artifacts: Iterable[Artifact], *, ask: Callable[[Sequence[Digest]], set[Digest]] | None = None
+) -> set[Digest]:
+    """The digests of those artifacts of which the store lacks something, be it one file of a folder.
+
+    `ask` says what is there; by default the store's `has`.
+    """
+    ask = ask or blobs.has
     wanted = {artifact.digest: artifact.kind for artifact in artifacts}
-    gone = set(wanted) - blobs.has(list(wanted))
+    gone = set(wanted) - ask(list(wanted))
     parts: dict[Digest, set[Digest]] = {}
     for digest, kind in wanted.items():
         if kind == "tree" and digest not in gone:
@@ -149,9 +158,14 @@ def missing(blobs: Blobs, artifacts: Iterable[Artifact]) -> set[Digest]:
             except (BlobMissing, BlobDamaged):
                 gone.add(digest)
     if parts:
-        there = blobs.has(list(set().union(*parts.values())))
+        there = ask(list(set().union(*parts.values())))
         gone |= {digest for digest, needed in parts.items() if not needed <= there}
     return gone
+
+
+def _renewed(blobs: Blobs) -> Callable[[Sequence[Digest]], set[Digest]]:
+    """Says what is there and lets it live: what was stored long ago, and nobody needed, `gc` might take just now."""
+    return lambda digests: blobs.renew(digests, before=time.time() - _YOUNG_S)
 
 
 def tree_in(blobs: Blobs, digest: Digest) -> Tree:

@@ -128,7 +128,7 @@ class FileBlobs:
         """Those that are there, young. See `Blobs`; what cannot be made young, another user's file, is left out."""
         with files.translated(self._root):
             self._folder.index.refresh()
-            return {digest for digest in digests if self._folder.renew(digest, before)}
+            return self._folder.renew(digests, before)
 
     def pieces(self, digests: Sequence[Digest]) -> Iterator[Piece]:
         """These blobs as pieces. See `Blobs`."""

@@ -8,7 +8,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from headway.backends.blobs_file import files
@@ -62,13 +62,19 @@ class Folder:
         path = self.path(digest)
         return self._whole_size(digest) == size and self._made_young(path)
 
-    def renew(self, digest: Digest, before: float) -> bool:
-        """Whether a blob is there; if it was stored last before then (UTC seconds), it counts as stored now."""
-        path = self.index.knows(digest)
-        if path is None and self._whole_size(digest) is not None:
-            path = self.path(digest)
-        if path is None:
-            return False
+    def renew(self, digests: Sequence[Digest], before: float) -> set[Digest]:
+        """Those that are there; what was stored last before then (UTC seconds) counts as stored now."""
+        young: dict[str, bool] = {}
+        found = set()
+        for digest, packed in zip(digests, self.index.find_all(digests), strict=True):
+            path = packed[0] if packed is not None else self.path(digest) if self.has_file(digest) else ""
+            if path not in young:
+                young[path] = bool(path) and self._is_young(path, before)
+            if young[path]:
+                found.add(digest)
+        return found
+
+    def _is_young(self, path: str, before: float) -> bool:
         try:
             return os.stat(path).st_mtime >= before or self._made_young(path)
         except FileNotFoundError:
