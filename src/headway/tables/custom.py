@@ -8,7 +8,7 @@ import re
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -51,9 +51,10 @@ def condition(check: DataCheck, sights: Sights) -> "tuple[tuple[str, ...], pl.Ex
         raise _mistaken(f"{said!r} names no column", at, "write a condition over the columns of a row")
     columns = [one(name, sights, at) for name in names]
     empty = pl.DataFrame({column.name: pl.Series([], dtype=column.dtype) for column in columns})
+    nothings = [column.name for column in columns if column.kind == "null"]
     with _quiet():
         try:
-            seen = empty.select(found.alias("found")).to_series()
+            seen = _nulled(empty, nothings).select(found.alias("found")).to_series()
         except pl.exceptions.PolarsError as e:
             first = str(e).strip().split("\n", 1)[0]
             remedy = "write times as CAST('2026-01-31' AS DATE), numbers without quotes"
@@ -62,7 +63,22 @@ def condition(check: DataCheck, sights: Sights) -> "tuple[tuple[str, ...], pl.Ex
         raise _mistaken(f"{said!r} looks at several rows at once", at, "ask it by a query: `sql:`")
     if not isinstance(seen.dtype, pl.Boolean):
         raise _mistaken(f"{said!r} is not true or false, but {seen.dtype}", at, "write a condition, such as a > 0")
-    return names, ~found
+    if not nothings:
+        return names, ~found
+
+    def good(rows: "pl.Series") -> "pl.Series":
+        return _nulled(rows.struct.unnest(), nothings).select(found.alias("good")).to_series()
+
+    return names, ~pl.struct(names).map_batches(good, return_dtype=pl.Boolean())
+
+
+def _nulled(frame: "pl.DataFrame", names: Sequence[str]) -> "pl.DataFrame":
+    """The frame with columns that hold nothing, as far as was looked, of a type that compares with everything."""
+    import polars as pl
+
+    return frame.with_columns(
+        [pl.Series(name, [None], dtype=pl.Null).new_from_index(0, frame.height) for name in names]
+    )
 
 
 def _mistaken(problem: str, at: str, remedy: str) -> Unmeasurable:

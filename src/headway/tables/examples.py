@@ -83,7 +83,9 @@ def write_bad_rows(data: "Data", bads: "Sequence[tuple[DataCheck, Bad]]", path: 
             if rows.height or not n_parts:
                 rows.write_parquet(os.path.join(folder, f"{n_parts:06}.parquet"))
         parts = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-        if parts:
+        if not parts:
+            _empty(data).write_parquet(path)
+        else:
             pl.scan_parquet(parts, glob=False).sink_parquet(path)
     return n_rows
 
@@ -102,11 +104,20 @@ def _written(
             pl.Series("file", [batch.file] * len(at), dtype=pl.String),
             pl.Series("line", [batch.line(i) for i in at], dtype=pl.Int64),
             pl.Series("breaks", breaks, dtype=pl.List(pl.String)),
-            *[_free(one.gather(at), one.name) for one in columns],
+            *[one.gather(at).alias(_free(one.name)) for one in columns],
         ]
     )
 
 
-def _free(values: "pl.Series", name: str) -> "pl.Series":
-    """Under a name that is not one of those before the table's columns."""
-    return values.alias(f"{name}_" if name in ("row", "file", "line", "breaks") else name)
+def _empty(data: "Data") -> "pl.DataFrame":
+    """No rows of the table, as they are written."""
+    import polars as pl
+
+    before = {"row": pl.Int64(), "file": pl.String(), "line": pl.Int64(), "breaks": pl.List(pl.String())}
+    after = {_free(one.name): pl.String() if one.is_text else data.type_of(one.name) for one in data.columns}
+    return pl.DataFrame(schema={**before, **after})
+
+
+def _free(name: str) -> str:
+    """A name that is not one of those before the table's columns."""
+    return f"{name}_" if name in ("row", "file", "line", "breaks") else name

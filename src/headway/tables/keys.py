@@ -199,6 +199,9 @@ class _Look:
         """How many rows are bad, the hashes of their keys in order, and how that is known."""
         import polars as pl
 
+        if not self._frames:
+            # Of rows that are alike none may have a label.
+            return 0, self._repeats[:0], BY_VALUE
         rows = pl.concat(self._frames)
         keys = [name for name in rows.columns if name != "label"]
         groups = rows.group_by(keys).agg(pl.len(), *([pl.col("label").n_unique()] if self._asked.label else []))

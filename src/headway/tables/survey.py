@@ -86,7 +86,10 @@ def _quartiles(
     watched(table, [*samples.values()])
     result = {}
     for name, sample in samples.items():
-        values = sample.rows()[name].drop_nulls().to_numpy()
+        rows = sample.rows()
+        if not rows.width:
+            continue
+        values = rows[name].drop_nulls().to_numpy()
         values = values[np.isfinite(values)]
         if len(values):
             low, high = np.quantile(values, [0.25, 0.75])
