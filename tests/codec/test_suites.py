@@ -90,8 +90,8 @@ def test_a_warning_of_pandera_warns() -> None:
 def test_great_expectations_1_is_read() -> None:
     name = "great_expectations_1.24.json"
     lines = said(name)
-    assert "rows: {min: 100.0, max: 1000.0}" in lines or "rows: {min: 100, max: 1000}" in lines
     for line in (
+        "rows: {min: 100, max: 1000}",
         "extra-columns: error",
         "  carrier: {values: {are: [UA, B6], severity: warn}, length: 2, distinct: {min: 1, max: 20}}",
         "    min: {is: -40, tolerate: 0.1%}",
@@ -124,7 +124,7 @@ def test_tfdv_is_read() -> None:
     name = "tensorflow_metadata_1.21.pbtxt"
     assert said(name) == [
         "rows: 100..",
-        "row-change: {min: 0.5, max: 2.0}",
+        "row-change: {min: 0.5, max: 2}",
         "extra-columns: error",
         "columns:",
         "  id: {type: integer, nulls: 0, distinct: 1..10}",

@@ -214,6 +214,8 @@ def test_a_column_is_told(one: ColumnProfile, said: str) -> None:
     ("patterns", "lengths", "form"),
     [
         ({"AA999": 60, "AA9999": 40}, (5, 6), r"[A-Z]{2}\d+"),
+        ({"AA": 60, "AAAA": 40}, (2, 4), r"\p{Lu}+"),
+        ({"Aa": 60, "AAaa": 40}, (2, 4), r"\p{Lu}+\p{Ll}+"),
         ({"A9": 50, "9A": 50}, (2, 2), "[A-Z0-9]{2}"),
         ({"9-9": 50, "9.9": 50}, (3, 3), ""),
         ({"9.9": 100}, (3, 3), r"\d\.\d"),

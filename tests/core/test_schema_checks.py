@@ -91,6 +91,7 @@ def test_a_key_of_a_column_is_one_check(written: str, key: str, asks: v.Ask) -> 
         ("foreign-keys: [{columns: a, in: x, called: b}]",
          [("foreign-keys[0]", v.IsKnown(other="x", columns=("b",)), ("a",))]),
         ("not-in: x", [("not-in", v.NotShared("x"), ())]),
+        ("not-in: {data: x, columns: a}", [("not-in", v.NotShared("x"), ("a",))]),
         ("not-in: [{data: x, columns: a}]", [("not-in[0]", v.NotShared("x"), ("a",))]),
         ("checks: [{row: a > 1, columns: a}]", [("checks[0]", v.RowHolds("a > 1"), ("a",))]),
         ("checks: [{sql: SELECT 1}]", [("checks[0]", v.SqlFinds("SELECT 1"), ())]),

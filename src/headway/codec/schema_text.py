@@ -108,6 +108,8 @@ def flow(value: Any) -> str:  # noqa: ANN401 (as above)
         return "{" + ", ".join(f"{plain(key)}: {flow(below)}" for key, below in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
     return plain(value) if isinstance(value, str) else "null" if value is None else scalar(value)
 
 

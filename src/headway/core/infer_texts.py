@@ -60,6 +60,7 @@ def closed_values(column: ColumnProfile, most: int = MOST_VALUES) -> ClosedValue
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 _CLASSES = {"A": "A-Z", "a": "a-z", "9": "0-9"}
+_LETTERS = {"A": r"\p{Lu}", "a": r"\p{Ll}", "Aa": r"\p{L}"}
 _SPECIAL = frozenset("\\.^$*+?()[]{}|")
 
 
@@ -146,6 +147,9 @@ def _is_sayable(run: Run) -> bool:
 def _written(run: Run) -> str:
     if run.classes == "9":
         sign = r"\d"
+    elif run.shortest != run.longest and run.classes in _LETTERS:
+        # Words, and not codes: there are letters beyond Z.
+        sign = _LETTERS[run.classes]
     elif run.classes in _WORDS:
         sign = f"[{''.join(_CLASSES[one] for one in run.classes)}]"
     else:

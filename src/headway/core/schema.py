@@ -310,7 +310,7 @@ class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     skew: Annotated[str | Skew | UnsetType, _means("Training is like the requests of this endpoint.", "churn")] = UNSET
     foreign_keys: Annotated[list[ForeignKey], _means("Values that must be in other tables.")] = []
     not_in: Annotated[
-        str | list[str | NotIn], _means("Data that must share no rows with these.", "data/holdout.csv")
+        str | NotIn | list[str | NotIn], _means("Data that must share no rows with these.", "data/holdout.csv")
     ] = []
     checks: Annotated[list[Custom], _means("Checks in your own words.", [{"row": "arrival >= departure"}])] = []
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from headway.core import schema as s
 from headway.core import validation as v
+from headway.core.problem import Path
 from headway.core.spans import amount, end, share, span
 from headway.core.units import duration_s
 
@@ -275,11 +276,18 @@ def _against_others(schema: s.Schema) -> Iterator[v.DataCheck]:
     for i, one in enumerate(schema.foreign_keys):
         asks = v.IsKnown(other=one.in_, columns=names(one.called))
         yield _check(asks, names(one.columns), f"foreign-keys[{i}]", one)
-    others = [schema.not_in] if isinstance(schema.not_in, str) else schema.not_in
-    for i, other in enumerate(others):
-        at = "not-in" if isinstance(schema.not_in, str) else f"not-in[{i}]"
-        full = s.NotIn(data=other) if isinstance(other, str) else other
+    for path, full in splits_of(schema):
+        at = "not-in" + "".join(f"[{part}]" for part in path[1:])
         yield _check(v.NotShared(full.data), names(full.columns), at, full)
+
+
+def splits_of(schema: s.Schema) -> Iterator[tuple[Path, s.NotIn]]:
+    """The data of `not-in`, each in full, and where it is written."""
+    written = schema.not_in
+    several = [written] if isinstance(written, str | s.NotIn) else written
+    for i, other in enumerate(several):
+        path: Path = ("not-in",) if several is not written else ("not-in", i)
+        yield path, s.NotIn(data=other) if isinstance(other, str) else other
 
 
 def _custom(custom: s.Custom, at: str) -> Iterator[v.DataCheck]:

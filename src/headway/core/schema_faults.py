@@ -14,7 +14,7 @@ from msgspec import UNSET
 from headway.core import schema as s
 from headway.core import validation as v
 from headway.core.problem import Path, Problem
-from headway.core.schema_checks import cell, names, quantile
+from headway.core.schema_checks import cell, names, quantile, splits_of
 from headway.core.schema_names import unknown_columns
 from headway.core.spans import amount, share, span
 from headway.core.telling import listed, quoted
@@ -327,9 +327,8 @@ def _of_others(schema: s.Schema) -> Iterator[Problem]:
         if not n or (n_there and n != n_there):
             problem = f"{n} columns here answer to {n_there} there" if n else "it names no column"
             yield _bad(("foreign-keys", i), problem, "name as many columns on both sides")
-    if not isinstance(schema.not_in, str):
-        for i, other in enumerate(schema.not_in):
-            yield from _tolerance(other, ("not-in", i))
+    for path, other in splits_of(schema):
+        yield from _tolerance(other, path)
 
 
 _ONE_OF = ("row", "sql", "python", "unique", "each")

@@ -1,12 +1,12 @@
 """Columns that a schema names in its keys, labels and checks, and that it does not list."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from msgspec import UNSET
 
 from headway.core import schema as s
 from headway.core.problem import Path, Problem, did_you_mean
+from headway.core.schema_checks import splits_of
 
 
 def unknown_columns(schema: s.Schema) -> Iterator[Problem]:
@@ -43,14 +43,10 @@ def _named(schema: s.Schema) -> Iterator[tuple[s.Names, Path]]:
 
 
 def _named_in_lists(schema: s.Schema) -> Iterator[tuple[s.Names, Path]]:
-    # Any: three kinds of mappings, or a text.
-    several: Sequence[tuple[str, Sequence[Any]]] = (
-        ("foreign-keys", schema.foreign_keys),
-        ("not-in", [] if isinstance(schema.not_in, str) else schema.not_in),
-        ("checks", schema.checks),
-    )
-    for key, written in several:
-        for i, one in enumerate(written):
-            if not isinstance(one, str):
-                yield one.columns, (key, i, "columns")
-                yield getattr(one, "unique", []), (key, i, "unique")
+    for path, split in splits_of(schema):
+        yield split.columns, (*path, "columns")
+    for i, key in enumerate(schema.foreign_keys):
+        yield key.columns, ("foreign-keys", i, "columns")
+    for i, custom in enumerate(schema.checks):
+        yield custom.columns, ("checks", i, "columns")
+        yield custom.unique, ("checks", i, "unique")

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs, to_builtins
 
+from headway.codec.human import converted
 from headway.codec.kinds import problems_of
 from headway.codec.schema_file import fault_of_condition, fault_of_pattern
 from headway.core.schema import Amount, Bound, Column, Custom, Flag, Schema, Text, Typed, Values
@@ -88,8 +89,10 @@ class Draft:
         """The schema, less what makes no sense in it, which is listed."""
         while True:
             columns: dict[str, Kind | Column | None] = {name: Column(**asked) for name, asked in self.columns.items()}
-            schema = Schema(columns=columns, checks=list(self.checks), **self.table)
-            problems = problems_of(to_builtins(schema), Schema)[0] or problems_in(schema)
+            # Values may be of any kind: what another tool wrote, or a damaged file holds.
+            written = to_builtins(Schema(columns=columns, checks=list(self.checks), **self.table))
+            schema = converted(written, Schema) or Schema()
+            problems = problems_of(written, Schema)[0] or problems_in(schema)
             if not problems:
                 return Suite(tool=self.tool, schema=_short(schema), unmapped=tuple(self.unmapped))
             path = problems[0].path
@@ -109,8 +112,8 @@ class Draft:
 def _short(schema: Schema) -> Schema:
     """Columns of which only the type is asked, or nothing, in short."""
     columns: dict[str, Kind | Column | None] = {}
-    for name, column in schema.columns.items():
-        assert isinstance(column, Column)
+    for name in schema.columns:
+        column = schema.column(name) or Column()
         plain = column.type if isinstance(column.type, str) else None
         columns[name] = plain if column == (Column(type=plain) if plain else Column()) else column
     return structs.replace(schema, columns=columns)
