@@ -14,6 +14,9 @@ from headway.core.telling import rows
 SHOWN = 20
 """Frequent values of a column that are shown; half as many patterns."""
 
+FEW = 3
+"""In the index so many values are told, and more are drawn."""
+
 MANY = 500
 """Of more columns than this, only the index has a histogram, and fewer values are shown."""
 
@@ -63,11 +66,11 @@ def page_of(profile: Profile, *, called: str) -> Iterator[str]:
 def _row(column: ColumnProfile) -> str:
     name = page.text(column.name)
     shape = ""
-    if column.histogram is not None and column.n_distinct > 1:
+    if column.histogram is not None and (column.n_distinct > FEW or column.is_unique):
         shape = _small(column.histogram)
     elif column.top and column.n_values:
         few = [
-            f"{told(column, one.value)[:24]} {percent_shortly(one.count / column.n_values)}" for one in column.top[:2]
+            f"{told(column, one.value)[:24]} {percent_shortly(one.count / column.n_values)}" for one in column.top[:FEW]
         ]
         shape = page.text(", ".join(few))
     seen = ", ".join(remarks(column))
@@ -109,7 +112,7 @@ def _section(column: ColumnProfile, *, is_short: bool) -> Iterator[str]:
     if column.histogram is not None and column.n_distinct > 1 and not is_short:
         yield _histogram(column, column.histogram)
     most = SHOWN // 4 if is_short else SHOWN
-    if column.top and (column.top[0].count > 1 or column.n_distinct <= SHOWN):
+    if column.top and (column.top[0].count > 1 or column.histogram is None):
         yield _counts(column, column.top[:most], "Most frequent values")
     if column.patterns:
         yield _counts(column, column.patterns[: most // 2], "Patterns (A a capital, a a small letter, 9 a digit)")

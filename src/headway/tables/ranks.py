@@ -103,11 +103,13 @@ class Ranks:
         found = self.quantiles()
         low, high = _middle(found, least, most)
         width = (high - low) or (1.0 if is_whole or not high else abs(high))
-        if width / BINS <= max(1e-12 * max(abs(low), abs(high)), 1e-290):
+        # Rice's rule while there are few rows.
+        width_of_bin = width / min(max(math.ceil(2 * self.n ** (1 / 3)), BINS // 4), BINS)
+        if width_of_bin <= max(1e-12 * max(abs(low), abs(high)), 1e-290):
             # Too close to each other, or to 0, for round numbers between them.
             edges = [least, most if most > least else math.nextafter(least, math.inf)]
             return Histogram(edges=tuple(edges), counts=(self.n,))
-        step = next((s for s in _STEPS_S if s >= width / BINS), width / BINS) if is_time else _round(width / BINS)
+        step = next((s for s in _STEPS_S if is_time and s >= width_of_bin), None) or _round(width_of_bin)
         step = max(step, 1.0) if is_whole else step
         first = math.floor(low / step)
         n = max(math.floor(high / step) + 1 - first, 1)

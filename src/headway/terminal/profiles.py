@@ -54,7 +54,7 @@ def _columns(n: int) -> str:
 
 def _values(column: ColumnProfile, *, unicode: bool) -> str:
     parts = []
-    if column.histogram is not None and column.n_distinct > 1:
+    if column.histogram is not None and (column.n_distinct > FEW or column.is_unique):
         bars = sparkline(column.histogram, _HISTOGRAM, unicode=unicode)
         parts.append(f"{_end(column, column.minimum)} {bars} {_end(column, column.maximum)}")
     elif column.top and (column.top[0].count >= OFTEN * column.n_values or column.n_distinct <= FEW):
@@ -111,7 +111,7 @@ def details(column: ColumnProfile, *, columns: int, unicode: bool) -> list[str]:
         lines.append(f"  {'elements' if column.kind == 'list' else 'letters'}: {span}")
     lines += _bars(column, columns, unicode=unicode)
     for word, found in (("most frequent", column.top), ("patterns", column.patterns)):
-        if found and (found[0].count > 1 or column.n_distinct <= SHOWN):
+        if found and (found[0].count > 1 or column.histogram is None):
             lines.append(f"  {word}:")
             lines += _counts(column, found[:SHOWN], columns, "…" if unicode else ".")
     return lines
