@@ -19,10 +19,14 @@ Mark = Callable[["pl.DataFrame", int], "pl.Series"]
 
 
 class Bad(Struct, frozen=True, kw_only=True):
-    """How bad rows are found: `start` gives a `Mark` for one pass over the table, which reads `columns`."""
+    """How bad rows are found: `start` gives a `Mark` for one pass over the table, which reads `columns`.
+
+    With an `expression`, they are where that is true, and it may be computed together with others.
+    """
 
     columns: tuple[str, ...]
     start: Callable[[], Mark]
+    expression: "pl.Expr | None" = None
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -55,4 +59,4 @@ def by_expression(columns: tuple[str, ...], bad: "pl.Expr") -> Bad:
 
         return mark
 
-    return Bad(columns=columns, start=start)
+    return Bad(columns=columns, start=start, expression=bad)

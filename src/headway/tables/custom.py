@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from headway.tables.batches import Data
 
+# What looks at several rows, as Polars shows an expression.
+_OVER_ROWS = re.compile(r"\.(over|mean|sum|min|max|count|first|last|median|std|var|quantile|n_unique)\(|\blen\(\)")
+
 MEMORY_BYTES = 512 << 20
 """What a query may use at a time; what is more goes to the disk."""
 
@@ -59,7 +62,7 @@ def condition(check: DataCheck, sights: Sights) -> "tuple[tuple[str, ...], pl.Ex
             first = str(e).strip().split("\n", 1)[0]
             remedy = "write times as CAST('2026-01-31' AS DATE), numbers without quotes"
             raise _mistaken(f"{said!r} does not fit the columns: {first}", at, remedy) from e
-    if seen.len() or ".over(" in str(found):
+    if seen.len() or _OVER_ROWS.search(str(found)):
         raise _mistaken(f"{said!r} looks at several rows at once", at, "ask it by a query: `sql:`")
     if not isinstance(seen.dtype, pl.Boolean):
         raise _mistaken(f"{said!r} is not true or false, but {seen.dtype}", at, "write a condition, such as a > 0")

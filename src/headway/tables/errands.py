@@ -30,7 +30,6 @@ from headway.tables.frequencies import Frequency
 from headway.tables.keys import Asked, Question
 from headway.tables.order import Rising
 from headway.tables.pairs import Pair
-from headway.tables.shifts import Shifting
 from headway.tables.sights import NESTED, Sight, Sights, one, seen
 from headway.tables.skew import Skew
 from headway.tables.tells import Telling
@@ -93,11 +92,19 @@ def errand_for(check: DataCheck, around: Around) -> Errand:  # noqa: C901, PLR09
         case NoShift():
             if around.reference is None:
                 raise Unmeasurable("there is no reference", at=check.at, remedy="name one")
-            return Shifting(check, sights, around.reference)
+            return _shifting(check, around, around.reference)
         case NoSkew(log=log, key=key):
-            return Skew(check, sights, around.others(log)) if key else Shifting(check, sights, around.others(log))
+            served = around.others(log)
+            return Skew(check, sights, served) if key else _shifting(check, around, served)
         case asked:
             raise Unmeasurable(f"{type(asked).__name__} is not known here", at=check.at, remedy="report this")
+
+
+def _shifting(check: DataCheck, around: Around, reference: "Data | Profile") -> Errand:
+    # It takes scipy, which takes longer to load than most tables to read.
+    from headway.tables.shifts import Shifting
+
+    return Shifting(check, around.sights, reference)
 
 
 def _labelled(check: DataCheck, columns: tuple[Sight, ...], label: Sight) -> Asked:

@@ -29,38 +29,79 @@ def examples_of(data: "Data", bads: "Sequence[tuple[Bad, tuple[str, ...]]]", mos
     if not bads or most <= 0:
         return [() for _ in bads]
     shown = [names[:COLUMNS_MOST] for _, names in bads]
-    marks = [bad.start() for bad, _ in bads]
+    marks = _Marks([bad for bad, _ in bads])
     wanted = {name for (bad, _), names in zip(bads, shown, strict=True) for name in (*bad.columns, *names)}
     is_single = len(data.sources) == 1
+    spelled = frozenset(column.name for column in data.columns if column.is_text)
     for batch, frame in frames(data, [column.name for column in data.columns if column.name in wanted]):
-        for i, mark in enumerate(marks):
-            if len(found[i]) >= most:
-                continue
-            rows = mark(frame, batch.first_row - 1).arg_true().head(most - len(found[i]))
-            found[i] += [_example(batch, int(at), shown[i], is_single=is_single) for at in rows]
+        open_ones = [i for i, one in enumerate(found) if len(one) < most]
+        texts = _Texts(batch, spelled)
+        for i, rows in marks.of(frame, batch.first_row - 1, open_ones).items():
+            some = rows.arg_true().head(most - len(found[i]))
+            found[i] += [_example(batch, int(at), shown[i], texts, is_single=is_single) for at in some]
         if all(len(one) >= most for one in found):
             break
     return [tuple(one) for one in found]
 
 
-def _example(batch: "Batch", at: int, names: Sequence[str], *, is_single: bool) -> Example:
+class _Marks:
+    """Several ways of being bad, each asked for the same rows; those that are expressions, in one go."""
+
+    __slots__ = ("_bads", "_marks")
+
+    def __init__(self, bads: Sequence[Bad]) -> None:
+        self._bads = bads
+        self._marks = {i: bad.start() for i, bad in enumerate(bads) if bad.expression is None}
+
+    def of(self, frame: "pl.DataFrame", first: int, which: Sequence[int]) -> "dict[int, pl.Series]":
+        """True for the bad rows of a frame, for each of the ways that is asked for."""
+        import polars as pl
+
+        asked = [one.alias(str(i)) for i in which if (one := self._bads[i].expression) is not None]
+        together = frame.with_columns(pl.lit(value=False).alias(ROWS)).select(ROWS, *asked) if asked else frame
+        columns = together.iter_columns() if asked else ()
+        found = {int(one.name): one.fill_null(value=False) for one in columns if one.name != ROWS}
+        wanted = set(which)
+        return found | {i: mark(frame, first) for i, mark in self._marks.items() if i in wanted}
+
+
+ROWS = "\N{NULL}rows"
+"""A column that is there so that a frame has all its rows, though what is asked of them be one value for all."""
+
+
+def _example(batch: "Batch", at: int, names: Sequence[str], texts: "_Texts", *, is_single: bool) -> Example:
     return Example(
         row=batch.first_row + at,
         file="" if is_single else batch.file,
         line=batch.line(at),
-        values={name: _text(batch, name, at) for name in names},
+        values={name: texts.of(name, at) for name in names},
     )
 
 
-def _text(batch: "Batch", name: str, at: int) -> str | None:
-    """What stands there; what has no text in Polars, as Python shows it."""
-    import polars as pl
+class _Texts:
+    """What stands in the cells of a batch, as texts; columns that files spell themselves are looked up once."""
 
-    value = batch.frame[name].slice(at, 1)
-    if value.dtype.is_nested() or isinstance(value.dtype, pl.Binary):
-        return None if value.is_null().item() else str(value.to_list()[0])
-    text = batch.as_text(name)[at]
-    return None if text is None else str(text)
+    __slots__ = ("_batch", "_kept", "_spelled")
+
+    def __init__(self, batch: "Batch", spelled: frozenset[str]) -> None:
+        self._batch = batch
+        self._spelled = spelled
+        self._kept: dict[str, pl.Series] = {}
+
+    def of(self, name: str, at: int) -> str | None:
+        """A cell; what has no text in Polars, as Python shows it."""
+        import polars as pl
+
+        if name in self._spelled:
+            if name not in self._kept:
+                self._kept[name] = self._batch.as_text(name)
+            text = self._kept[name][at]
+            return None if text is None else str(text)
+        value = self._batch.frame[name].slice(at, 1)
+        if value.is_null().item():
+            return None
+        is_odd = value.dtype.is_nested() or isinstance(value.dtype, pl.Binary)
+        return str(value.to_list()[0] if is_odd else value.cast(pl.String).item())
 
 
 def write_bad_rows(data: "Data", bads: "Sequence[tuple[DataCheck, Bad]]", path: str) -> int:
@@ -68,14 +109,15 @@ def write_bad_rows(data: "Data", bads: "Sequence[tuple[DataCheck, Bad]]", path: 
     import polars as pl
 
     called = [check.name or check.at or type(check.asks).__struct_config__.tag for check, _ in bads]
-    marks = [bad.start() for _, bad in bads]
+    marks = _Marks([bad for _, bad in bads])
     n_rows = 0
     with scratch(tempfile.gettempdir(), "headway-tables-") as folder:
         for n_parts, (batch, frame) in enumerate(frames(data, [column.name for column in data.columns])):
-            found = pl.DataFrame([mark(frame, batch.first_row - 1).alias(str(i)) for i, mark in enumerate(marks)])
+            all_of_them = marks.of(frame, batch.first_row - 1, range(len(bads)))
+            found = pl.DataFrame([all_of_them[i].alias(str(i)) for i in range(len(bads))])
             bad = (
                 found.select(pl.any_horizontal(pl.all()).alias("bad")).to_series()
-                if marks
+                if bads
                 else pl.Series([], dtype=pl.Boolean)
             )
             rows = _written(data, batch, bad.arg_true().to_list(), found, [str(name) for name in called])

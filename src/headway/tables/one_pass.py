@@ -26,22 +26,32 @@ def faults_on_nothing(measures: Sequence[Measure], sights: Sights) -> list[Headw
     """For each measure the fault that its parts would have on any rows: a comparison of texts with numbers, say."""
     import polars as pl
 
-    columns = {one.name: pl.Series([], dtype=one.dtype) for one in sights.values()}
-    texts = {
-        one.text.meta.output_name(): pl.Series([], dtype=pl.String) for one in sights.values() if one.text is not None
-    }
-    empty = pl.DataFrame({**columns, **texts})
-    return [_fault(empty, measure) for measure in measures]
+    try:
+        _on_nothing(measures, sights)
+    except pl.exceptions.PolarsError:
+        return [_fault(measure, sights) for measure in measures]
+    return [None] * len(measures)
 
 
-def _fault(frame: "pl.DataFrame", measure: Measure) -> HeadwayError | None:
+def _fault(measure: Measure, sights: Sights) -> HeadwayError | None:
     import polars as pl
 
     try:
-        frame.select([part.value.alias(str(i)) for i, part in enumerate(measure.parts)])
+        _on_nothing([measure], sights)
     except pl.exceptions.PolarsError as e:
         return fault_of(e, "checks")
     return None
+
+
+def _on_nothing(measures: Sequence[Measure], sights: Sights) -> None:
+    """Compute the parts on no rows of the columns that they read."""
+    import polars as pl
+
+    read = [sights[name] for name in _names(measures)]
+    texts = {one.text.meta.output_name(): pl.Series([], dtype=pl.String) for one in read if one.text is not None}
+    empty = pl.DataFrame({one.name: pl.Series([], dtype=one.dtype) for one in read} | texts)
+    parts = [part.value for one in measures for part in one.parts]
+    empty.select([value.alias(str(i)) for i, value in enumerate(parts)])
 
 
 def fault_of(e: Exception, at: str) -> Unmeasurable:
