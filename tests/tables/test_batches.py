@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -255,6 +255,29 @@ def test_parquet_of_every_type_is_read_in_slices(tmp_path: Path, monkeypatch: py
         query = data.lazy(["i"])
         assert query is not None
         assert query.collect()["i"].sum() == sum(range(2000))
+
+
+def test_parquet_of_one_large_group_is_read_from_a_copy_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headway.tables.sources.GROUP_ROWS_MOST", 100)
+    monkeypatch.setattr("headway.tables.batches.ROWS_MOST", 64)
+    frame = pl.DataFrame(
+        {
+            "a": range(500),
+            "A": [None, "x"] * 250,
+            "wait": pl.Series([timedelta(seconds=1)] * 500, dtype=pl.Duration("ms")),
+            "at": pl.Series([datetime(2024, 1, 1, tzinfo=UTC)] * 500, dtype=pl.Datetime("ns", "Europe/Oslo")),
+            "list": [[1, 2], None] * 250,
+        }
+    )
+    for rows_of_group in (500, 50):
+        path = tmp_path / f"{rows_of_group}.parquet"
+        frame.write_parquet(path, row_group_size=rows_of_group)
+        with open_data([str(path)]) as data:
+            found = pl.concat([batch.frame for batch in data.batches()])
+            assert found.equals(frame)
+            assert found.schema == frame.schema
 
 
 def test_a_parquet_that_was_cut_off_is_refused(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from headway.tables.sources import Part, Source, files_below, opened
 if TYPE_CHECKING:
     import polars as pl
 
-CELLS = 1 << 22
+CELLS = 1 << 23
 """About so many values are held at a time."""
 
 ROWS_MOST = 1 << 18
@@ -101,7 +101,8 @@ class Data:
         Raises ColumnMissing, and TableUnreadable with the line when a row is met that cannot be read.
         """
         names = self._known(columns)
-        n_rows = min(max(CELLS // max(len(names), 1), ROWS_LEAST), ROWS_MOST)
+        # A power of two, as most writers of Parquet have it.
+        n_rows = min(max(1 << (CELLS // max(len(names), 1)).bit_length() - 1, ROWS_LEAST), ROWS_MOST)
         first = 1
         for source in self._sources:
             here = {*source.types, *source.looks}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from headway.errors import FileMissing, TableUnreadable
 from headway.tables import delimited
+from headway.tables.copies import copied, largest_group
 from headway.tables.header import Head, head_of, kind_of
-from headway.tables.json_texts import as_texts
 from headway.tables.kinds_of_columns import Seen, plain_json, seen
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ SPOTS = 16
 """A large CSV is looked at in so many places besides its start."""
 
 SPOT_BYTES = 1 << 16
+
+GROUP_ROWS_MOST = 1 << 22
+"""Parquet with larger groups of rows is copied into smaller ones: a slice costs what lies before it in its group."""
 
 
 class Part:
@@ -95,7 +98,7 @@ def opened(path: str, folder: str, memory_bytes: int) -> Source:
         case "json":
             return _Json(path, head, folder, memory_bytes)
         case _:
-            return _Typed(path, _parquet)
+            return _Typed(path, _parquet, folder, memory_bytes)
 
 
 # --- files with types ---------------------------------------------------------------------------------------------
@@ -118,11 +121,16 @@ def _arrow(path: str) -> "pl.LazyFrame":
 class _Typed:
     """Parquet or Arrow, which Polars reads a slice at a time for what the slice costs."""
 
-    def __init__(self, path: str, scan: "Callable[[str], pl.LazyFrame]") -> None:
+    def __init__(
+        self, path: str, scan: "Callable[[str], pl.LazyFrame]", folder: str = "", memory_bytes: int = 0
+    ) -> None:
         import polars as pl
 
         self.path = path
         self._scan = scan
+        self._folder = folder
+        self._memory_bytes = memory_bytes
+        self._sliced: pl.LazyFrame | None = None
         try:
             query = scan(path)
             stored = query.collect_schema()
@@ -143,13 +151,28 @@ class _Typed:
     def parts(self, names: Sequence[str], n_rows: int) -> Iterator[Part]:
         import polars as pl
 
+        query = self._in_slices() if names else None
         for start in range(0, self.n_rows or 0, n_rows):
             n = min(n_rows, (self.n_rows or 0) - start)
             try:
-                frame = self._scan(self.path).select(names).slice(start, n).collect() if names else pl.DataFrame()
+                frame = query.select(names).slice(start, n).collect() if query is not None else pl.DataFrame()
             except (pl.exceptions.PolarsError, OSError) as e:
                 raise unreadable(e, self.path) from e
             yield Part(frame, n, _no_line)
+
+    def _in_slices(self) -> "pl.LazyFrame":
+        """What slices are taken of: the file, or a copy of it in which they cost little."""
+        import polars as pl
+
+        if self._sliced is None:
+            self._sliced = self._scan(self.path)
+            is_large = bool(self._folder) and (self.n_rows or 0) > GROUP_ROWS_MOST
+            if is_large and largest_group(self.path, self._memory_bytes) > GROUP_ROWS_MOST:
+                copy, names, _ = copied(self.path, self._folder, self._memory_bytes)
+                # DuckDB has fewer types than Polars.
+                as_it_was = [pl.col(f"c{i}").cast(self.types[name]).alias(name) for i, name in enumerate(names)]
+                self._sliced = pl.scan_parquet(copy, glob=False).select(as_it_was)
+        return self._sliced
 
 
 def _no_line(_: int) -> int | None:
@@ -235,7 +258,7 @@ class _Json:
     def __init__(self, path: str, head: Head, folder: str, memory_bytes: int) -> None:
         self.path = path
         self._head = head
-        self._copy, names, n_rows = as_texts(path, folder, memory_bytes)
+        self._copy, names, n_rows = copied(path, folder, memory_bytes)
         self._places = {name: f"c{i}" for i, name in enumerate(names)}
         self.types: Mapping[str, pl.DataType] = {}
         self.n_rows: int | None = n_rows
