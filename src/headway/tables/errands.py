@@ -28,7 +28,7 @@ from headway.errors import Unmeasurable
 from headway.tables.answers import Answer, Watcher
 from headway.tables.frequencies import Frequency
 from headway.tables.keys import Asked, Question
-from headway.tables.order import Rising
+from headway.tables.order import Proof, Rising
 from headway.tables.pairs import Pair
 from headway.tables.sights import NESTED, Sight, Sights, one, seen
 from headway.tables.skew import Skew
@@ -64,6 +64,7 @@ class Around(Struct, frozen=True, kw_only=True):
     head: "Callable[[tuple[str, ...]], pl.DataFrame]"
     reference: "Data | Profile | None"
     others: "Callable[[str], Data]"
+    proofs: dict[tuple[str, bool], Proof] = {}
 
 
 def errand_for(check: DataCheck, around: Around) -> Errand:  # noqa: C901, PLR0911, PLR0912 (one case a kind)
@@ -118,4 +119,4 @@ def _question(asked: Asked, around: Around) -> Errand:
     if not asked.columns:
         raise Unmeasurable("the table has no columns", at=asked.check.at, remedy="name a table that has some")
     plain = tuple(column.name for column in asked.columns if column.kind not in NESTED)
-    return Question(asked, around.head(plain))
+    return Question(asked, around.head(plain), around.proofs)

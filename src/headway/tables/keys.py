@@ -54,14 +54,15 @@ class Asked(Struct, frozen=True, kw_only=True):
 class Question:
     """A question about keys on its way to an answer.
 
-    While there is a `watcher`, it must be shown the whole table, and then `go_on` be called.
+    While there is a `watcher`, it must be shown the whole table, and then `go_on` be called. `proofs` are those that
+    other questions have begun, by column and direction.
     """
 
     __slots__ = ("_bad_hashes", "_method", "_n_alike", "_n_bad", "_n_different", "_now", "_repeats", "asked")
 
-    def __init__(self, asked: Asked, head: "pl.DataFrame") -> None:
+    def __init__(self, asked: Asked, head: "pl.DataFrame", proofs: "dict[tuple[str, bool], Proof]") -> None:
         self.asked = asked
-        self._now: Proof | Bitmap | _Hashed | _Look | None = _proof(asked, head) or _Hashed(asked, 0)
+        self._now: Proof | Bitmap | _Hashed | _Look | None = _proof(asked, head, proofs) or _Hashed(asked, 0)
         self._n_different = 0
         self._n_alike = 0
         self._repeats: list[Hashes] = []
@@ -83,7 +84,8 @@ class Question:
         """Draw from what the watcher has seen what must be looked at next."""
         match self._now:
             case Proof() as proof:
-                self._proved(BY_PROOF.format(proof.proven) if proof.proven else "", proof.n_values)
+                is_proven = proof.proves(nulls_equal=self.asked.nulls_equal)
+                self._proved(BY_PROOF.format(proof.columns[0]) if is_proven else "", proof.n_values)
             case Bitmap() as bitmap:
                 is_known = bitmap.is_unique or (self.asked.is_count and not bitmap.is_open)
                 self._proved(BY_BITMAP if is_known else "", bitmap.n_different)
@@ -131,8 +133,8 @@ class Question:
         return _Look(self.asked, np.concatenate(self._repeats), is_exact=self._n_alike <= EXACT_MOST)
 
 
-def _proof(asked: Asked, head: "pl.DataFrame") -> Proof | Bitmap | None:
-    """What may prove by little that nothing repeats, by what the first rows look like."""
+def _proof(asked: Asked, head: "pl.DataFrame", proofs: "dict[tuple[str, bool], Proof]") -> Proof | Bitmap | None:
+    """What may prove by little that nothing repeats, by what the first rows look like; one proof serves many."""
     for is_increasing in (True, False):
         rising = [
             column.name
@@ -143,7 +145,7 @@ def _proof(asked: Asked, head: "pl.DataFrame") -> Proof | Bitmap | None:
             and goes_strictly(head[column.name], is_increasing=is_increasing)
         ]
         if rising:
-            return Proof(rising[:2], is_increasing=is_increasing, nulls_equal=asked.nulls_equal)
+            return proofs.setdefault((rising[0], is_increasing), Proof(rising[0], is_increasing=is_increasing))
     if len(asked.columns) == 1 and asked.columns[0].kind == "integer" and not asked.nulls_equal:
         return Bitmap(asked.columns[0].name)
     return None

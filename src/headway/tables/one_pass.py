@@ -116,18 +116,23 @@ def shown(
     import polars as pl
 
     wanted = {name for one in watchers.values() for name in one.columns}
+    # Several may wait for the same watcher.
+    sharing: dict[int, tuple[Watcher, list[int]]] = {}
+    for i, one in watchers.items():
+        sharing.setdefault(id(one), (one, []))[1].append(i)
     n_rows = 0
     faults: dict[int, HeadwayError] = {}
     for batch, frame in frames(data, [column.name for column in data.columns if column.name in wanted]):
-        for i, one in watchers.items():
-            if i in faults:
+        for one, places in sharing.values():
+            if places[0] in faults:
                 continue
             try:
                 one.see(frame, n_rows)
             except HeadwayError as e:
-                faults[i] = e
+                faults |= dict.fromkeys(places, e)
             except pl.exceptions.PolarsError as e:
-                faults[i] = fault_of(e, f"rows {n_rows + 1} to {n_rows + batch.n_rows}")
+                found = fault_of(e, f"rows {n_rows + 1} to {n_rows + batch.n_rows}")
+                faults |= dict.fromkeys(places, found)
         n_rows += batch.n_rows
         if progress is not None:
             progress(n_rows)

@@ -105,56 +105,43 @@ class _Carry:
 
 
 class Proof:
-    """Watches columns of which one may rise, or fall, strictly: then nothing that holds it is there twice."""
+    """Watches a column that may rise, or fall, strictly: then nothing that holds it is there twice."""
 
-    __slots__ = ("_last", "_n_nulls", "_n_rows", "_names", "_nulls_equal", "columns", "is_increasing")
+    __slots__ = ("_is_broken", "_last", "columns", "is_increasing", "n_nulls", "n_values")
 
-    def __init__(self, columns: Sequence[str], *, is_increasing: bool, nulls_equal: bool) -> None:
-        self.columns = tuple(columns)
+    def __init__(self, name: str, *, is_increasing: bool) -> None:
+        self.columns = (name,)
         self.is_increasing = is_increasing
-        self._nulls_equal = nulls_equal
-        self._last: dict[str, object] = {}
-        self._n_nulls = dict.fromkeys(columns, 0)
-        self._n_rows = 0
-        self._names = list(columns)
+        self.n_values = 0
+        self.n_nulls = 0
+        self._last: object = None
+        self._is_broken = False
 
-    @property
-    def n_values(self) -> int:
-        """How many values the column that proves it has."""
-        return self._n_rows - self._n_nulls.get(self.proven, 0)
-
-    @property
-    def proven(self) -> str:
-        """The column that proves it; empty when none does."""
-        return self._names[0] if self._names else ""
+    def proves(self, *, nulls_equal: bool) -> bool:
+        """Whether no value is there twice, and no null where nulls are taken to be equal."""
+        return not self._is_broken and not (nulls_equal and self.n_nulls > 1)
 
     def see(self, frame: "pl.DataFrame", _first: int) -> None:
-        """Let go of the columns that do not go on as they began."""
-        self._n_rows += frame.height
-        self._names = [name for name in self._names if self._goes_on(name, frame[name])]
-
-    def _goes_on(self, name: str, values: "pl.Series") -> bool:
-        self._n_nulls[name] += values.null_count()
-        if self._nulls_equal and self._n_nulls[name] > 1:
-            return False
+        """Look whether it goes on as it began."""
+        values = frame[self.columns[0]]
+        self.n_nulls += values.null_count()
         values = values.drop_nulls()
-        if not values.len():
-            return True
-        if not goes_strictly(values, is_increasing=self.is_increasing):
-            return False
-        last, ends = self._last.get(name), (values[0], values[-1])
-        self._last[name] = ends[1]
-        # Values of one column, which are never null: they compare.
-        return last is None or ((ends[0] > last) == self.is_increasing and ends[0] != last)
+        if self._is_broken or not values.len():
+            return
+        self.n_values += values.len()
+        first, last = values[0], values[-1]
+        # Values of one column, neither null: they compare.
+        fits = self._last is None or (first != self._last and (first > self._last) == self.is_increasing)
+        self._is_broken = not fits or not goes_strictly(values, is_increasing=self.is_increasing)
+        self._last = last
 
 
 def goes_strictly(values: "pl.Series", *, is_increasing: bool) -> bool:
     """Whether values rise, or fall, from each to the next; NaN does neither."""
     if values.dtype.is_float() and values.is_nan().any():
         return False
-    before = values.shift(1)
-    found = values > before if is_increasing else values < before
-    return int(found.sum() or 0) == values.len() - 1
+    before, after = values.slice(0, max(values.len() - 1, 0)), values.slice(1)
+    return bool((after > before if is_increasing else after < before).all())
 
 
 class Bitmap:
