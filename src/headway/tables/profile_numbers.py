@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from headway.core.profile import Counted, Histogram
 from headway.core.validation import Cell, Kind
-from headway.stats.moments import Moments, measure, merge
+from headway.stats.moments import Moments, merge
 from headway.tables.distinct import Distinct, hashes_of_numbers
 from headway.tables.often import OftenNumbers
 from headway.tables.profile_room import TOP, ColumnSeen, Room
@@ -70,21 +70,24 @@ class NumbersSeen:
         elif self._kind in TIMES:
             column = column.to_physical()
         values = column.to_numpy()
-        if values.dtype.kind == "f":
+        ordered = np.sort(values)
+        # Sorted, what is infinite stands at the ends, and NaN behind it.
+        if len(ordered) and values.dtype.kind == "f" and not np.isfinite(ordered[[0, -1]]).all():
             values = self._finite(values)
+            column, ordered = pl.Series(values), np.sort(values)
         if not len(values):
             return
         self._see_order(values)
-        self.moments = merge(self.moments, measure(values))
-        self.n_zero += int(np.count_nonzero(values == 0))
-        ordered = np.sort(values)
         starts = np.concatenate((np.zeros(1, dtype=np.int64), np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
         different = ordered[starts]
         counts = np.diff(starts, append=len(ordered))
+        self.moments = merge(self.moments, _moments(column, float(ordered[0]), float(ordered[-1])))
+        zero = np.searchsorted(different, 0)
+        self.n_zero += int(counts[zero]) if zero < len(different) and different[zero] == 0 else 0
         # Nobody takes fractions for keys.
         self.distinct.add(hashes_of_numbers(different), len(values), may_be_key=values.dtype.kind != "f")
         self.often.add(different, counts)
-        self.ranks.add(different.astype(np.float64), counts)
+        self.ranks.add(different.astype(np.float64, copy=False), counts)
 
     def merge(self, other: "NumbersSeen") -> None:
         """Take in what another has seen of rows further down."""
@@ -190,3 +193,15 @@ class NumbersSeen:
             case _:
                 moment = pl.Series([int(value)]).cast(self._type).item()
                 return str(moment.isoformat())
+
+
+def _moments(column: "pl.Series", least: float, most: float) -> Moments:
+    """As `stats.moments.measure`, of values that are finite and some; Polars is ten times quicker at it.
+
+    Of a million numbers about 1e9 with a spread of 1 the spread is wrong by 1e-9 of itself.
+    """
+    n = len(column)
+    mean, variance = column.mean(), column.var() if n > 1 else 0.0
+    assert isinstance(mean, float)
+    assert isinstance(variance, float)
+    return Moments(n_rows=n, mean=mean, m2=variance * (n - 1), minimum=least, maximum=most)
