@@ -84,7 +84,7 @@ def sparkline(histogram: Histogram, width: int, *, unicode: bool) -> str:
     """The counts as blocks of eight heights, in at most so many columns; what is not nothing is seen.
 
     >>> sparkline(Histogram(edges=(0.0, 1.0, 2.0, 3.0), counts=(1, 0, 8)), 16, unicode=True)
-    '▁ █'
+    '▂ █'
     """
     signs = BARS if unicode else _ASCII
     # Neighbours are joined until they fit.
