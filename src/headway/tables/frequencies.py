@@ -17,20 +17,22 @@ if TYPE_CHECKING:
     import polars as pl
 
 KEPT_MOST = 1 << 17
-"""So many different values are counted at a time."""
+KEPT = 1 << 14
+"""So many different values are kept of a column that is compared with others, and of one whose values are counted."""
 
 
 class Counts:
     """Watches how often each value of a column is there; NaN is a value here, null is none."""
 
-    __slots__ = ("_column", "_counts", "columns", "lost", "n_values")
+    __slots__ = ("_column", "_counts", "_most", "columns", "lost", "n_values")
 
-    def __init__(self, column: Sight) -> None:
+    def __init__(self, column: Sight, most: int = KEPT) -> None:
         self.columns = (column.name,)
         self.lost = 0
         """A value that is not kept, or has been kept again, may be there so many times more than is counted."""
         self.n_values = 0
         self._column = column
+        self._most = most
         self._counts: pl.DataFrame | None = None
 
     def see(self, frame: "pl.DataFrame", _first: int) -> None:
@@ -44,10 +46,10 @@ class Counts:
         counts = found.group_by("k0").agg(pl.len().cast(pl.Int64).alias("n"))
         if self._counts is not None:
             counts = pl.concat([self._counts, counts]).group_by("k0").agg(pl.col("n").sum())
-        if counts.height > 2 * KEPT_MOST:
+        if counts.height > 2 * self._most:
             counts = counts.sort("n", "k0", descending=[True, False])
-            self.lost += int(counts["n"][KEPT_MOST])
-            counts = counts.head(KEPT_MOST)
+            self.lost += int(counts["n"][self._most])
+            counts = counts.head(self._most)
         self._counts = counts
 
     def ranked(self) -> "pl.DataFrame":

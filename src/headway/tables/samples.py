@@ -10,6 +10,19 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+CELLS_MOST = 1 << 25
+"""So many values are kept of all columns together."""
+
+
+def rows_for(n_columns: int, most: int) -> int:
+    """How many rows of so many columns are kept: `most`, and fewer of a wide table, yet some thousands of any.
+
+    >>> rows_for(10, 1 << 18), rows_for(5000, 1 << 18)
+    (262144, 6710)
+    """
+    return max(min(most, CELLS_MOST // max(n_columns, 1)), 1 << 12)
+
+
 class Sample:
     """Watches rows and keeps `most` at most, evenly: what `values` give of them."""
 

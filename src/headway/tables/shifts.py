@@ -17,11 +17,11 @@ from headway.errors import Unmeasurable
 from headway.stats.bins import MOST_VALUES, Bins, Edges, Tally, count, fix_edges, tally
 from headway.stats.shift import Shift, category_shift, family, numeric_shift, share_shift
 from headway.tables.answers import Answer, Watcher
-from headway.tables.frequencies import Counts
+from headway.tables.frequencies import KEPT_MOST, Counts
 from headway.tables.literals import as_number, plain
 from headway.tables.one_pass import watched
 from headway.tables.order import goes_strictly
-from headway.tables.samples import Sample
+from headway.tables.samples import Sample, rows_for
 from headway.tables.sights import NUMBERS, Sight, Sights, one, sights_of
 from headway.tables.survey import n_rows_of
 
@@ -42,7 +42,10 @@ _NUMERIC = NUMBERS | {"date", "datetime", "duration"}
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """A column of the reference, counted: on bins, or value by value; `names_rows` if hardly a value is there twice."""
+    """A column of the reference, counted: on bins, or value by value, of which `most` were kept.
+
+    With `names_rows` hardly a value is there twice.
+    """
 
     n_rows: int
     n_values: int
@@ -50,6 +53,7 @@ class Before(Struct, frozen=True, kw_only=True):
     values: "Tally | None" = None
     mean: float | None = None
     names_rows: bool = False
+    most: int = KEPT_MOST
 
 
 class Shifting:
@@ -141,7 +145,7 @@ class _Counting:
         self._column = column
         self._before = before
         self._sum = 0.0
-        self._values = Counts(column) if before.bins is None else None
+        self._values = Counts(column, before.most) if before.bins is None else None
         self._counts: Ints | int = 0
 
     @property
@@ -193,10 +197,11 @@ def before_of(reference: "Data", names: Sequence[str]) -> dict[str, Before]:
     """Columns of a reference, counted in one pass over it, or two where it has more rows than fix the bins."""
     there = sights_of(reference)
     numeric = [there[name] for name in names if there[name].kind in _NUMERIC]
-    samples = {
-        column.name: Sample([as_number(column, "").alias("n")], (column.name,), most=EDGE_ROWS) for column in numeric
-    }
-    values = {name: Counts(there[name]) for name in names if name not in samples}
+    most = rows_for(len(numeric), EDGE_ROWS)
+    samples = {column.name: Sample([as_number(column, "").alias("n")], (column.name,), most=most) for column in numeric}
+    texts = [name for name in names if name not in samples]
+    kept = rows_for(8 * len(texts), KEPT_MOST)
+    values = {name: Counts(there[name], kept) for name in texts}
     n_rows = watched(reference, [*samples.values(), *values.values()])
     edges = {name: edges for name, sample in samples.items() if (edges := _edges(sample)) is not None}
     counted = {name: _Binned(there[name], one) for name, one in edges.items()}
@@ -206,7 +211,9 @@ def before_of(reference: "Data", names: Sequence[str]) -> dict[str, Before]:
     for name, one_value in values.items():
         values_of = _tally(one_value)
         names_rows = 2 * len(values_of.counts) + 2 * values_of.n_other > one_value.n_values > FEW_ROWS
-        found[name] = Before(n_rows=n_rows, n_values=one_value.n_values, values=values_of, names_rows=names_rows)
+        found[name] = Before(
+            n_rows=n_rows, n_values=one_value.n_values, values=values_of, names_rows=names_rows, most=kept
+        )
     for name, one_binned in counted.items():
         numbers = samples[name].rows()["n"]
         names_rows = there[name].kind == "integer" and numbers.len() > FEW_ROWS and _rises(numbers)

@@ -13,7 +13,7 @@ from headway.tables.compile import Beside
 from headway.tables.each_row import Known, looks_like_number, stands_for_nothing, text_of
 from headway.tables.literals import as_number, instant
 from headway.tables.one_pass import watched
-from headway.tables.samples import Sample
+from headway.tables.samples import Sample, rows_for
 from headway.tables.sights import NUMBERS, Sight, Sights, one, seen, sights_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _quartiles(
     table = data if reference is None else reference
     there = sights if reference is None else sights_of(reference)
     samples = {
-        name: Sample([as_number(there[name], "").alias(name)], (name,), most=QUARTILE_ROWS)
+        name: Sample([as_number(there[name], "").alias(name)], (name,), most=rows_for(len(names), QUARTILE_ROWS))
         for name in names
         if name in there and there[name].kind in NUMBERS
     }

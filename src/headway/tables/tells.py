@@ -13,7 +13,7 @@ from headway.errors import Unmeasurable
 from headway.stats.association import share_told
 from headway.tables.answers import Answer
 from headway.tables.literals import as_number
-from headway.tables.samples import Sample
+from headway.tables.samples import Sample, rows_for
 from headway.tables.sights import NESTED, NUMBERS, Sight
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Telling:
         self._columns = tuple(one for one in columns if one.name != label.name and one.kind not in NESTED | {"null"})
         values = [_value(column).alias(f"c{i}") for i, column in enumerate((*self._columns, label))]
         names = tuple(column.name for column in (*self._columns, label))
-        self._sample = Sample(values, names, most=ROWS_MOST)
+        self._sample = Sample(values, names, most=rows_for(len(names), ROWS_MOST))
         self.watcher: Sample | None = self._sample
 
     def go_on(self) -> None:
