@@ -1,7 +1,7 @@
 """How often the rule of shifts tells one where nothing changed, and how often it finds one, by simulation at length.
 
 The windows are of 100 to 1,000,000 rows against a reference of 100,000 that is drawn anew each time, so that the noise
-of both counts. A rate is held to what was asked plus three standard errors of the simulation.
+of both counts. A rate is held to what a rule that keeps exactly to what was asked would show once in 10,000 times.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import binom
 
 from headway.stats.bins import count, fix_bins
 from headway.stats.shift import Shift, aligned_shift, family, numeric_shift
@@ -32,8 +33,8 @@ NUMBERS: dict[str, Draw] = {
 
 
 def most(asked: float, n_runs: int) -> float:
-    """The largest rate that a rule which keeps to what was asked may show in so many runs."""
-    return float(asked + 3 * (asked * (1 - asked) / n_runs) ** 0.5)
+    """The rate that a rule which keeps to what was asked exceeds in so many runs once in 10,000 times."""
+    return float(binom.ppf(1 - 1e-4, n_runs, asked)) / n_runs
 
 
 def numbers(rng: Random, draw: Draw, n_rows: int, changed: Draw | None = None, n_reference: int = N_REFERENCE) -> Shift:
