@@ -1,5 +1,7 @@
 """What is odd is told, and the other checks are answered all the same."""
 
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -199,3 +201,61 @@ def test_many_shared_rows_are_told_by_their_hashes(tmp_path: Path) -> None:
     with open_data([path]) as data, open_data([there]) as other:
         (found,) = validate(data, [check(v.NotShared("o"), "k")], others=lambda _: other, now=0.0).findings
     assert found.n_bad == 250
+
+
+ANY_KIND: tuple[v.Ask, ...] = (
+    v.NotNull(),
+    v.IsUnique(),
+    v.NoDuplicates(),
+    v.IsIncreasing(),
+    v.Varies(0.9),
+    v.IsBalanced(0.1),
+    v.Statistic(of="distinct", minimum=1),
+    v.Statistic(of="mean"),
+    v.Statistic(of="nulls", maximum=0.5),
+    v.NoOutlier(),
+    v.IsKnown(other="itself"),
+    v.NotShared("itself"),
+    v.IsPlain(),
+    v.IsFinite(),
+    v.IsKind("string"),
+    v.OneOf(("a", "1.1", 1.5, 1)),
+    v.HasLength(minimum=1),
+    v.IsFresh(1e12),
+    v.IsAfter("itself"),
+    v.NoShift(),
+    v.OneType(),
+    v.OneNull(),
+)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([Decimal("1.10"), Decimal("2.50"), None, Decimal("1.10")]),
+        pl.Series(["a", "b", None, "a"], dtype=pl.Categorical),
+        pl.Series([b"a", b"b", None, b"a"]),
+        pl.Series([time(1), time(2), None, time(1)]),
+        pl.Series([timedelta(1), timedelta(2), None, timedelta(1)]),
+        pl.Series([datetime(2026, 1, 1), datetime(2026, 1, 2), None, datetime(2026, 1, 1)]),  # noqa: DTZ001 - one is made
+        pl.Series([datetime(2026, 1, 1), datetime(2026, 1, 2), None, datetime(2026, 1, 1)]).dt.replace_time_zone("UTC"),  # noqa: DTZ001
+        pl.Series([{"x": 1}, {"x": 2}, None, {"x": 1}]),
+        pl.Series([[1], [1, 2], None, [1]]),
+        pl.Series([1.5, 2.5, None, 1.5], dtype=pl.Float32),
+        pl.Series([1, 2, None, 1], dtype=pl.UInt64),
+        pl.Series([True, False, None, True]),
+    ],
+    ids=lambda values: str(values.dtype),
+)
+def test_columns_of_every_type_are_asked_or_refused(tmp_path: Path, values: pl.Series) -> None:
+    path = write(values.alias("a").to_frame(), tmp_path, "parquet")
+    checks = [check(ask, "a") for ask in ANY_KIND]
+    with open_data([path]) as data, open_data([path]) as itself:
+        found = validate(data, checks, reference=itself, others=lambda _: itself, now=2e9)
+        n_bad = bad_rows(data, checks, found, str(tmp_path / "bad.parquet"), reference=itself, others=lambda _: itself)
+    by_kind = {type(one.check.asks): one for one in found.findings}
+    assert [by_kind[kind].n_bad for kind in (v.NotNull, v.IsUnique, v.NoDuplicates, v.IsKnown)] == [1, 1, 1, 0]
+    assert by_kind[v.NotShared].n_bad == 3
+    assert by_kind[v.Varies].value == pytest.approx(2 / 3)
+    assert all(one.remedy for one in found.findings if one.outcome == "error")
+    assert n_bad == 4

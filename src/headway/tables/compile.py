@@ -17,6 +17,8 @@ from headway.core.validation import (
     IsAfter,
     IsFresh,
     NoOthers,
+    OneNull,
+    OneType,
     RowAsk,
     RowChange,
     RowCount,
@@ -38,13 +40,15 @@ if TYPE_CHECKING:
 class Beside(Struct, frozen=True, kw_only=True):
     """What is known before the query: the time, the rows of the reference, and by column what was seen of it before.
 
-    `newest` is the last time of a column in the table that a check names, or why it is not known.
+    `newest` is the last time of a column in the table that a check names, or why it is not known; `unseen`
+    are columns of texts that could not be looked at, and why.
     """
 
     now: float
     n_reference: int | None = None
     known: dict[str, Known] = {}
     newest: dict[tuple[str, str], int | float | HeadwayError | None] = {}
+    unseen: dict[str, HeadwayError] = {}
 
 
 def measure(  # noqa: PLR0911 (one case a kind)
@@ -104,6 +108,8 @@ def _change(check: DataCheck, n_rows: int, reference: int | None) -> Finding:
 def _rows(check: DataCheck, ask: RowAsk, columns: tuple[Sight, ...], beside: Beside) -> Measure:
     found = []
     for column in columns:
+        if isinstance(ask, OneType | OneNull) and column.name in beside.unseen:
+            raise beside.unseen[column.name]
         bad = bad_cells(ask, column, check.at, beside.known.get(column.name, Known()))
         if bad is not None:
             found.append((column.name, bad))

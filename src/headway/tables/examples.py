@@ -100,7 +100,7 @@ class _Texts:
         value = self._batch.frame[name].slice(at, 1)
         if value.is_null().item():
             return None
-        is_odd = value.dtype.is_nested() or isinstance(value.dtype, pl.Binary)
+        is_odd = value.dtype.is_nested() or isinstance(value.dtype, pl.Binary | pl.Duration)
         return str(value.to_list()[0] if is_odd else value.cast(pl.String).item())
 
 

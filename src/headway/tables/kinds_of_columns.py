@@ -176,7 +176,7 @@ def kind_of(kind: "pl.DataType") -> Kind:
         (pl.Struct, "struct"),
         (pl.Null, "null"),
     )
-    return next((name for one, name in kinds if isinstance(kind, one)), "string")
+    return next((name for one, name in kinds if isinstance(kind, one) or kind == one), "string")
 
 
 def common(one: "pl.DataType", other: "pl.DataType") -> "pl.DataType | None":

@@ -310,9 +310,9 @@ def _names(check: DataCheck, sights: Sights, reference: "Data | Profile") -> lis
             )
         if not _is_comparable(column, there[name]):
             raise Unmeasurable(
-                f"column {name!r} is stored as {column.stored_as}, and in the reference it holds another kind",
+                f"column {name!r} holds {column.kind} here and {there[name]} in the reference, which are not compared",
                 at=check.at,
-                remedy="compare numbers with numbers, texts with texts",
+                remedy="compare numbers and times, texts, or truths with their like",
             )
     return list(check.columns)
 

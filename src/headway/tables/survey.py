@@ -12,7 +12,7 @@ from headway.errors import HeadwayError
 from headway.tables.compile import Beside
 from headway.tables.each_row import Known, looks_like_number, stands_for_nothing, text_of
 from headway.tables.literals import as_number, instant
-from headway.tables.one_pass import watched
+from headway.tables.one_pass import shown, watched
 from headway.tables.samples import Sample, rows_for
 from headway.tables.sights import NUMBERS, Sight, Sights, one, seen, sights_of
 
@@ -37,8 +37,11 @@ def survey(
     """Look at what the checks must know beforehand. What is amiss with a check is told when it is compiled."""
     quartiles = _quartiles(data, sights, checks, reference)
     words = {column.name: _Words(column) for column in _texts(checks, sights)}
+    unseen: dict[str, HeadwayError] = {}
     if words:
-        watched(data, [*words.values()])
+        names = list(words)
+        _, faults = shown(data, dict(enumerate(words.values())))
+        unseen = {names[i]: fault for i, fault in faults.items()}
     known = {
         name: Known(
             quartiles=quartiles.get(name),
@@ -48,7 +51,8 @@ def survey(
         for name in {*quartiles, *words}
     }
     n_reference = None if reference is None else n_rows_of(reference)
-    return Beside(now=now, n_reference=n_reference, known=known, newest=dict(_newest(checks, sights, others)))
+    newest = dict(_newest(checks, sights, others))
+    return Beside(now=now, n_reference=n_reference, known=known, newest=newest, unseen=unseen)
 
 
 def n_rows_of(table: "Data | Profile") -> int:
