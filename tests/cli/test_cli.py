@@ -318,6 +318,16 @@ def test_an_interruption_ends_with_130(raises: Raises, typed: Typed) -> None:
     assert typed("runs") == (130, "", "headway: interrupted\n")
 
 
+@pytest.mark.parametrize("error", [ValueError("oh"), errors.BlobMissing("gone", at="x", remedy="y")], ids=repr)
+def test_what_fails_while_an_interruption_is_cleaned_up_after_is_an_interruption(
+    error: Exception, raises: Raises, typed: Typed
+) -> None:
+    error.__context__ = ValueError("between")
+    error.__context__.__context__ = KeyboardInterrupt()
+    raises(error)
+    assert typed("runs") == (130, "", "headway: interrupted\n")
+
+
 # --- readers that go away ---------------------------------------------------------------------------------------
 
 

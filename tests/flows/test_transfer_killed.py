@@ -63,7 +63,7 @@ def kill_somewhere(clone: Clone, word: str, chance: random.Random, how: int = si
         os.killpg(process.pid, how)
         _, told = process.communicate(timeout=60)
     if how == signal.SIGINT and process.returncode:
-        assert "interrupted" in told or process.returncode == -signal.SIGINT, told
+        assert "interrupted" in told or process.returncode == -signal.SIGINT, (process.returncode, told)
     return process.returncode != 0
 
 

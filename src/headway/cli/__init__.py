@@ -160,11 +160,12 @@ def _guarded(name: str, words: list[str]) -> int:
     except HeadwayError as e:
         if debug:
             raise
+        if _is_interrupt(e):
+            return _interrupted()
         report(e, as_json=as_json)
         return e.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("headway: interrupted\n")
-        return 130
+        return _interrupted()
     except SystemExit as e:
         # `--help` has been printed.
         return e.code if isinstance(e.code, int) else 0
@@ -173,11 +174,26 @@ def _guarded(name: str, words: list[str]) -> int:
     except Exception as e:
         if debug:
             raise
+        if _is_interrupt(e):
+            return _interrupted()
         from headway.terminal.trouble import translated
 
         told = translated(e)
         report(told, as_json=as_json)
         return told.exit_code
+
+
+def _interrupted() -> int:
+    sys.stderr.write("headway: interrupted\n")
+    return 130
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether an error came of Ctrl-C: somebody's cleaning up failed on what the interrupt had left half done."""
+    before = error.__context__
+    while before is not None and not isinstance(before, KeyboardInterrupt):
+        before = before.__context__
+    return before is not None
 
 
 def _parser(name: str, doc: str) -> "argparse.ArgumentParser":
