@@ -157,13 +157,6 @@ def _guarded(name: str, words: list[str]) -> int:
         settings = load(folder=args.folder)
         debug = settings.debug
         return int(command.run(args, settings))
-    except HeadwayError as e:
-        if debug:
-            raise
-        if _is_interrupt(e):
-            return _interrupted()
-        report(e, as_json=as_json)
-        return e.exit_code
     except KeyboardInterrupt:
         return _interrupted()
     except SystemExit as e:
@@ -176,11 +169,12 @@ def _guarded(name: str, words: list[str]) -> int:
             raise
         if _is_interrupt(e):
             return _interrupted()
-        from headway.terminal.trouble import translated
+        if not isinstance(e, HeadwayError):
+            from headway.terminal.trouble import translated
 
-        told = translated(e)
-        report(told, as_json=as_json)
-        return told.exit_code
+            e = translated(e)
+        report(e, as_json=as_json)
+        return e.exit_code
 
 
 def _interrupted() -> int:
