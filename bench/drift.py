@@ -39,7 +39,7 @@ GOALS = {"evidently": 20.0, "nannyml": 8.0, BY_HAND: 5.0}
 
 def main() -> int:
     promise = __doc__ or ""
-    size = Size(name="rows", default=1_000_000, help="rows of each of the two tables")
+    size = Size(name="rows", default=1_000_000, help="rows of each of the two tables; 100,000 at least for 2 %%")
     stage = Stage(name="drift", promise=promise, options=options(promise, n=3, size=size))
     scratch = stage.scratch()
     stage.bring([HEADWAY])

@@ -86,6 +86,16 @@ def test_one_absurd_value_moves_no_distance(rng: Random, absurd: float, n_rows: 
         assert new == pytest.approx(old, abs=0.02 + 3 / n_rows)
 
 
+@pytest.mark.parametrize("n_rows", [500, 2000, 20_000])
+def test_with_few_rows_all_that_is_left_out_is_how_far_out_the_outermost_lies(rng: Random, n_rows: int) -> None:
+    for _ in range(30):
+        before, after = np.exp(normal(rng, n_rows)), np.exp(1.15 * normal(rng, n_rows))
+        bins = fix_bins(before)
+        exact, found = stats.wasserstein_distance(before, after), wasserstein(bins, count(bins.edges, after))
+        left_out = 2 / n_rows * (max(float(after.max()), float(before.max())) - bins.edges.high)
+        assert exact * 0.95 - left_out <= found <= exact * 1.02
+
+
 def test_what_lies_beyond_the_bins_counts_as_at_their_end(rng: Random) -> None:
     bins = fix_bins(normal(rng))
     far, further = (wasserstein(bins, count(bins.edges, normal(rng, 1000) + away)) for away in (1e3, 1e9))

@@ -66,6 +66,15 @@ def test_numbers_that_did_not_change_alarm_no_more_often_than_asked(name: str, n
     assert told(shifts) <= most(0.01, n_runs // N_COLUMNS)
 
 
+@pytest.mark.parametrize(("n_reference", "n_rows"), [(20_000, 100), (20_000, 2000), (5000, 20_000)])
+def test_a_family_of_columns_of_all_kinds_alarms_no_more_often_than_asked(n_reference: int, n_rows: int) -> None:
+    """A thousand families: here the rate of the family itself, 1 %, is known to within half of it."""
+    rng = np.random.default_rng(n_reference + n_rows)
+    kinds = [list(NUMBERS.values())[at % len(NUMBERS)] for at in range(N_COLUMNS)]
+    shifts = [numbers(rng, draw, n_rows, n_reference=n_reference) for _ in range(1000) for draw in kinds]
+    assert told(shifts) <= most(0.01, 1000)
+
+
 @pytest.mark.parametrize("name", ["normal", "rounded", "rarely one"])
 def test_a_million_rows_that_did_not_change_alarm_no_more_often_than_asked(name: str) -> None:
     rng = np.random.default_rng(6)

@@ -16,9 +16,6 @@ from headway.stats.bins import Bins, Counts, Edges, Floats
 N_SHOWN = 30
 """Into how many bins `coarsen` merges; what most tools call PSI and Jensen-Shannon is measured on so many."""
 
-OUTER_SHARE = 1 / 1024
-"""Beyond the ends of the reference this share of the rows counts as at the end: it may be absurd."""
-
 
 def shares(counts: Counts, added: float = 0.0) -> Floats:
     """Counts as parts of all rows, when so many rows are added to each cell."""
@@ -49,19 +46,20 @@ def wasserstein(reference: Bins, current: Counts) -> float:
     """How far, on average, rows must move for the reference to become the current; in the unit of the values.
 
     The area between the two cumulative shares, which are taken to rise evenly within a bin. Beyond the ends of the
-    reference (`low`, `high`) it counts as far as the bins go, some 16 times its range, and not for the outermost
-    1/1024 of the rows, or the outermost row: so a single absurd value adds little, and rows that are further out than
-    that count as at the last edge, which makes the distance too small rather than too large.
+    reference (`low`, `high`) the outermost row of either sample is not counted, so that a single absurd value adds
+    nothing; nor does it count how much further out rows are than the bins go, some 16 times the reference's range.
+    Both make the distance too small rather than too large: by less than 1 % from 100,000 log-normal rows on, by some
+    5 % for 2,000, where that one row makes so much of the whole.
     Source: Vallender (1974), Theory Probab. Appl. 18, 784-786.
 
     >>> from headway.stats.bins import count, fix_bins
     >>> bins = fix_bins(np.arange(1000.0))
     >>> round(wasserstein(bins, count(bins.edges, np.arange(1000.0) + 50)), 1)
-    50.0
+    49.9
     """
     edges, gaps = reference.edges, cumulative_gaps(reference.counts, current)
     outer = (edges.at < edges.low) | (edges.at > edges.high)
-    least = max(OUTER_SHARE, 1 / max(int(current.sum()), 1))
+    least = 1 / reference.n_rows + 1 / int(current.sum())
     return _area(edges, np.where(outer, np.sign(gaps) * np.maximum(np.abs(gaps) - least, 0.0), gaps))
 
 
