@@ -25,9 +25,13 @@ ALL = (
     "store_large",
     "store_space",
     "store_remote",
+    "validation",
+    "profiles",
+    "drift",
 )
 STORE = frozenset({"store_files", "store_large", "store_space", "store_remote"})
-OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", *STORE})
+TABLES = frozenset({"validation", "profiles", "drift"})
+OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", *STORE, *TABLES})
 BEGIN = "<!-- results: `python bench/run_all.py --docs` writes from here -->"
 END = "<!-- to here -->"
 

@@ -41,7 +41,7 @@ def size_bytes(value: int | str) -> int | None:
     if len(pairs) != 1:
         return None
     number, unit = pairs[0]
-    scale = _BYTES.get(unit.strip().lower().removesuffix("b"))
+    scale = _BYTES.get(unit.lstrip().lower().removesuffix("b"))
     if scale is None:
         return None
     total = float(number) * scale
