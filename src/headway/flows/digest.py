@@ -124,13 +124,13 @@ def tree_here(name: str, listing: Listing, known: Mapping[str, Digest], read: Re
         raise _not_content(f"{name}/{listing.others[0]}")
     entries: list[TreeEntry] = [TreeLink(path, target) for path, target in listing.links.items()]
     entries += [TreeFolder(path) for path, empty in listing.folders.items() if empty]
-    prefix = name + "/"
+    prefix, digest_of, looked, add = name + "/", known.get, seen, entries.append
     for path, look in listing.files.items():
-        digest, after = known.get(path), look
+        digest, after = digest_of(path), look
         if digest is None:
             digest, after = read(prefix + path, look)
-        mode, size = seen(after)
-        entries.append(TreeFile(path, digest, size, mode & 0o100 != 0))
+        mode, size = looked(after)
+        add(TreeFile(path, digest, size, mode & 0o100 != 0))
     return tree_of(entries)
 
 

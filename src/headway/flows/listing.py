@@ -23,6 +23,7 @@ _TYPE, _FILE, _FOLDER = 0o170000, stat.S_IFREG, stat.S_IFDIR
 _LOOK = struct.Struct("<4qQ")
 _MOST = (1 << 64) - 1
 _LAST_NS = (1 << 63) - 1
+_MODE_AND_SIZE = struct.Struct("<2q").unpack_from
 LOOK_BYTES = _LOOK.size
 
 Look = NewType("Look", bytes)
@@ -42,7 +43,7 @@ def look_of(status: os.stat_result) -> Look:
 
 def seen(look: Look) -> tuple[int, int]:
     """Rights and size of a file."""
-    mode, size, _, _, _ = _LOOK.unpack(look)
+    mode, size = _MODE_AND_SIZE(look)
     return mode, size
 
 
