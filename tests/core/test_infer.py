@@ -16,6 +16,7 @@ from headway.core.infer import infer
 from headway.core.infer_numbers import bounds_of
 from headway.core.infer_texts import form_of
 from headway.core.profile import ColumnProfile, Counted, Lengths, Profile
+from headway.core.schema import Shift
 from headway.core.schema_checks import checks_of
 
 FLIGHTS = Path(__file__).parents[2] / "src" / "headway" / "examples" / "flights" / "data" / "flights_2013.parquet"
@@ -117,6 +118,13 @@ def test_the_schema_of_flights_reads_like_sentences() -> None:
     assert any(line.startswith("late: ") and "values: [0, 1]}" in line for line in lines)
     assert "label" not in inferred()
     assert max(map(len, lines)) <= 120
+
+
+def test_ids_of_which_some_came_twice_are_asked_for_no_shift() -> None:
+    rows = sample(2000, 7)
+    schema = infer(profile_of(pl.concat([rows, rows.head(100)]))).schema
+    assert isinstance(schema.shift, Shift)
+    assert set(schema.shift.except_) == {"flight_id", "date"}
 
 
 def test_what_is_inferred_is_read_back() -> None:

@@ -184,8 +184,9 @@ def _is_key(column: ColumnProfile) -> bool:
 
 
 def _moves(column: ColumnProfile) -> bool:
-    """Whether a column moves on with each delivery, as ids and times do."""
-    return column.kind in ("date", "datetime", "null", "list", "struct", "binary") or _is_key(column)
+    """Whether a column moves on with each delivery, as ids and times do; ids may be there twice by mistake."""
+    is_id = column.kind == "string" and column.n_values >= FEW and column.n_distinct > column.n_values / 2
+    return column.kind in ("date", "datetime", "null", "list", "struct", "binary") or _is_key(column) or is_id
 
 
 # --- round numbers ----------------------------------------------------------------------------------------------------
