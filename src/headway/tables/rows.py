@@ -51,8 +51,8 @@ def _array(values: Sequence[object], field: "pa.Field") -> "pa.Array":
         if pa.types.is_decimal(field.type):
             return pa.array(values, type=pa.string()).cast(field.type)
         return pa.array(values, type=field.type)
-    # Which of these it is depends on the type asked for and on the value: pyarrow has no one error for a misfit.
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, TypeError, ValueError) as e:
+    # Which it is depends on the type asked for and on the value: Arrow's own errors for a misfit are of the first two.
+    except (ValueError, TypeError, OverflowError, pa.ArrowNotImplementedError) as e:
         raise QueryMistaken(
             f"column {field.name!r} has a value that is no {field.type}: {e}",
             at="the query",

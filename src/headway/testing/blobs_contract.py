@@ -7,6 +7,7 @@ import math
 import os
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import pytest
@@ -40,12 +41,12 @@ def _read(path: str) -> bytes:
         return f.read()
 
 
-class BlobsContract:
+class BlobsContract(ABC):
     """What holds for every store of blobs. Override `make`; and `damage`, where one can."""
 
+    @abstractmethod
     def make(self, root: str) -> Blobs:
         """A store; those made with the same `root` are the same store, met by another process as it were."""
-        raise NotImplementedError
 
     def damage(self, blobs: Blobs, root: str, digest: Digest) -> None:
         """Change the last byte of a blob behind the store's back."""

@@ -1,6 +1,7 @@
 """What all leases must do: subclass `LeasesContract` in a test file, and say how yours are made. Needs pytest."""
 
 import os
+from abc import ABC, abstractmethod
 
 import pytest
 
@@ -9,12 +10,12 @@ from headway.ports import Leases
 from headway.testing.clock import Clock
 
 
-class LeasesContract:
+class LeasesContract(ABC):
     """What holds for all leases. Override `make`. See `LeasesByTimeContract` for those that end when not renewed."""
 
+    @abstractmethod
     def make(self, root: str) -> Leases:
         """Leases; those made with the same `root` are the same, met by another process as it were."""
-        raise NotImplementedError
 
     @pytest.fixture
     def root(self, tmp_path: "os.PathLike[str]") -> str:

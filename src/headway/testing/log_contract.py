@@ -4,6 +4,7 @@
 """
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -55,12 +56,12 @@ def one_of_each() -> list[f.Fact]:
     ]
 
 
-class LogContract:
+class LogContract(ABC):
     """What holds for every log. Override `make`."""
 
+    @abstractmethod
     def make(self, root: str) -> Log:
         """A log; those made with the same `root` are the same log, met by another process as it were."""
-        raise NotImplementedError
 
     @pytest.fixture
     def root(self, tmp_path: "os.PathLike[str]") -> str:

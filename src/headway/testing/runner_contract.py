@@ -7,6 +7,7 @@ processes of this machine. Needs pytest and, unless `command` is overridden, a P
 import os
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,12 +31,12 @@ class Deed(Struct, frozen=True, kw_only=True):
     stubborn: bool = False
 
 
-class RunnerContract:
+class RunnerContract(ABC):
     """What holds for every runner. Override `make`; and `command`, where tasks are no shell commands."""
 
+    @abstractmethod
     def make(self, root: str) -> Runner:
         """A new runner; `root` is the same for all runners of a test that shall know of each other's tasks."""
-        raise NotImplementedError
 
     def command(self, deed: Deed) -> tuple[str, ...]:
         """The words of a task that does this."""

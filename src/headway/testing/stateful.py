@@ -26,17 +26,15 @@ BRIEFLY = settings(max_examples=max(1, settings.default.max_examples // 5) if se
 
 
 class LogMachine(RuleBasedStateMachine):
-    """Walks a log beside a list. Override `place`."""
+    """Walks a log beside a list. A subclass gives `place`: a new, empty log's, which opens the log again and again."""
+
+    place: Callable[[], Callable[[], Log]]
 
     def __init__(self) -> None:
         super().__init__()
         self.open = self.place()
         self.log = self.open()
         self.model: list[tuple[str, Fact, float]] = []
-
-    def place(self) -> Callable[[], Log]:
-        """A new, empty log's place: calling it opens the log there, again and again."""
-        raise NotImplementedError
 
     def _of(self, stream: str) -> list[Fact]:
         return [fact for name, fact, _ in self.model if name == stream]
@@ -108,8 +106,9 @@ _large = _large_contents()
 
 
 class BlobsMachine(RuleBasedStateMachine):
-    """Walks a store beside a dict. Override `place`."""
+    """Walks a store beside a dict. A subclass gives `place`: a new, empty store's, which opens it again and again."""
 
+    place: Callable[[], Callable[[], Blobs]]
     stored: Bundle[Digest] = Bundle("stored")
 
     def __init__(self) -> None:
@@ -120,10 +119,6 @@ class BlobsMachine(RuleBasedStateMachine):
         self.once: set[Digest] = set()
         self.folder = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.folder.name, "f")
-
-    def place(self) -> Callable[[], Blobs]:
-        """A new, empty store's place: calling it opens the store there, again and again."""
-        raise NotImplementedError
 
     @rule(target=stored, data=st.binary(max_size=40))
     def put(self, data: bytes) -> Digest:

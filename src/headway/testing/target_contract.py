@@ -4,6 +4,7 @@ The versions it serves are Python files that answer each row with their number. 
 """
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import msgspec
@@ -30,16 +31,16 @@ def serving(root: str, version: int, *, text: str = "", endpoint: str = ENDPOINT
     return Serving(endpoint=endpoint, model="m", version=version, path=path, format="function", digest=digest)
 
 
-class TargetContract:
+class TargetContract(ABC):
     """What holds for every target. Override `make` and `call`; and `broken`, where versions are no Python files."""
 
+    @abstractmethod
     def make(self, root: str) -> Target:
         """A new target whose endpoints live under `root`; the same `root` gives the same endpoints."""
-        raise NotImplementedError
 
+    @abstractmethod
     def call(self, target: Target, url: str, body: bytes) -> Answer:
         """What a client gets that posts to the endpoint."""
-        raise NotImplementedError
 
     def broken(self, root: str, version: int) -> Serving:
         """A version that cannot start."""
