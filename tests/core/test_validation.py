@@ -14,6 +14,8 @@ from headway.core.validation import DataCheck, Finding, NotNull, Outcome, Severi
         (Tolerance(share=0.5), 6, 10, False),
         (Tolerance(share=0.1, count=2), 2, 10, True),
         (Tolerance(share=0.1), 0, 0, True),
+        (Tolerance(share=0.29), 29, 100, True),
+        (Tolerance(share=0.29), 30, 100, False),
     ],
 )
 def test_a_tolerance_is_a_share_or_a_count(tolerance: Tolerance, n_bad: int, n_rows: int, allowed: bool) -> None:

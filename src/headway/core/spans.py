@@ -4,10 +4,11 @@ Times and amounts of memory are `core/units`. What they are spans of is not know
 """
 
 import re
+from math import isfinite
 
 from headway.core.validation import Tolerance
 
-_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 _SHARE = re.compile(rf"({_NUMBER})\s*%")
 _PLAIN = re.compile(_NUMBER)
 
@@ -24,8 +25,14 @@ def share(value: object) -> float | None:
     found = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return None
-    read = float(found[1]) / 100
+    read = _hundredth(found[1])
     return read if 0 <= read <= 1 else None
+
+
+def _hundredth(percent: str) -> float:
+    """The float nearest to the share, as 7 / 1000 is to `0.7%`; a hundredth of the float 0.7 is less than that."""
+    digits, _, exponent = percent.lower().partition("e")
+    return float(f"{digits}e{int(exponent or 0) - 2}")
 
 
 def amount(value: float | str) -> Tolerance | None:
@@ -65,15 +72,16 @@ def span(value: float | str) -> Ends | None:
 def end(value: float | str) -> float | None:
     """One end of a span: a number, or a share in percent; None if it is neither.
 
-    >>> end("1e3"), end("5%"), end(7), end("many")
-    (1000.0, 0.05, 7, None)
+    >>> end("1e3"), end("5%"), end(7), end("many"), end("1e999")
+    (1000.0, 0.05, 7, None, None)
     """
     if not isinstance(value, str):
         return value
     text = value.strip()
     found = _SHARE.fullmatch(text)
-    if found is not None:
-        return float(found[1]) / 100
-    if _PLAIN.fullmatch(text) is None:
+    if found is None and _PLAIN.fullmatch(text) is None:
         return None
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
+    read = _hundredth(found[1]) if found else float(text)
+    if not isfinite(read):
+        return None
+    return int(text) if text.lstrip("+-").isdigit() else read
