@@ -15,7 +15,7 @@ from headway.core import schema as s
 from headway.core import validation as v
 from headway.core.problem import Path, Problem
 from headway.core.schema_checks import cell, names, quantile, splits_of
-from headway.core.schema_names import unknown_columns
+from headway.core.schema_names import misnamed_columns
 from headway.core.spans import amount, share, span
 from headway.core.telling import listed, quoted
 from headway.core.units import duration_s
@@ -54,7 +54,7 @@ def problems_in(schema: s.Schema) -> list[Problem]:
     found += _of_others(schema)
     for i, custom in enumerate(schema.checks):
         found += _of_custom(custom, ("checks", i))
-    found += unknown_columns(schema)
+    found += misnamed_columns(schema)
     return found
 
 
@@ -258,7 +258,11 @@ def _of_numbers(column: s.Column, path: Path) -> Iterator[Problem]:
 def _of_forms(column: s.Column, path: Path) -> Iterator[Problem]:
     if isinstance(column.length, s.Length):
         high = column.length.max
-        if high is not UNSET and column.length.min > high:
+        if column.length.min < 0:
+            yield _bad((*path, "length", "min"), "no length is less than 0", "write 1")
+        elif high is UNSET and not column.length.min:
+            yield _bad((*path, "length"), "every length is so", "write min: 1, or max")
+        elif high is not UNSET and column.length.min > high:
             problem = f"nothing has {column.length.min} to {high} characters"
             yield _bad((*path, "length", "max"), problem, "write more than `min`")
     elif column.length is not UNSET:
@@ -279,6 +283,10 @@ def _of_forms(column: s.Column, path: Path) -> Iterator[Problem]:
 
 
 def _of_table(schema: s.Schema) -> Iterator[Problem]:
+    if schema.version != 1:
+        yield _bad(
+            ("version",), f"version {schema.version} of this format is not known here", "write 1, or update headway"
+        )
     if schema.rows is not UNSET:
         yield from _counted(schema.rows, ("rows",))
     if schema.row_change is not UNSET:

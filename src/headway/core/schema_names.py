@@ -1,4 +1,4 @@
-"""Columns that a schema names in its keys, labels and checks, and that it does not list."""
+"""Columns that a schema names in its keys, labels and checks, and that it does not list or names twice."""
 
 from collections.abc import Iterator
 
@@ -9,15 +9,15 @@ from headway.core.problem import Path, Problem, did_you_mean
 from headway.core.schema_checks import splits_of
 
 
-def unknown_columns(schema: s.Schema) -> Iterator[Problem]:
-    """Columns that are named somewhere and listed nowhere; nothing of a schema that lists none."""
-    if not schema.columns:
-        return
+def misnamed_columns(schema: s.Schema) -> Iterator[Problem]:
+    """Columns that are named twice in one place, or named somewhere and listed nowhere, if the schema lists any."""
     for written, path in _named(schema):
         several = [written] if isinstance(written, str) else written
         for i, name in enumerate(several):
-            if name and name not in schema.columns:
-                at = path if isinstance(written, str) else (*path, i)
+            at = path if isinstance(written, str) else (*path, i)
+            if name in several[:i]:
+                yield Problem(path=at, problem=f"`{name}` is named twice", remedy="name it once")
+            elif name and schema.columns and name not in schema.columns:
                 remedy = did_you_mean(name, schema.columns, f"add `{name}:` below columns")
                 yield Problem(path=at, problem=f"there is no column `{name}` below `columns`", remedy=remedy)
 
