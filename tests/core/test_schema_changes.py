@@ -13,6 +13,8 @@ def test_a_schema_does_not_differ_from_itself_or_from_another_spelling() -> None
     assert changes_between(read(WHOLE), read(WHOLE)) == ()
     assert told("columns: {a: {min: 0}}", "columns:\n  a:\n    min: {is: 0, severity: error}") == []
     assert told("checks: [{row: a > 1}]", "checks: [{row: a > 1}]") == []
+    assert told("columns: {a: {quantiles: {0.95: 4..6}}}", "columns: {a: {quantiles: {95%: 4..6}}}") == []
+    assert told("not-in: x.csv", "not-in: [x.csv]") == []
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,11 @@ def test_a_schema_does_not_differ_from_itself_or_from_another_spelling() -> None
         ("a: {balanced: 5%}", "a: {balanced: 1%}", [("looser", None)]),
         ("a: {increasing: true}", "a: {increasing: strictly}", [("stricter", None)]),
         ("a: {matches: x}", "a: {matches: y}", [("other", None)]),
+        ("a: {values: [1]}", 'a: {values: ["1"]}', [("looser", None), ("stricter", None)]),
+        ("a: {values: [x, y]}", "a: {values: [y, x]}", []),
+        ("a: {min: 1}", 'a: {min: "2013-01-01"}', [("other", None)]),
+        ('"a[0]": {max: 3}', '"a[0]": {max: 4}', [("looser", None)]),
+        ("a: {quantiles: {0.95: 4..6}}", "a: {quantiles: {95%: 4..7}}", [("looser", None)]),
     ],
 )  # fmt: skip
 def test_a_change_of_a_column_is_told(old: str, new: str, changes: list[tuple[str, str | None]]) -> None:
@@ -60,6 +67,8 @@ def test_a_change_of_a_column_is_told(old: str, new: str, changes: list[tuple[st
         ("shift: true", "shift: {false-alarms: 5%}", [("stricter", None)]),
         ("checks: [{row: a > 1}]", "checks: [{row: b > 1}, {row: a > 1}]",
          [("stricter", "asked now: `b > 1` must hold")]),
+        ("checks: [{name: warm, columns: a, each: {min: 0, max: 9}}]",
+         "checks: [{name: warm, columns: a, each: {min: -5, max: 9}}]", [("looser", None)]),
     ],
 )  # fmt: skip
 def test_a_change_of_the_table_is_told(old: str, new: str, changes: list[tuple[str, str | None]]) -> None:

@@ -6,7 +6,7 @@ For somebody who knows the data and not statistics. Decides nothing: `core/findi
 import math
 
 from headway.core import validation as v
-from headway.core.telling import duration, listed, number, percent, quoted
+from headway.core.telling import duration, listed, number, percent, quoted, rows
 
 _KINDS: dict[v.Kind, str] = {
     "integer": "whole numbers",
@@ -49,6 +49,17 @@ def remedy(check: v.DataCheck) -> str:
     """
     told = _REMEDIES.get(type(check.asks), _MEND)
     return told.replace("@", f"`{check.at}`" if check.at else "the schema")
+
+
+def tolerated(tolerance: v.Tolerance) -> str:
+    """How many rows may break a check; empty where none may.
+
+    >>> tolerated(v.Tolerance(share=0.01, count=3))
+    '1 % or 3 rows'
+    """
+    parts = [percent(tolerance.share)] if tolerance.share else []
+    parts += [rows(tolerance.count)] if tolerance.count else []
+    return " or ".join(parts)
 
 
 def subject(check: v.DataCheck) -> str:

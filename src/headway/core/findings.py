@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from headway.core import validation as v
-from headway.core.finding_words import remedy, rule
+from headway.core.finding_words import remedy, rule, tolerated
 from headway.core.problem import close_to
 from headway.core.telling import apart, duration, listed, number, of_rows, percent, quoted, rows
 
@@ -29,7 +29,7 @@ def finding_of_rows(
     'temp must have a value: 12 of 1,000 rows (1.2 %) break this, 1 % may'
     """
     assert 0 <= n_bad <= n_rows, f"{n_bad} bad rows of {n_rows}"
-    may = _may(check.tolerance)
+    may = tolerated(check.tolerance)
     if n_bad == 0:
         found = (
             f"it holds in {f'all {rows(n_rows)}' if n_rows > 1 else 'the one row'}" if n_rows else "there are no rows"
@@ -222,13 +222,6 @@ def _finding(  # noqa: PLR0913 (the parts of a finding)
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
-
-
-def _may(tolerance: v.Tolerance) -> str:
-    parts = [percent(tolerance.share)] if tolerance.share else []
-    if tolerance.count:
-        parts.append(rows(tolerance.count))
-    return " or ".join(parts)
 
 
 def _such_as(check: v.DataCheck, example: v.Example) -> str:

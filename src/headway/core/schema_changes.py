@@ -4,16 +4,16 @@ Two schemas are compared by the checks they mean, so that another spelling of th
 that did not, which nobody will notice; `stricter`: data may be stopped that passed; `other`: both, or neither.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from headway.core import validation as v
-from headway.core.finding_words import rule
+from headway.core.finding_words import rule, tolerated
 from headway.core.schema import Schema
 from headway.core.schema_checks import checks_of
-from headway.core.telling import listed, percent, quoted, rows
+from headway.core.telling import listed, quoted
 
 Effect = Literal["looser", "stricter", "other"]
 """What a change does to data."""
@@ -50,22 +50,27 @@ def changes_between(old: Schema, new: Schema) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda change: (effects.index(change.effect), change.severity != "error")))
 
 
-def _by_place(schema: Schema) -> dict[tuple[str, ...], v.DataCheck]:
-    """The checks by what makes them the same in two schemas: what is asked, of which column, where in which section.
+def _by_place(schema: Schema) -> dict[tuple[object, ...], v.DataCheck]:
+    return {_place(check): check for check in checks_of(schema)}
 
-    Entries of lists are told apart by what they say, for one more in front moves all others.
-    """
-    found: dict[tuple[str, ...], v.DataCheck] = {}
-    for check in checks_of(schema):
-        key: tuple[str, ...] = (check.at, type(check.asks).__name__)
-        if check.at == "key" and isinstance(check.asks, v.NotNull):
-            key = (*key, *check.columns)
-        elif check.at == "columns":
-            key = (*key, check.severity)
-        elif "[" in check.at:
-            key = (check.at.partition("[")[0], check.name or repr(check.asks), *check.columns)
-        found[key] = check
-    return found
+
+_LISTS = ("checks", "foreign-keys", "not-in")
+"""Sections whose entries are told apart by what they say, for one more in front moves all others."""
+
+
+def _place(check: v.DataCheck) -> tuple[object, ...]:
+    """What makes a check the same in two schemas: what is asked, of which column, where in which section."""
+    asked = check.asks
+    section, _, behind = check.at.partition("[")
+    if section in _LISTS:
+        return (section, behind.partition("]")[2], check.name or repr(asked), *check.columns)
+    if isinstance(asked, v.Statistic):
+        # A quantile may be written 0.95 or 95%.
+        return ("statistic", asked.of, asked.at, *check.columns)
+    if check.at == "columns":
+        return (check.at, check.severity)
+    columns = check.columns if check.at == "key" and isinstance(asked, v.NotNull) else ()
+    return (check.at, type(asked), *columns)
 
 
 def _change(check: v.DataCheck, effect: Effect, says: str) -> Change:
@@ -87,19 +92,14 @@ def _of_consequence(old: v.DataCheck, new: v.DataCheck) -> Iterator[tuple[Effect
     if old.tolerance != new.tolerance:
         shares, counts = (new.tolerance.share - old.tolerance.share), (new.tolerance.count - old.tolerance.count)
         effect = _effect(is_looser=shares > 0 or counts > 0, is_stricter=shares < 0 or counts < 0)
-        says = f"{rule(new)}: {_may(new.tolerance)} may break it now; before, {_may(old.tolerance)}"
+        told = [tolerated(one.tolerance) or "no row" for one in (old, new)]
+        says = f"{rule(new)}: {told[1]} may break it now; before, {told[0]}"
         yield effect, says
     if old.if_there != new.if_there:
         yield (
             ("looser", "stricter")[old.if_there],
             f"asked {'only if the column is there' * new.if_there or 'always'}: {rule(new)}",
         )
-
-
-def _may(tolerance: v.Tolerance) -> str:
-    parts = [percent(tolerance.share)] if tolerance.share else []
-    parts += [rows(tolerance.count)] if tolerance.count else []
-    return " or ".join(parts) or "no row"
 
 
 def _effect(*, is_looser: bool, is_stricter: bool) -> Effect:
@@ -114,20 +114,16 @@ def _effect(*, is_looser: bool, is_stricter: bool) -> Effect:
 def _of_asks(old: v.DataCheck, new: v.DataCheck) -> Iterator[tuple[Effect, str]]:
     match old.asks, new.asks:
         case v.OneOf(values=before), v.OneOf(values=after):
-            yield from _of_members(
-                [quoted(one) for one in before],
-                [quoted(one) for one in after],
-                (f"{listed(new.columns)} may be", f"{listed(new.columns)} may no longer be"),
-            )
+            words = (f"{listed(new.columns)} may be", f"{listed(new.columns)} may no longer be")
+            yield from _of_members(_values(before), _values(after), words)
         case v.HasColumn(), v.HasColumn():
             for name in sorted(set(old.columns) - set(new.columns)):
                 yield "looser", f"the column {name} need no longer be there"
             for name in sorted(set(new.columns) - set(old.columns)):
                 yield "stricter", f"the column {name} must be there now"
         case v.NoOthers(), v.NoOthers():
-            yield from _of_members(
-                old.columns, new.columns, ("there may be a column", "there may no longer be a column")
-            )
+            words = ("there may be a column", "there may no longer be a column")
+            yield from _of_members({one: one for one in old.columns}, {one: one for one in new.columns}, words)
         case v.IsKind(kind=before), v.IsKind(kind=after) if before != after:
             ranks = {"integer": 0, "decimal": 1, "number": 1}
             widens = ranks.get(before, 2) < ranks.get(after, -1)
@@ -145,9 +141,16 @@ def _both(old: v.DataCheck, new: v.DataCheck) -> str:
     return f"{after}; before, {before}" if after != before else f"{after}: with other numbers than before"
 
 
-def _of_members(before: Sequence[str], after: Sequence[str], words: tuple[str, str]) -> Iterator[tuple[Effect, str]]:
-    added = [one for one in after if one not in before]
-    gone = [one for one in before if one not in after]
+def _values(values: Sequence[v.Cell]) -> dict[object, str]:
+    """Values as they are told; the text `1` is another than the number."""
+    return {(isinstance(one, str), one): quoted(one) for one in values}
+
+
+def _of_members(
+    before: Mapping[object, str], after: Mapping[object, str], words: tuple[str, str]
+) -> Iterator[tuple[Effect, str]]:
+    added = [told for one, told in after.items() if one not in before]
+    gone = [told for one, told in before.items() if one not in after]
     if added:
         yield "looser", f"{words[0]} {listed(added)} too"
     if gone:
@@ -163,15 +166,14 @@ def _of_spans(old: v.DataCheck, new: v.DataCheck) -> Effect:
         for one, other, sign in ((low, new_low, 1), (high, new_high, -1)):
             if one == other:
                 continue
-            if other is None or (one is not None and _is_less(other, one) == (sign > 0)):
+            if one is not None and other is not None and isinstance(one, str) != isinstance(other, str):
+                return "other"
+            # Both are texts, or neither is.
+            if other is None or (one is not None and (other < one) == (sign > 0)):  # type: ignore[operator]
                 is_looser = True
             else:
                 is_stricter = True
     return _effect(is_looser=is_looser, is_stricter=is_stricter)
-
-
-def _is_less(one: v.Cell, other: v.Cell) -> bool:
-    return isinstance(one, str) == isinstance(other, str) and one < other  # type: ignore[operator]  # of one kind
 
 
 def _spans(asked: v.Ask) -> tuple[tuple[v.Cell | None, v.Cell | None], ...]:  # noqa: PLR0911 (one case a kind)
