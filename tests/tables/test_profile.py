@@ -65,6 +65,14 @@ def test_a_key_is_known_to_be_one(tmp_path: Path) -> None:
     assert (found.n_distinct, found.distinct_error, found.minimum, found.maximum) == (300_000, 0.0, 10, 300_009)
 
 
+def test_the_ends_of_long_whole_numbers_are_exact(tmp_path: Path) -> None:
+    found = one(tmp_path, x=[2**62 + 1, 2**63 - 1, 2**62 + 3])
+    assert (found.minimum, found.maximum) == (2**62 + 1, 2**63 - 1)
+    nanos = pl.Series("x", [1_704_110_400_000_001_000, 1_704_110_400_000_003_000]).cast(pl.Datetime("ns"))
+    found = of(tmp_path, nanos.to_frame()).columns[0]
+    assert (found.minimum, found.maximum) == ("2024-01-01T12:00:00.000001", "2024-01-01T12:00:00.000003")
+
+
 def test_a_column_of_texts(tmp_path: Path) -> None:
     found = one(tmp_path, x=["Ab-1", "Cd-2", None, "é x", "Ab-1"])
     assert (found.kind, found.n_null, found.n_distinct) == ("string", 1, 3)

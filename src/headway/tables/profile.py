@@ -7,8 +7,6 @@ Memory does not grow with the rows: of each column so many values are held, and 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from headway.core.profile import ColumnProfile, Counted, Profile
 from headway.tables.batches import Batch, Data, DataColumn
 from headway.tables.correlated import Together
@@ -131,9 +129,8 @@ class _Column:
                 raise AssertionError(self._column.name)
 
     def profile(self, n_rows: int) -> ColumnProfile:
-        seen = self.values.seen()
         worst = sorted(self.misfits.items(), key=lambda pair: (-pair[1], pair[0]))[:MISFITS_TOLD]
-        return ColumnProfile(
+        column = ColumnProfile(
             name=self._column.name,
             kind=self._column.kind,
             stored_as=self._column.stored_as,
@@ -141,5 +138,5 @@ class _Column:
             n_null=self.n_null,
             n_misfit=self.n_misfit,
             misfits=tuple(Counted(value=text, count=count) for text, count in worst),
-            **{name: getattr(seen, name) for name in msgspec.structs.asdict(seen)},
         )
+        return self.values.described(column)

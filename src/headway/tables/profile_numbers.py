@@ -4,17 +4,19 @@ Neighbours: `profile_texts` for all other columns, `profile` for tables.
 """
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
-from headway.core.profile import Counted, Histogram
+from headway.core.profile import ColumnProfile, Counted, Histogram
 from headway.core.validation import Cell, Kind
 from headway.stats.moments import Moments, merge
 from headway.tables.distinct import Distinct, hashes_of_numbers
 from headway.tables.often import OftenNumbers
-from headway.tables.profile_room import TOP, ColumnSeen, Room
+from headway.tables.profile_room import TOP, Room
 from headway.tables.ranks import Ranks
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ class NumbersSeen:
         "first",
         "is_increasing",
         "last",
+        "least",
         "moments",
+        "most",
         "n_infinite",
         "n_nan",
         "n_zero",
@@ -58,6 +62,9 @@ class NumbersSeen:
         self.is_increasing = True
         self.first: float | None = None
         self.last: float | None = None
+        # The ends as they are: moments have whole numbers above 2^53 only about.
+        self.least: float | None = None
+        self.most: float | None = None
 
     def add(self, column: "pl.Series") -> None:
         """Take in values without nulls."""
@@ -78,6 +85,7 @@ class NumbersSeen:
         if not len(values):
             return
         self._see_order(values)
+        self._see_ends([ordered[0].item(), ordered[-1].item()])
         starts = np.concatenate((np.zeros(1, dtype=np.int64), np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
         different = ordered[starts]
         counts = np.diff(starts, append=len(ordered))
@@ -102,21 +110,22 @@ class NumbersSeen:
         self.is_increasing &= other.is_increasing and meets
         self.first = other.first if self.first is None else self.first
         self.last = self.last if other.last is None else other.last
+        self._see_ends([other.least, other.most])
 
-    def seen(self) -> ColumnSeen:
-        """What is known now."""
+    def described(self, column: ColumnProfile) -> ColumnProfile:
+        """The column with what is known of its values now."""
         n, error = self.distinct.count()
         values, counts = self.often.first(TOP)
         has_numbers = self._kind != "boolean" and self.moments.n_rows > 0
-        least, most = self.moments.minimum, self.moments.maximum
-        return ColumnSeen(
+        return replace(
+            column,
             n_nan=self.n_nan,
             n_infinite=self.n_infinite,
             n_zero=self.n_zero if self._kind in AMOUNTS else 0,
             n_distinct=n,
             distinct_error=error,
-            minimum=self._cell(least) if has_numbers else None,
-            maximum=self._cell(most) if has_numbers else None,
+            minimum=self._end(self.least),
+            maximum=self._end(self.most),
             mean=self._number(self.moments.mean) if has_numbers else None,
             std=self._spread() if has_numbers else None,
             quantiles={k: self._number(v) for k, v in self.ranks.quantiles().items()} if has_numbers else {},
@@ -144,6 +153,11 @@ class NumbersSeen:
         if self.first is None:
             self.first = values[0].item()
         self.last = values[-1].item()
+
+    def _see_ends(self, ends: Sequence[float | None]) -> None:
+        known = [one for one in (self.least, self.most, *ends) if one is not None]
+        if known:
+            self.least, self.most = min(known), max(known)
 
     # --- as people see it -----------------------------------------------------------------------------------------
 
@@ -177,6 +191,9 @@ class NumbersSeen:
             is_time=self._kind in TIMES,
         )
 
+    def _end(self, value: float | None) -> Cell | None:
+        return None if value is None or self._kind == "boolean" else self._cell(value)
+
     def _cell(self, value: float) -> Cell:
         import polars as pl
 
@@ -196,7 +213,7 @@ class NumbersSeen:
 
 
 def _moments(column: "pl.Series", least: float, most: float) -> Moments:
-    """As `stats.moments.measure`, of values that are finite and some; Polars is ten times quicker at it.
+    """Those of values that are finite and some. Polars is ten times quicker at it than numpy.
 
     Of a million numbers about 1e9 with a spread of 1 the spread is wrong by 1e-9 of itself.
     """

@@ -5,11 +5,13 @@ Neighbours: `profile_numbers` for numbers and times, `profile` for tables.
 
 from typing import TYPE_CHECKING
 
-from headway.core.profile import Counted, Lengths
+from msgspec.structs import replace
+
+from headway.core.profile import ColumnProfile, Counted, Lengths
 from headway.core.validation import Kind
 from headway.tables.distinct import Distinct, hashes_of_texts
 from headway.tables.often import OftenTexts
-from headway.tables.profile_room import N_PATTERNS, TOP, ColumnSeen, Room
+from headway.tables.profile_room import N_PATTERNS, TOP, Room
 
 if TYPE_CHECKING:
     import polars as pl
@@ -107,12 +109,13 @@ class TextsSeen:
         self.last = self.last if other.last is None else other.last
         self._see_ends([other.least, other.most])
 
-    def seen(self) -> ColumnSeen:
-        """What is known now."""
+    def described(self, column: ColumnProfile) -> ColumnProfile:
+        """The column with what is known of its values now."""
         n, error = self.distinct.count()
         is_text = self._kind == "string"
         shapes = patterns(self.often.all()) if self.patterns is None else self.patterns.first(N_PATTERNS)
-        return ColumnSeen(
+        return replace(
+            column,
             n_distinct=n,
             distinct_error=error,
             minimum=self.least if is_text and not self.n_long else None,
