@@ -16,7 +16,7 @@ from core.naive import broken
 from headway.codec.human import plain
 from headway.codec.schema_text import schema_text
 from headway.codec.suites.draft import Suite, kind_named, whole
-from headway.codec.suites.read import read_suite
+from headway.codec.suites.read import read_any, read_suite
 from headway.codec.suites.text_format import read_message
 from headway.core import validation as v
 from headway.core.schema_checks import checks_of
@@ -143,6 +143,49 @@ def test_tfdv_is_read() -> None:
     assert ("not_in_environment", "feature late") in left(name)
 
 
+def of_expectations(*expectations: dict[str, Any]) -> Suite:
+    return read_suite(json.dumps({"expectations": expectations}).encode(), path="a.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "kwargs", "column"),
+    [
+        ("expect_column_value_lengths_to_equal", {"value": 2}, "{length: {min: 2, max: 2, severity: warn}}"),
+        (
+            "expect_column_value_lengths_to_be_between",
+            {"min_value": 1, "max_value": 9, "strict_max": True, "mostly": 0.9},
+            "{length: {min: 1, max: 8, tolerate: 10%, severity: warn}}",
+        ),
+        (
+            "expect_column_proportion_of_non_null_values_to_be_between",
+            {"min_value": 0.9},
+            "{nulls: {max: 10%, severity: warn}}",
+        ),
+        (
+            "expect_column_distinct_values_to_equal_set",
+            {"value_set": [1, 2]},
+            "{values: {are: [1, 2], severity: warn}, distinct: {min: 2, max: 2, severity: warn}}",
+        ),
+    ],
+)
+def test_what_only_warns_there_only_warns_here(kind: str, kwargs: dict[str, Any], column: str) -> None:
+    found = of_expectations({"type": kind, "severity": "warning", "kwargs": {"column": "a", **kwargs}})
+    assert schema_text(found.schema).splitlines() == ["columns:", f"  a: {column}"]
+    assert found.unmapped == ()
+
+
+def test_a_column_whose_absence_warns_there_is_told_to_be_an_error_here() -> None:
+    found = of_expectations({"type": "expect_column_to_exist", "severity": "warning", "kwargs": {"column": "a"}})
+    assert [one.why for one in found.unmapped] == ["a column that is missing is an error; write required: warn"]
+
+
+def test_a_length_that_warns_in_pandera_warns_here() -> None:
+    checks = {"str_length": {"min_value": 1, "options": {"raise_warning": True}}}
+    written = {"schema_type": "dataframe", "columns": {"a": {"nullable": True, "checks": checks}}}
+    found = read_suite(json.dumps(written).encode(), path="a.json")
+    assert schema_text(found.schema).splitlines()[1] == "  a: {length: {min: 1, severity: warn}}"
+
+
 def test_what_is_asked_of_a_column_there_is_asked_here() -> None:
     """The verdicts agree on data that break one check of pandera's at a time."""
     good = pl.DataFrame({"id": [1, 2], "carrier": ["UA", "B6"], "temp": [1.0, None], "tail": ["N1", "N22"]})
@@ -196,6 +239,14 @@ def test_types_are_known_by_every_tools_name(name: str, kind: str | None) -> Non
     assert kind_named(name) == kind
 
 
+@pytest.mark.parametrize("path", ["a.json", "a.yaml"])
+def test_a_schema_of_ours_may_be_json_and_a_suite_may_be_called_anything(path: str) -> None:
+    ours, unmapped = read_any(b'{"columns": {"expectations": "integer"}}', path=path)
+    assert (ours.columns, unmapped) == ({"expectations": "integer"}, ())
+    theirs, _ = read_any((FOLDER / "great_expectations_1.24.json").read_bytes(), path=path)
+    assert theirs == suite("great_expectations_1.24.json").schema
+
+
 # --- files that are broken --------------------------------------------------------------------------------------------
 
 
@@ -206,6 +257,7 @@ def test_types_are_known_by_every_tools_name(name: str, kind: str | None) -> Non
         (b"a: 1", "a.yaml", "no suite"),
         (b"{", "a.json", "1 fault"),
         (b"[1]", "a.yaml", "1 fault"),
+        (b"", "a.json", "no suite"),
         (b"\xff", "a.pbtxt", "1 fault"),
         (b"feature {", "a.pbtxt", "1 fault"),
     ],
@@ -251,6 +303,35 @@ def test_the_text_format_is_read(text: str, message: dict[str, Any]) -> None:
     assert read_message(text, path="x") == message
 
 
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        (r'feature { name: "\UFFFFFFFF" type: INT }', []),
+        ('feature { name: "a" presence { min_fraction: "x" } }', ["presence"]),
+        ('feature { name: "a" presence { min_fraction: 1 min_count: "x" } }', ["presence"]),
+        ('feature { name: "a" int_domain: [] }', ["int_domain"]),
+        (f'feature {{ name: "a" int_domain {{ max: {NINES[:400]} }} }}', ["max"]),
+        (f'feature {{ name: "a" int_domain {{ max: {NINES} }} }}', ["max"]),
+        ('feature { name: "a" float_domain { min: nan max: inf } }', ["min", "max"]),
+    ],
+    ids=lambda one: one[:60] if isinstance(one, str) else "",
+)
+def test_values_that_no_number_holds_are_left_out_and_listed(text: str, left_out: list[str]) -> None:
+    found = read_suite(text.encode(), path="a.pbtxt")
+    assert [one.what for one in found.unmapped] == left_out
+    assert read(schema_text(found.schema)) == found.schema
+
+
+def test_an_infinite_count_is_left_out_and_listed() -> None:
+    text = "expectations:\n  - {type: expect_table_row_count_to_equal, kwargs: {value: .inf}}\n"
+    assert [one.what for one in read_suite(text.encode(), path="a.yaml").unmapped] == [
+        "expect_table_row_count_to_equal"
+    ]
+
+
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
@@ -293,7 +374,9 @@ def test_a_damaged_text_format_is_read_as_far_as_it_goes(data: st.DataObject) ->
     signs = (FOLDER / "tensorflow_metadata_1.21.pbtxt").read_text().split("\n")
     at = data.draw(st.integers(0, len(signs) - 1))
     with_other = data.draw(
-        st.sampled_from(["", "}", "presence: 3", "int_domain: [1]", "type: 5", "name: 7", "value: -1"])
+        st.sampled_from(
+            ["", "}", "presence: 3", "int_domain: [1]", "type: 5", "name: 7", "value: -1", 'min_fraction: "x"']
+        )
     )
     text = "\n".join([*signs[:at], with_other, *signs[at + data.draw(st.integers(0, 2)) :]])
     try:

@@ -181,14 +181,14 @@ class _Reading:
             return None
         try:
             values = read_params(data, path=file.params)
-            unfit = [
+            beyond = [
                 Fault(
                     f"{where(path, values)} is {number}", remedy="write a finite number of 64 bits, or a text in quotes"
                 )
-                for path, number in _unfit(values)
+                for path, number in unfit(values)
             ]
-            if unfit:
-                raise faulty(file.params, unfit)
+            if beyond:
+                raise faulty(file.params, beyond)
         except FileFaulty as e:
             for fault in e.faults:
                 if fault.line:
@@ -327,14 +327,14 @@ def _json(text: str, path: str) -> dict[str, Any]:
         raise faulty(path, [Fault(f"not JSON: {e}", remedy="mend the place named")]) from e
 
 
-def _unfit(value: Any, path: Path = ()) -> Iterator[tuple[Path, float]]:  # noqa: ANN401 (as above)
+def unfit(value: Any, path: Path = ()) -> Iterator[tuple[Path, float]]:  # noqa: ANN401 (as above)
     """The numbers that neither the log nor a copy of the pipeline can hold, and where they stand."""
     if isinstance(value, dict):
         for key, below in value.items():
-            yield from _unfit(below, (*path, key))
+            yield from unfit(below, (*path, key))
     elif isinstance(value, list):
         for i, below in enumerate(value):
-            yield from _unfit(below, (*path, i))
+            yield from unfit(below, (*path, i))
     # A number less itself is 0 only when it is finite.
     elif (isinstance(value, float) and value - value != 0) or (
         isinstance(value, int) and not -(2**63) <= value < 2**63

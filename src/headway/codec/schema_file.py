@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from headway.codec import marks
-from headway.codec.human import converted, decoded, where
+from headway.codec.human import converted, decoded, unfit, where
 from headway.codec.kinds import problems_of
 from headway.core.problem import Path, Problem
 from headway.core.schema import FOREIGN, Column, Schema, Text
@@ -55,10 +55,7 @@ def read_schema(data: bytes, *, path: str) -> Schema:
 def _schema_of(value: Any) -> tuple[Schema | None, list[Problem]]:  # noqa: ANN401 (as above)
     """The schema that plain values mean, and everything that is wrong with them."""
     problems, left = problems_of(value, Schema, FOREIGN)
-    problems += [
-        Problem(path=at, problem=f"{number} is no number to compare with", remedy="write a finite one")
-        for at, number in _infinite(value, ())
-    ]
+    problems += beyond_numbers(value)
     schema = converted(left, Schema)
     if schema is not None:
         problems += problems_in(schema)
@@ -66,15 +63,12 @@ def _schema_of(value: Any) -> tuple[Schema | None, list[Problem]]:  # noqa: ANN4
     return schema, problems
 
 
-def _infinite(value: Any, path: Path) -> Iterator[tuple[Path, float]]:  # noqa: ANN401 (as above)
-    if isinstance(value, dict):
-        for key, below in value.items():
-            yield from _infinite(below, (*path, key))
-    elif isinstance(value, list):
-        for i, below in enumerate(value):
-            yield from _infinite(below, (*path, i))
-    elif isinstance(value, float) and value - value != 0:
-        yield path, value
+def beyond_numbers(value: Any) -> list[Problem]:  # noqa: ANN401 (as above)
+    """Numbers with which nothing can be compared."""
+    return [
+        Problem(path=at, problem=f"{number} is no number to compare with", remedy="write a finite one of 64 bits")
+        for at, number in unfit(value)
+    ]
 
 
 # --- what the engine cannot read --------------------------------------------------------------------------------------

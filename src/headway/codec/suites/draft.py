@@ -4,15 +4,30 @@ Nothing is dropped silently: what does not map is an `Unmapped` with its place a
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs, to_builtins
 
 from headway.codec.human import converted
 from headway.codec.kinds import problems_of
-from headway.codec.schema_file import fault_of_condition, fault_of_pattern
-from headway.core.schema import Amount, Bound, Column, Custom, Flag, Schema, Text, Typed, Values
+from headway.codec.schema_file import beyond_numbers, fault_of_condition, fault_of_pattern
+from headway.core.schema import (
+    Amount,
+    Bound,
+    Column,
+    Custom,
+    Flag,
+    Length,
+    Nulls,
+    Range,
+    Schema,
+    Span,
+    Text,
+    Typed,
+    Values,
+)
 from headway.core.schema_faults import problems_in
 from headway.core.validation import Cell, Kind, Severity
 
@@ -53,6 +68,14 @@ class Draft:
         """List a part that does not map."""
         self.unmapped.append(Unmapped(what=what, at=at, why=why))
 
+    @contextmanager
+    def part(self, what: str, at: str) -> Iterator[None]:
+        """List a part whose values cannot be worked with, for files may be damaged."""
+        try:
+            yield
+        except (TypeError, ValueError, AttributeError, LookupError, OverflowError):
+            self.leave(what, at, "its values are of other kinds than it takes")
+
     def column(self, name: str) -> None:
         """The column is one of the table, though nothing more may be asked of it."""
         self.columns.setdefault(name, {})
@@ -92,7 +115,7 @@ class Draft:
             # Values may be of any kind: what another tool wrote, or a damaged file holds.
             written = to_builtins(Schema(columns=columns, checks=list(self.checks), **self.table))
             schema = converted(written, Schema) or Schema()
-            problems = problems_of(written, Schema)[0] or problems_in(schema)
+            problems = problems_of(written, Schema)[0] or beyond_numbers(written) or problems_in(schema)
             if not problems:
                 return Suite(tool=self.tool, schema=_short(schema), unmapped=tuple(self.unmapped))
             path = problems[0].path
@@ -142,6 +165,23 @@ class Terms(Struct, frozen=True, kw_only=True):
     def bound(self, value: Cell) -> Cell | Bound:
         """A bound of values."""
         return value if self._is_plain else Bound(is_=value, tolerate=self.tolerate, severity=self.severity)
+
+    def length(self, low: int | None, high: int | None) -> Span | Length:
+        """How many characters; as they were written if those are no numbers."""
+        if not self._is_plain:
+            most = UNSET if high is None else high
+            return Length(min=low or 0, max=most, tolerate=self.tolerate, severity=self.severity)
+        return (
+            low if low is not None and low == high else f"{'' if low is None else low}..{'' if high is None else high}"
+        )
+
+    def exactly(self, count: int) -> Span | Range:
+        """One number that must be this."""
+        return count if self.severity is UNSET else Range(min=count, max=count, severity=self.severity)
+
+    def nulls(self, most: Amount) -> Amount | Nulls:
+        """How many values may be missing at most."""
+        return most if self.severity is UNSET else Nulls(max=most, severity=self.severity)
 
     def text(self, value: str) -> str | Text:
         """A regular expression, or a format of dates."""

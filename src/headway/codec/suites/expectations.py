@@ -1,7 +1,7 @@
 """Suites of Great Expectations as JSON, of 0.x (`expectation_type`) and 1.x (`type`, `severity`)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -18,7 +18,7 @@ from headway.codec.suites.draft import (
     sequence,
     whole,
 )
-from headway.core.schema import Custom, Nulls, Order, Range
+from headway.core.schema import Custom, Order, Range
 from headway.core.validation import Severity
 
 
@@ -35,10 +35,8 @@ def read(written: Mapping[str, Any]) -> Suite:
         if why:
             draft.leave(what, at, why)
             continue
-        try:
+        with draft.part(what, at):
             _expected(draft, what, at, one)
-        except (TypeError, ValueError, AttributeError):
-            draft.leave(what, at, "its values are of other kinds than it takes")
     return draft.suite()
 
 
@@ -108,16 +106,22 @@ _Translates = Callable[[_Expected], None]
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
+def _present(it: _Expected, names: Iterable[str]) -> None:
+    for name in names:
+        it.draft.column(name)
+    if it.terms.severity == "warn":
+        # Something else may be asked of it too, which fails without it.
+        it.leave("a column that is missing is an error; write required: warn")
+
+
 def _exists(it: _Expected) -> None:
-    it.draft.column(it.column)
+    _present(it, [it.column])
     if it.given.get("column_index") is not None:
         it.leave("the order of columns is not asked; that it is there is")
 
 
 def _columns(it: _Expected) -> None:
-    listed = it.given.get("column_set") or it.given.get("column_list") or ()
-    for name in listed:
-        it.draft.column(str(name))
+    _present(it, map(str, it.given.get("column_set") or it.given.get("column_list") or ()))
     if it.given.get("exact_match", True):
         it.draft.table["extra_columns"] = "warn" if it.terms.severity == "warn" else "error"
     if "ordered" in it.what:
@@ -125,15 +129,14 @@ def _columns(it: _Expected) -> None:
 
 
 def _row_count(it: _Expected) -> None:
-    found = it.range()
     exact = it.given.get("value")
-    rows = int(exact) if exact is not None else found
+    rows = it.range() if exact is None else it.terms.exactly(int(exact))
     if rows is None:
         return
     if "rows" in it.draft.table:
         it.leave("the number of rows is asked already")
     else:
-        it.draft.table["rows"] = Range(min=exact, max=exact, severity=it.terms.severity) if exact is not None else rows
+        it.draft.table["rows"] = rows
 
 
 def _compound(it: _Expected) -> None:
@@ -179,8 +182,7 @@ def _flag(key: str) -> _Translates:
 
 
 def _not_null(it: _Expected) -> None:
-    most = it.terms.tolerate
-    it.ask("nulls", most if it.terms.severity is UNSET else Nulls(max=most, severity=it.terms.severity))
+    it.ask("nulls", it.terms.nulls(it.terms.tolerate))
 
 
 def _null(it: _Expected) -> None:
@@ -190,7 +192,7 @@ def _null(it: _Expected) -> None:
 def _non_null_share(it: _Expected) -> None:
     low, high = it.given.get("min_value"), it.given.get("max_value")
     if low is not None:
-        it.ask("nulls", percent_of(1 - low) if low < 1 else 0)
+        it.ask("nulls", it.terms.nulls(percent_of(1 - low) if low < 1 else 0))
     if high is not None and high < 1:
         it.leave("that values must be missing is not asked")
 
@@ -221,7 +223,7 @@ def _in_set(it: _Expected) -> None:
 def _equals_set(it: _Expected) -> None:
     values = list(it.given.get("value_set") or ())
     it.ask("values", it.terms.values(values))
-    it.ask("distinct", len(values))
+    it.ask("distinct", it.terms.exactly(len(values)))
 
 
 def _not_in_set(it: _Expected) -> None:
@@ -253,16 +255,11 @@ def _like(it: _Expected) -> None:
 
 
 def _length(it: _Expected) -> None:
-    if it.terms != Terms():
-        it.draft.leave("mostly or severity", it.at, "the lengths are asked of all rows")
     exact = it.given.get("value")
-    if exact is not None:
-        it.ask("length", int(exact))
-        return
-    low, high = it.given.get("min_value"), it.given.get("max_value")
-    low = low + 1 if low is not None and it.given.get("strict_min") else low
-    high = high - 1 if high is not None and it.given.get("strict_max") else high
-    it.ask("length", f"{'' if low is None else int(low)}..{'' if high is None else int(high)}")
+    low, high = it.given.get("min_value", exact), it.given.get("max_value", exact)
+    least = None if low is None else int(low) + bool(it.given.get("strict_min"))
+    most = None if high is None else int(high) - bool(it.given.get("strict_max"))
+    it.ask("length", it.terms.length(least, most))
 
 
 def _type(it: _Expected) -> None:

@@ -139,10 +139,8 @@ def _check(draft: Draft, name: str, what: str, stats: Any, *, at: str) -> None: 
     if known is None or not given:
         draft.leave(what, at, "this check is not known here" if known is None else "it says no value")
         return
-    try:
+    with draft.part(what, at):
         known(_At(draft, name, what, at, terms), given, one)
-    except (TypeError, ValueError, AttributeError):
-        draft.leave(what, at, "its values are of other kinds than it takes")
 
 
 class _At:
@@ -207,13 +205,13 @@ def _length(at: _At, given: Mapping[str, Any], _: Any) -> None:  # noqa: ANN401 
     exact = given.get("exact_value", given.get("value"))
     if exact is not None:
         low = high = exact
-    at.ask("length", f"{'' if low is None else low}..{'' if high is None else high}" if low != high else low)
+    at.ask("length", at.terms.length(low, high))
 
 
 def _values_eq(at: _At, _: Mapping[str, Any], one: Any) -> None:  # noqa: ANN401 (as above)
     values = _several(one)
     at.ask("values", at.terms.values(values))
-    at.ask("distinct", len(values))
+    at.ask("distinct", at.terms.exactly(len(values)))
 
 
 _KNOWN: dict[str, _Translates] = {

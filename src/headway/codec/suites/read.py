@@ -13,8 +13,10 @@ from headway.core.schema import Schema
 from headway.errors import Fault, FileFaulty
 
 _HEAD = 1 << 16
-_OTHERS = re.compile(r"^(schema_type|expectations):", re.MULTILINE)
-"""Keys at the top of other tools' YAML that no schema of ours has."""
+_TOP = frozenset(("schema_type", "expectations"))
+"""Keys at the top of other tools' files that no schema of ours has."""
+
+_OTHERS = re.compile(rf"^({'|'.join(sorted(_TOP))}):", re.MULTILINE)
 
 _TEXT_FORMAT = (".pbtxt", ".textproto", ".textpb", ".prototxt")
 
@@ -38,20 +40,31 @@ def read_suite(data: bytes, *, path: str) -> Suite:
 
 def read_any(data: bytes, *, path: str) -> tuple[Schema, tuple[Unmapped, ...]]:
     """The schema in a file, be it one of ours or a suite, and what of a suite means nothing here. Raises FileFaulty."""
-    head = data[:_HEAD].decode("utf-8", "replace")
-    is_suite = path.lower().endswith((".json", *_TEXT_FORMAT)) or _OTHERS.search(head) is not None
-    if not is_suite:
+    if not _is_suite(data, path):
         return read_schema(data, path=path), ()
     suite = read_suite(data, path=path)
     return suite.schema, suite.unmapped
 
 
+def _is_suite(data: bytes, path: str) -> bool:
+    if path.lower().endswith(_TEXT_FORMAT):
+        return True
+    is_json = path.lower().endswith(".json")
+    if data.lstrip()[:1] == b"{":
+        try:
+            return not _TOP.isdisjoint(msgspec.json.decode(data))
+        except (msgspec.MsgspecError, RecursionError):
+            return is_json
+    return is_json or _OTHERS.search(data[:_HEAD].decode("utf-8", "replace")) is not None
+
+
 # Any: values of whatever was written.
 def _values(data: bytes, path: str) -> dict[str, Any]:
-    if decoded(data, path).lstrip()[:1] != "{":
+    text = decoded(data, path)
+    if text.lstrip()[:1] != "{":
         return plain(data, path=path)
     try:
-        return msgspec.json.decode(decoded(data, path), type=dict[str, Any])
+        return msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError) as e:
         fault = Fault(f"not JSON: {e}", remedy="mend the place named")
         raise FileFaulty(f"{path} has 1 fault", at=path, remedy="mend what is listed", faults=(fault,)) from e

@@ -5,6 +5,7 @@ types. Source: https://protobuf.dev/reference/protobuf/textformat-spec.
 """
 
 import re
+import sys
 from typing import Any
 
 from headway.errors import Fault, FileFaulty
@@ -21,6 +22,8 @@ _SIGN = re.compile(
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _ENDS = {"{": "}", "<": ">"}
 _DEEPEST = 100
+_LONGEST = 100
+"""Digits of a whole number; no field of any message takes so many."""
 
 
 def read_message(text: str, *, path: str) -> Message:
@@ -131,7 +134,7 @@ def _scalar(sign: str) -> Any:  # noqa: ANN401 (as above)
     """A number, true or false, or a word of an enumeration."""
     if sign in ("true", "false"):
         return sign == "true"
-    if re.fullmatch(r"-?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", sign):
+    if re.fullmatch(r"-?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", sign) and len(sign) <= _LONGEST:
         is_octal = re.fullmatch(r"-?0[0-7]+", sign) is not None
         return int(sign, 8 if is_octal else 0)
     plain = sign[:-1] if sign[-1:] in "fF" and sign[:1] in "-.0123456789" else sign
@@ -152,7 +155,9 @@ def _unescaped(quoted: str) -> str:
         if code[0] in "xX":
             return chr(int(code[1:], 16))
         if code[0] in "uU":
-            return "".join(chr(byte) for byte in chr(int(code[1:], 16)).encode("utf-8", "replace"))
+            point = int(code[1:], 16)
+            sign = chr(point) if point <= sys.maxunicode else "\ufffd"
+            return "".join(chr(byte) for byte in sign.encode("utf-8", "replace"))
         return _ESCAPES.get(code, code)
 
     return re.sub(r"\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", replaced, inner)

@@ -94,7 +94,8 @@ def _feature(draft: Draft, name: str, feature: Fields, domains: Mapping[str, tup
     kind = _TYPES.get(str(_one(feature, "type", "")))
     if kind is not None:
         draft.ask(name, "type", kind, what="type", at=f"feature {name}")
-    _presence(draft, name, feature)
+    with draft.part("presence", f"feature {name}"):
+        _presence(draft, name, feature)
     shared = domains.get(str(_one(feature, "domain", "")))
     if shared is not None:
         feature = {**feature, shared[0]: [shared[1]]}
@@ -102,10 +103,8 @@ def _feature(draft: Draft, name: str, feature: Fields, domains: Mapping[str, tup
         draft.leave("domain", f"feature {name}", f"there is no domain {_one(feature, 'domain')}")
     for key, values in feature.items():
         if key in _DOMAINS:
-            try:
+            with draft.part(key, f"feature {name}"):
                 _DOMAINS[key](draft, name, mapping(values[-1]), feature)
-            except (TypeError, ValueError, AttributeError):
-                draft.leave(key, f"feature {name}", "its values are of other kinds than it takes")
         elif key not in _SAYS_NOTHING:
             draft.leave(key, f"feature {name}", _WHY_NOT.get(key, _UNKNOWN))
     return "drift_comparator" in feature
