@@ -1,5 +1,6 @@
 """What is odd is told, and the other checks are answered all the same."""
 
+import math
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -131,6 +132,16 @@ def test_several_files_are_one_table_and_examples_say_which(tmp_path: Path) -> N
     with open_data(paths) as data:
         (found,) = validate(data, [check(v.IsUnique(), "a")], now=0.0).findings
     assert [(one.row, one.file, one.line) for one in found.examples] == [(3, paths[1], 2)]
+
+
+@pytest.mark.parametrize("values", [[[math.inf, 1.0], [2.0]], [[2.0], [1.0, math.inf]]], ids=["first", "last"])
+def test_an_infinite_number_makes_the_mean_infinite_whatever_batch_it_is_in(
+    tmp_path: Path, values: list[list[float]]
+) -> None:
+    paths = [write(pl.DataFrame({"a": one}), tmp_path, "parquet", f"d{i}") for i, one in enumerate(values)]
+    with open_data(paths) as data:
+        (found,) = validate(data, [check(v.Statistic(of="mean", maximum=5), "a")], now=0.0).findings
+    assert (found.outcome, found.value) == ("fail", math.inf), found.why
 
 
 def test_a_table_that_cannot_be_read_is_no_verdict(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from headway.stats.moments import Moments, merge
 from headway.tables.answers import Answer
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ Fold = Literal["sum", "least", "most", "moments"]
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """An aggregate; one of `moments` gives a struct of `n`, `mean` and `m2`, the sum of squares about the mean."""
+    """An aggregate; one of `moments` gives a struct of `n`, `mean` and `m2`, which are folded as `Moments`."""
 
     value: "pl.Expr"
     fold: Fold = "sum"
@@ -50,6 +51,8 @@ def number(value: object) -> float:
 
 def folded(fold: Fold, one: object, other: object) -> object:
     """What a part is for all rows, of what it gave for some and for the others; None is of no value."""
+    if fold == "moments":
+        return merge(_moments(one), _moments(other))
     if one is None or other is None:
         return other if one is None else one
     match fold:
@@ -59,20 +62,14 @@ def folded(fold: Fold, one: object, other: object) -> object:
             return min(one, other)  # type: ignore[call-overload] # as above
         case "most":
             return max(one, other)  # type: ignore[call-overload] # as above
-        case "moments":
-            return _merged(one, other)
 
 
-def _merged(one: object, other: object) -> object:
-    """Chan, Golub, LeVeque (1983), Am. Stat. 37, 242-247."""
-    assert isinstance(one, dict)
-    assert isinstance(other, dict)
-    if not one["n"] or not other["n"]:
-        return one if one["n"] else other
-    n = one["n"] + other["n"]
-    delta = other["mean"] - one["mean"]
-    return {
-        "n": n,
-        "mean": one["mean"] + delta * other["n"] / n,
-        "m2": one["m2"] + other["m2"] + delta * delta * one["n"] * other["n"] / n,
-    }
+def _moments(found: object) -> Moments:
+    match found:
+        case Moments():
+            return found
+        case {"n": int(n), "mean": float(mean), "m2": float(m2)}:
+            return Moments(n_rows=n, mean=mean, m2=m2)
+        case _:
+            # Of no values there is no mean.
+            return Moments()

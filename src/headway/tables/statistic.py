@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from headway.core.findings import finding_of_number, finding_of_quantile
 from headway.core.validation import DataCheck, Finding, Statistic
 from headway.errors import Unmeasurable
+from headway.stats.moments import Moments
 from headway.tables.answers import Answer
 from headway.tables.literals import as_number, is_one_of
 from headway.tables.parts import Measure, Part, Values, integer, number
@@ -98,11 +99,9 @@ def _moments(value: "pl.Expr") -> "pl.Expr":
 
 
 def _moment(of: str, found: object) -> float:
-    if not isinstance(found, dict) or not found["n"]:
+    if not isinstance(found, Moments) or not found.n_rows:
         return math.nan
-    if of == "mean":
-        return number(found["mean"])
-    return math.sqrt(max(found["m2"] / (found["n"] - 1), 0.0)) if found["n"] > 1 else math.nan
+    return found.mean if of == "mean" else found.std
 
 
 def _counts(ask: Statistic, value: "pl.Expr") -> tuple[Part, ...]:
