@@ -6,6 +6,8 @@ Neighbour: `keys` and `pairs` ask with them what repeats and what is there in an
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from headway.errors import Unmeasurable
+from headway.tables import kinds_of_columns as kinds
 from headway.tables.sights import NESTED, Sight
 
 if TYPE_CHECKING:
@@ -40,6 +42,23 @@ def key_frame(
             value = value.cast(types[column.name])
         parts.append(value.alias(f"k{i}"))
     return frame.select(parts)
+
+
+def common_type(here: Sight, there: Sight, at: str, where: str = "there") -> "pl.DataType | None":
+    """What both are cast to before they are compared, None when they are alike. Raises Unmeasurable: nothing fits both.
+
+    `where` is what the other table is called.
+    """
+    if here.dtype == there.dtype or here.kind in NESTED:
+        return None
+    common = kinds.common(here.dtype, there.dtype)
+    if common is None:
+        raise Unmeasurable(
+            f"column {here.name!r} is stored as {here.stored_as} here and as {there.stored_as} {where}",
+            at=at,
+            remedy="store both alike",
+        )
+    return common
 
 
 def misfit_frame(frame: "pl.DataFrame", columns: Sequence[Sight]) -> "pl.DataFrame | None":
@@ -122,6 +141,15 @@ class Collected:
         found = self._room[: self._n]
         found.sort()
         return found
+
+    def different(self) -> "Hashes":
+        """Those that were kept, each once, in order; they are handed over."""
+        import numpy as np
+
+        found = self.taken()
+        is_first = np.ones(len(found), dtype=np.bool_)
+        np.not_equal(found[1:], found[:-1], out=is_first[1:])
+        return found[is_first]
 
     def _within(self, found: "Hashes") -> "Hashes":
         if self._low:

@@ -12,11 +12,10 @@ from msgspec import Struct
 from headway.core.findings import finding_of_rows
 from headway.core.validation import DataCheck, IsKnown, NotShared
 from headway.errors import Unmeasurable
-from headway.tables import kinds_of_columns as kinds
 from headway.tables.answers import Answer, Bad
-from headway.tables.hashes import Collected, are_whole, hashes_of, is_among, key_frame
+from headway.tables.hashes import Collected, are_whole, common_type, hashes_of, is_among, key_frame
 from headway.tables.one_pass import watched
-from headway.tables.sights import NESTED, Sight, Sights, one, seen, sights_of
+from headway.tables.sights import Sight, Sights, one, seen, sights_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -115,9 +114,7 @@ class _Collecting:
 
     def different(self) -> "Hashes":
         """Those that were there, each once, in order."""
-        import numpy as np
-
-        return np.unique(self._collected.taken())
+        return self._collected.different()
 
 
 class _Among:
@@ -196,14 +193,7 @@ def _types(
     """The types in which both sides of each column are compared. Raises Unmeasurable where there is none."""
     first, second = {}, {}
     for here, there in zip(mine, theirs, strict=True):
-        if here.dtype == there.dtype or here.kind in NESTED:
-            continue
-        common = kinds.common(here.dtype, there.dtype)
-        if common is None:
-            raise Unmeasurable(
-                f"column {here.name!r} is stored as {here.stored_as} here and as {there.stored_as} there",
-                at=check.at,
-                remedy="store both alike",
-            )
-        first[here.name] = second[there.name] = common
+        common = common_type(here, there, check.at)
+        if common is not None:
+            first[here.name] = second[there.name] = common
     return first, second

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from headway.core.findings import finding_of_rows
 from headway.core.validation import DataCheck, NoSkew
 from headway.errors import Unmeasurable
-from headway.tables import kinds_of_columns as kinds
 from headway.tables.answers import Answer, Bad, Mark
-from headway.tables.hashes import hashes_of, key_frame
+from headway.tables.hashes import common_type, hashes_of, key_frame
 from headway.tables.one_pass import watched
-from headway.tables.sights import NESTED, Sight, Sights, one, sights_of
+from headway.tables.sights import Sight, Sights, one, sights_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,7 +41,7 @@ class Skew:
         theirs = [one(name, there, check.at) for name in (key, *names)]
         if not names:
             raise Unmeasurable("the two tables have only the key in common", at=check.at, remedy="name columns")
-        types = [_type(check, here, other) for here, other in zip(mine, theirs, strict=True)]
+        types = [common_type(here, other, check.at, "in the log") for here, other in zip(mine, theirs, strict=True)]
         kept = _Kept(theirs, {column.name: kind for column, kind in zip(theirs, types, strict=True) if kind})
         watched(log, [kept])
         self._check = check
@@ -106,20 +105,6 @@ def _differ(name: str, dtype: "pl.DataType") -> "pl.Expr":
     # Where one side is missing, or both are infinite on different sides, there is no distance: they differ.
     is_near = (here - there).abs() <= NEAR * pl.max_horizontal(here.abs(), there.abs())
     return here.ne_missing(there) & ~(is_near.fill_null(value=False) & here.is_finite() & there.is_finite())
-
-
-def _type(check: DataCheck, here: Sight, there: Sight) -> "pl.DataType | None":
-    """What both are cast to; None when they are alike."""
-    if here.dtype == there.dtype or here.kind in NESTED:
-        return None
-    common = kinds.common(here.dtype, there.dtype)
-    if common is None:
-        raise Unmeasurable(
-            f"column {here.name!r} is stored as {here.stored_as} here and as {there.stored_as} in the log",
-            at=check.at,
-            remedy="store both alike",
-        )
-    return common
 
 
 class _Kept:
