@@ -10,6 +10,7 @@ from headway.core.findings import finding_of_number
 from headway.core.validation import DataCheck, Finding, IsBalanced
 from headway.tables.answers import Answer
 from headway.tables.hashes import key_frame
+from headway.tables.one_pass import Together
 from headway.tables.sights import Sight
 from headway.tables.statistic import worst
 
@@ -70,7 +71,7 @@ class Frequency:
         self._check = check
         self._columns = columns
         self._counts = [Counts(column) for column in columns]
-        self.watcher: _All | None = _All(self._counts)
+        self.watcher: Together | None = Together(self._counts)
 
     def go_on(self) -> None:
         """Everything was seen."""
@@ -91,18 +92,3 @@ class Frequency:
             n = 1
         said = f"at most {counts.lost / counts.n_values:.2%} more" if counts.lost else ""
         return finding_of_number(self._check, n / counts.n_values, n_rows, of=str(value), method=said)
-
-
-class _All:
-    """Shows rows to several."""
-
-    __slots__ = ("_counts", "columns")
-
-    def __init__(self, counts: list[Counts]) -> None:
-        self._counts = counts
-        self.columns = tuple(name for one in counts for name in one.columns)
-
-    def see(self, frame: "pl.DataFrame", first: int) -> None:
-        """Show rows."""
-        for one in self._counts:
-            one.see(frame, first)

@@ -101,6 +101,21 @@ class Folding:
             self._values[name] = folded(parts[name].fold, self._values.get(name), value)
 
 
+class Together:
+    """Shows rows to several."""
+
+    __slots__ = ("_watchers", "columns")
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+        self.columns = tuple(dict.fromkeys(name for one in watchers for name in one.columns))
+
+    def see(self, frame: "pl.DataFrame", first: int) -> None:
+        """Show rows."""
+        for watcher in self._watchers:
+            watcher.see(frame, first)
+
+
 def watched(data: "Data", watchers: Sequence[Watcher], progress: Progress | None = None) -> int:
     """Show all rows to the watchers, each the columns that it wants; gives the number of rows."""
     n_rows, faults = shown(data, dict(enumerate(watchers)), progress)

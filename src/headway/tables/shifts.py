@@ -8,6 +8,7 @@ values, `skew` compares rows by a key.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from msgspec import Struct
 
 from headway.core.findings import Moved, finding_of_moves
@@ -16,21 +17,17 @@ from headway.core.validation import DataCheck, Kind, NoShift, NoSkew
 from headway.errors import Unmeasurable
 from headway.stats.bins import MOST_VALUES, Bins, Edges, Tally, count, fix_edges, tally
 from headway.stats.shift import Shift, category_shift, family, numeric_shift, share_shift
-from headway.tables.answers import Answer, Watcher
+from headway.tables.answers import Answer
 from headway.tables.frequencies import KEPT_MOST, Counts
 from headway.tables.literals import as_number, plain
-from headway.tables.one_pass import watched
+from headway.tables.one_pass import Together, watched
 from headway.tables.order import goes_strictly
 from headway.tables.samples import Sample, rows_for
 from headway.tables.sights import NUMBERS, Sight, Sights, one, sights_of
 from headway.tables.survey import n_rows_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import polars as pl
-
-    Ints = npt.NDArray[np.int64]
 
     from headway.tables.batches import Data
 
@@ -119,71 +116,70 @@ class Shifting:
 METHOD = "beyond chance in all columns together by Holm, and by more than chance adds"
 
 
-class Together:
-    """Shows rows to several."""
+class _Binned:
+    """Watches numbers, and counts them on bins."""
 
-    __slots__ = ("_watchers", "columns")
+    __slots__ = ("_column", "_edges", "_sum", "columns", "counts", "n_values")
 
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        self._watchers = watchers
-        self.columns = tuple(dict.fromkeys(name for one in watchers for name in one.columns))
+    def __init__(self, column: Sight, edges: Edges) -> None:
+        self.columns = (column.name,)
+        self.counts = count(edges, np.array([]))
+        self.n_values = 0
+        self._column = column
+        self._edges = edges
+        self._sum = 0.0
 
-    def see(self, frame: "pl.DataFrame", first: int) -> None:
-        """Show rows."""
-        for watcher in self._watchers:
-            watcher.see(frame, first)
+    @property
+    def mean(self) -> float | None:
+        """The mean of the numbers."""
+        return self._sum / self.n_values if self.n_values else None
+
+    def see(self, frame: "pl.DataFrame", _first: int) -> None:
+        """Count."""
+        found = frame.select(as_number(self._column, "").alias("n")).to_series().drop_nulls()
+        self.n_values += found.len()
+        self._sum += float(found.sum())
+        self.counts = self.counts + count(self._edges, found.to_numpy())
 
 
 class _Counting:
     """Watches a column and counts it as the reference was counted."""
 
-    __slots__ = ("_before", "_column", "_counts", "_sum", "_values", "columns", "n_values")
+    __slots__ = ("_before", "_now", "columns")
 
     def __init__(self, column: Sight, before: Before) -> None:
         self.columns = (column.name,)
-        self.n_values = 0
-        self._column = column
         self._before = before
-        self._sum = 0.0
-        self._values = Counts(column, before.most) if before.bins is None else None
-        self._counts: Ints | int = 0
+        self._now = Counts(column, before.most) if before.bins is None else _Binned(column, before.bins.edges)
+
+    @property
+    def n_values(self) -> int:
+        """How many rows have a value."""
+        return self._now.n_values
 
     @property
     def mean(self) -> float | None:
         """The mean of its numbers."""
-        return self._sum / self.n_values if self._values is None and self.n_values else None
+        return self._now.mean if isinstance(self._now, _Binned) else None
 
     def see(self, frame: "pl.DataFrame", first: int) -> None:
         """Count."""
-        if self._values is not None:
-            self._values.see(frame, first)
-            self.n_values = self._values.n_values
-            return
-        assert self._before.bins is not None
-        found = frame.select(as_number(self._column, "").alias("n")).to_series().drop_nulls()
-        self.n_values += found.len()
-        self._sum += float(found.sum())
-        self._counts = self._counts + count(self._before.bins.edges, found.to_numpy())
+        self._now.see(frame, first)
 
     def shift(self) -> Shift:
         """How it differs from the reference; there must be values on both sides."""
-        if self._before.bins is not None:
-            assert not isinstance(self._counts, int)
-            return numeric_shift(self._before.bins, self._counts)
+        if isinstance(self._now, _Binned):
+            assert self._before.bins is not None
+            return numeric_shift(self._before.bins, self._now.counts)
         assert self._before.values is not None
-        return category_shift(self._before.values, self.tally())
-
-    def tally(self) -> Tally:
-        """Its values and how often they are there."""
-        assert self._values is not None
-        return _tally(self._values)
+        return category_shift(self._before.values, _tally(self._now))
 
     def new(self) -> tuple[str, ...]:
         """The most frequent values that the reference does not have, where it is known to have kept all."""
         values = self._before.values
-        if values is None or values.n_other:
+        if isinstance(self._now, _Binned) or values is None or values.n_other:
             return ()
-        return tuple(value for value in self.tally().counts if value not in values.counts)[:NEW_MOST]
+        return tuple(value for value in _tally(self._now).counts if value not in values.counts)[:NEW_MOST]
 
 
 FEW_ROWS = 100
@@ -217,7 +213,10 @@ def before_of(reference: "Data", names: Sequence[str]) -> dict[str, Before]:
     for name, one_binned in counted.items():
         numbers = samples[name].rows()["n"]
         names_rows = there[name].kind == "integer" and numbers.len() > FEW_ROWS and _rises(numbers)
-        found[name] = one_binned.before(n_rows, names_rows=names_rows)
+        bins = Bins(edges=edges[name], counts=one_binned.counts)
+        found[name] = Before(
+            n_rows=n_rows, n_values=one_binned.n_values, bins=bins, mean=one_binned.mean, names_rows=names_rows
+        )
     return found
 
 
@@ -235,34 +234,6 @@ def _edges(sample: Sample) -> Edges | None:
         return None
 
 
-class _Binned:
-    """Watches numbers of the reference, and counts them on its bins."""
-
-    __slots__ = ("_column", "_counts", "_edges", "_n_values", "_sum", "columns")
-
-    def __init__(self, column: Sight, edges: Edges) -> None:
-        self.columns = (column.name,)
-        self._column = column
-        self._edges = edges
-        self._counts: Ints | int = 0
-        self._n_values = 0
-        self._sum = 0.0
-
-    def see(self, frame: "pl.DataFrame", _first: int) -> None:
-        """Count."""
-        found = frame.select(as_number(self._column, "").alias("n")).to_series().drop_nulls()
-        self._n_values += found.len()
-        self._sum += float(found.sum())
-        self._counts = self._counts + count(self._edges, found.to_numpy())
-
-    def before(self, n_rows: int, *, names_rows: bool) -> Before:
-        """The column as the reference has it."""
-        assert not isinstance(self._counts, int)
-        mean = self._sum / self._n_values if self._n_values else None
-        bins = Bins(edges=self._edges, counts=self._counts)
-        return Before(n_rows=n_rows, n_values=self._n_values, bins=bins, mean=mean, names_rows=names_rows)
-
-
 def _tally(counts: Counts) -> Tally:
     ranked = counts.ranked()
     pairs = [(plain(value), n) for value, n in ranked.rows()]
@@ -272,8 +243,6 @@ def _tally(counts: Counts) -> Tally:
 
 def _of_profile(column: ColumnProfile) -> Before:
     """A column as its profile tells of it: by its histogram, or by its most frequent values."""
-    import numpy as np
-
     histogram, n_values = column.histogram, column.n_values - column.n_nan
     if histogram is not None and column.kind in _NUMERIC and len(histogram.edges) > 1:
         ends = np.array(histogram.edges, dtype=np.float64)
