@@ -59,10 +59,11 @@ def validate(  # noqa: PLR0913 (a table, what is asked, and what it is asked aga
 ) -> DataVerdict:
     """The verdict on a table, with a finding for each check, in their order.
 
-    `reference` is what changes are measured against, `others` opens the table that a check names, `now` is in UTC
-    seconds. Each broken check shows up to `examples` rows. `progress` is told how many rows of a pass have been seen.
-    Reads the columns that checks name once; twice where keys are neither proven nor distinct by their hashes; and once
-    more, until it has enough, for examples. Memory does not grow with the rows but by eight bytes for each key.
+    `reference` is what changes are measured against, `now` is in UTC seconds. `others` gives the table that a check
+    names, and is asked for it again for each check. Each broken check shows up to `examples` rows. `progress` is told
+    how many rows of a pass have been seen. Reads the columns that checks name once; twice where keys are neither proven
+    nor distinct by their hashes; and once more, until it has enough, for examples. Memory does not grow with the rows
+    but by eight bytes for each key.
     Raises TableUnreadable when the table cannot be read to its end.
     """
     judged = _Judged(data, checks, reference, others, now)
@@ -116,7 +117,7 @@ class _Judged:
         self._late: list[int] = []
         self.n_rows = 0
         sights = sights_of(data)
-        self._around = Around(sights=sights, head=self._head, reference=reference, others=_once(others))
+        self._around = Around(sights=sights, head=self._head, reference=reference, others=others)
         beside = survey(data, sights, checks, reference=reference, others=self._around.others, now=now)
         for i, check in enumerate(checks):
             try:
@@ -242,15 +243,3 @@ def _empty(data: "Data", names: Sequence[str]) -> "pl.DataFrame":
     import polars as pl
 
     return pl.DataFrame(schema={name: data.type_of(name) for name in names})
-
-
-def _once(others: "Callable[[str], Data]") -> "Callable[[str], Data]":
-    """Opens each table once."""
-    tables: dict[str, Data] = {}
-
-    def opened(name: str) -> "Data":
-        if name not in tables:
-            tables[name] = others(name)
-        return tables[name]
-
-    return opened
