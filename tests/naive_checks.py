@@ -7,11 +7,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import assert_never
 
 from headway.core import validation as v
 
 Value = int | float | str | datetime | None
 Row = dict[str, Value]
+OfCells = v.NotNull | v.OneOf | v.InRange | v.Matches | v.HasLength | v.IsFinite | v.IsPlain | v.IsKind
 
 
 def bad_rows(check: v.DataCheck, rows: Sequence[Row], names: Sequence[str]) -> set[int]:  # noqa: PLR0911
@@ -31,12 +33,14 @@ def bad_rows(check: v.DataCheck, rows: Sequence[Row], names: Sequence[str]) -> s
         case v.RowHolds(expression=said):
             left, right = said.split(" <= ")
             return {i for i, row in enumerate(rows) if _is_above(row[left], row[right])}
-        case ask:
+        case ask if isinstance(ask, OfCells):
             is_bad = _cell(ask)
             return {i for i, row in enumerate(rows) if any(is_bad(row[name]) for name in columns)}
+        case ask:
+            raise AssertionError(f"{type(ask).__name__} has no counterpart in plain Python here: write one")
 
 
-def _cell(ask: v.Ask) -> Callable[[Value], bool]:  # noqa: PLR0911
+def _cell(ask: OfCells) -> Callable[[Value], bool]:  # noqa: PLR0911
     match ask:
         case v.NotNull():
             return lambda value: value is None
@@ -54,10 +58,11 @@ def _cell(ask: v.Ask) -> Callable[[Value], bool]:  # noqa: PLR0911
             return lambda value: isinstance(value, float) and not math.isfinite(value)
         case v.IsPlain():
             return lambda value: isinstance(value, str) and (value != value.strip() or any(map(_is_odd, value)))
-        case v.IsKind(kind="integer"):
+        case v.IsKind(kind=kind):
+            assert kind == "integer", f"the kind {kind!r} has no counterpart in plain Python here: write one"
             return lambda value: isinstance(value, float) and not value.is_integer()
         case _:
-            raise NotImplementedError(type(ask))
+            assert_never(ask)
 
 
 def number(check: v.DataCheck, rows: Sequence[Row]) -> float | None:  # noqa: C901, PLR0911
