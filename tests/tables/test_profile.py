@@ -20,6 +20,7 @@ from headway.tables.batches import open_data
 from headway.tables.distinct import ERROR, Distinct, Hashes, hashes_of_numbers, hashes_of_texts
 from headway.tables.profile import Partial, profile
 from headway.tables.profile_room import Room
+from headway.tables.profile_texts import TextsSeen
 from headway.tables.ranks import Floats, Ranks
 
 
@@ -280,6 +281,29 @@ def test_long_texts_are_told_by_their_lengths(tmp_path: Path) -> None:
     assert (found.top, found.minimum) == ((), None)
     assert found.lengths is not None
     assert found.lengths.maximum == 5000
+
+
+@pytest.mark.parametrize(
+    "values", [[b"x" * 5000, b"y"], [[1] * 500, [2]], [{"k": "x" * 500}, {"k": "y"}]], ids=["bytes", "lists", "structs"]
+)
+def test_long_values_of_any_kind_are_not_told(tmp_path: Path, values: list[Any]) -> None:
+    found = one(tmp_path, x=values)
+    assert (found.top, found.n_distinct, found.patterns) == ((), 2, ())
+
+
+def test_long_texts_are_not_held() -> None:
+    seen = TextsSeen("string", Room.of(1))
+    for i in range(20):
+        seen.add(pl.Series([f"{i} {j} " + "x" * 300 for j in range(100)]))
+    assert seen.often.n_held == 0
+    more = TextsSeen("string", Room.of(1))
+    more.add(pl.Series(["A1"] * 50))
+    more.merge(seen)
+    assert more.often.n_held == 0
+    found = more.described(ColumnProfile(name="x", kind="string", stored_as="String", n_rows=2050))
+    assert (found.n_distinct, found.top) == (2001, ())
+    assert sum(one.count for one in found.patterns) == 2050
+    assert Counted("A9", 50) in found.patterns
 
 
 def test_correlations_are_those_of_numpy(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 LONGEST = 256
-"""Of longer texts neither the most frequent nor the least and the greatest are told."""
+"""Where one is longer, no values are held, and neither the most frequent nor the least and the greatest are told."""
 
 _PATTERN_LETTERS = 80
 _PATTERNS_HELD = 4096
@@ -30,13 +30,13 @@ class TextsSeen:
         "_kind",
         "distinct",
         "is_increasing",
+        "is_long",
         "last",
         "least",
         "lengths",
         "most",
         "n",
         "n_letters",
-        "n_long",
         "often",
         "patterns",
         "start",
@@ -46,15 +46,15 @@ class TextsSeen:
         self._kind = kind
         self.distinct = Distinct(room.held)
         self.often = OftenTexts(room.held)
-        # Empty while all texts are held: their patterns are found at the end.
+        # None while all texts are held: their patterns are found at the end.
         self.patterns: OftenTexts | None = None
         self.n = 0
-        self.n_long = 0
         self.lengths: tuple[int, int] | None = None
         self.n_letters = 0
         self.least: str | None = None
         self.most: str | None = None
         self.is_increasing = True
+        self.is_long = False
         self.start: str | None = None
         self.last: str | None = None
 
@@ -77,30 +77,25 @@ class TextsSeen:
             self._see_lengths(found.select(pl.col("value").str.len_chars().alias("length"), "count"))
         self.n += len(texts)
         self.distinct.add(hashes_of_texts(found["value"]), len(texts))
-        if self.patterns is None and self.often.would_lose(found):
-            self.patterns = OftenTexts(_PATTERNS_HELD)
-            self.patterns.add(patterns(self.often.all()))
-        self.often.add(found)
+        self.is_long = self.is_long or int(str(found["value"].str.len_chars().max())) > LONGEST
+        self._hold_less(found)
         if self.patterns is not None:
             self.patterns.add(patterns(found))
+        if not self.is_long:
+            self.often.add(found)
 
     def merge(self, other: "TextsSeen") -> None:
         """Take in what another has seen of rows further down."""
-        for one in (self, other):
-            if one.patterns is None and (self.patterns is not None or other.patterns is not None):
-                one.patterns = OftenTexts(_PATTERNS_HELD)
-                one.patterns.add(patterns(one.often.all()))
-        if self.patterns is None and self.often.would_lose(other.often.all()):
-            self.patterns = OftenTexts(_PATTERNS_HELD)
-            self.patterns.add(patterns(self.often.all()))
-            self.patterns.add(patterns(other.often.all()))
-        elif self.patterns is not None and other.patterns is not None:
-            self.patterns.merge(other.patterns)
-        self.often.merge(other.often)
+        self.is_long = self.is_long or other.is_long
+        held = other.often.all()
+        self._hold_less(held, is_less=other.patterns is not None)
+        if self.patterns is not None:
+            self.patterns.merge(other.patterns or _shapes(held))
+        if not self.is_long:
+            self.often.merge(other.often)
         self.distinct.merge(other.distinct)
         self.n += other.n
         self.n_letters += other.n_letters
-        self.n_long += other.n_long
         spans = [one for one in (self.lengths, other.lengths) if one is not None]
         self.lengths = (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
         meets = self.last is None or other.start is None or self.last <= other.start
@@ -118,15 +113,23 @@ class TextsSeen:
             column,
             n_distinct=n,
             distinct_error=error,
-            minimum=self.least if is_text and not self.n_long else None,
-            maximum=self.most if is_text and not self.n_long else None,
-            top=() if self.n_long else _counted(self.often.first(TOP), is_whole=self.often.is_whole),
+            minimum=self.least if is_text and not self.is_long else None,
+            maximum=self.most if is_text and not self.is_long else None,
+            top=() if self.is_long else _counted(self.often.first(TOP), is_whole=self.often.is_whole),
             lengths=Lengths(minimum=self.lengths[0], maximum=self.lengths[1], mean=self.n_letters / self.n)
             if self.lengths is not None
             else None,
             patterns=_counted(shapes.head(N_PATTERNS), is_whole=True) if is_text else (),
             is_increasing=is_text and self.is_increasing and n > 1,
         )
+
+    def _hold_less(self, more: "pl.DataFrame", *, is_less: bool = False) -> None:
+        """When with more texts not all are held any longer, their shapes are counted from now on."""
+        is_less = is_less or self.is_long or self.often.would_lose(more)
+        if is_less and self.patterns is None and self._kind == "string":
+            self.patterns = _shapes(self.often.all())
+        if self.is_long and self.often.n_held:
+            self.often = OftenTexts(self.often.most)
 
     def _see_order(self, texts: "pl.Series") -> None:
         first, last = str(texts[0]), str(texts[-1])
@@ -148,7 +151,6 @@ class TextsSeen:
         self.n_letters += int(total)
         before = self.lengths or (low, high)
         self.lengths = (min(before[0], low), max(before[1], high))
-        self.n_long += self.lengths[1] > LONGEST and self._kind == "string"
 
 
 def as_texts(column: "pl.Series") -> "pl.Series":
@@ -177,6 +179,12 @@ def patterns(found: "pl.DataFrame") -> "pl.DataFrame":
     for letters, sign in ((r"\p{Lu}", "A"), (r"\p{Ll}", "a"), (r"\p{Nd}", "9")):
         shape = shape.str.replace_all(letters, sign)
     return _joined(found.select(shape.alias("value"), "count"))
+
+
+def _shapes(found: "pl.DataFrame") -> OftenTexts:
+    held = OftenTexts(_PATTERNS_HELD)
+    held.add(patterns(found))
+    return held
 
 
 def _joined(found: "pl.DataFrame") -> "pl.DataFrame":
