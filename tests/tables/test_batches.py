@@ -280,6 +280,20 @@ def test_parquet_of_one_large_group_is_read_from_a_copy_as_it_was(
             assert found.schema == frame.schema
 
 
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_of_large_values_fewer_are_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    monkeypatch.setattr("headway.tables.sources.BYTES", 1 << 16)
+    path = str(tmp_path / f"a.{ending}")
+    frame = pl.DataFrame({"i": range(1000), "t": [f"{i:01000}x" for i in range(1000)]})
+    frame.write_parquet(path) if ending == "parquet" else frame.write_ndjson(path)
+    with open_data([path]) as data:
+        batches = list(data.batches())
+        assert {batch.n_rows for batch in batches[:-1]} <= {32, 64}
+        assert max(batch.frame.estimated_size() for batch in batches) <= 1.1 * (1 << 16)
+        assert whole(data).rows() == frame.rows()
+        assert sum(batch.n_rows for batch in data.batches(["i"])) == 1000
+
+
 def test_a_parquet_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pl.DataFrame({"a": range(1000)}).write_parquet(path)

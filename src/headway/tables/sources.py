@@ -29,6 +29,12 @@ GROUP_ROWS_MOST = 1 << 22
 """Parquet with larger groups of rows is copied into smaller ones: a slice costs what lies before it in its group."""
 
 
+BYTES = 1 << 28
+"""Of large values (texts, bytes, lists) about so many bytes are read at a time, going by the first rows of the file."""
+
+_ROWS_WEIGHED = 256
+
+
 class Part:
     """Some rows of a file as it holds them: values, or texts. `frame` has no rows when no column was asked for."""
 
@@ -151,14 +157,22 @@ class _Typed:
     def parts(self, names: Sequence[str], n_rows: int) -> Iterator[Part]:
         import polars as pl
 
-        query = self._in_slices() if names else None
+        large = (pl.String, pl.Binary, pl.List, pl.Array, pl.Struct)
+        weighed = self._slice([name for name in names if isinstance(self.types[name], large)], 0, _ROWS_WEIGHED)
+        n_rows = _fitting(weighed, n_rows)
         for start in range(0, self.n_rows or 0, n_rows):
             n = min(n_rows, (self.n_rows or 0) - start)
-            try:
-                frame = query.select(names).slice(start, n).collect() if query is not None else pl.DataFrame()
-            except (pl.exceptions.PolarsError, OSError) as e:
-                raise unreadable(e, self.path) from e
-            yield Part(frame, n, _no_line)
+            yield Part(self._slice(names, start, n), n, _no_line)
+
+    def _slice(self, names: Sequence[str], start: int, n_rows: int) -> "pl.DataFrame":
+        import polars as pl
+
+        if not names:
+            return pl.DataFrame()
+        try:
+            return self._in_slices().select(names).slice(start, n_rows).collect()
+        except (pl.exceptions.PolarsError, OSError) as e:
+            raise unreadable(e, self.path) from e
 
     def _in_slices(self) -> "pl.LazyFrame":
         """What slices are taken of: the file, or a copy of it in which they cost little."""
@@ -173,6 +187,12 @@ class _Typed:
                 as_it_was = [pl.col(f"c{i}").cast(self.types[name]).alias(name) for i, name in enumerate(names)]
                 self._sliced = pl.scan_parquet(copy, glob=False).select(as_it_was)
         return self._sliced
+
+
+def _fitting(few: "pl.DataFrame", n_rows: int) -> int:
+    """So many rows, or fewer if they are as large as these few."""
+    fit = int(BYTES * few.height / max(few.estimated_size(), 1)) or 1
+    return min(n_rows, 1 << fit.bit_length() - 1) if few.height else n_rows
 
 
 def _no_line(_: int) -> int | None:
@@ -276,6 +296,7 @@ class _Json:
         import polars as pl
 
         start = 0
+        n_rows = _fitting(next(self._raw(names, _ROWS_WEIGHED), pl.DataFrame()), n_rows)
         for raw in self._raw(names, n_rows):
             n = raw.height if names else min(n_rows, (self.n_rows or 0) - start)
             frame = raw.select([plain_json(raw[name]) for name in names]) if names else pl.DataFrame()
