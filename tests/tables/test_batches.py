@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import tempfile
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -356,6 +357,30 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     pl.DataFrame({"a": [[1]]}).write_parquet(tmp_path / "a.parquet")
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "b.parquet")
     assert "'a'" in refusal(str(tmp_path)).problem
+
+
+def test_durations_of_two_units_are_one_column_and_texts_are_another(tmp_path: Path) -> None:
+    for unit in ("ms", "ns"):
+        pl.DataFrame({"a": pl.Series([1000], dtype=pl.Duration(unit))}).write_parquet(tmp_path / f"{unit}.parquet")
+    assert rows(str(tmp_path)) == [(timedelta(seconds=1),), (timedelta(microseconds=1),)]
+    pl.DataFrame({"a": ["x"]}).write_parquet(tmp_path / "z.parquet")
+    assert "'a'" in refusal(str(tmp_path)).problem
+
+
+def test_a_number_too_large_for_the_other_files_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"a": [-1]}).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame({"a": pl.Series([2**63], dtype=pl.UInt64)}).write_parquet(tmp_path / "b.parquet")
+    error = refusal(str(tmp_path))
+    assert error.at == str(tmp_path / "b.parquet")
+    assert str(2**63) in error.problem
+
+
+def test_copies_of_a_killed_process_are_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "headway-data-killed").mkdir()
+    with open_data([written(tmp_path / "a.jsonl", '{"a":1}\n')]):
+        assert not (tmp_path / "headway-data-killed").exists()
+    assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ cuts a CSV, `sources` opens the other formats, `kinds_of_columns` says what text
 """
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from msgspec import Struct
 from headway.core.validation import Kind
 from headway.errors import ColumnMissing, TableUnreadable
 from headway.tables import kinds_of_columns as kinds
+from headway.tables.scratch import scratch
 from headway.tables.sources import Part, Source, files_below, opened
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Data:
         for source in self._sources:
             here = {*source.types, *source.looks}
             for part in source.parts([name for name in names if name in here], n_rows):
-                yield Batch(self._frame(part, names), part, file=source.path, first_row=first)
+                yield Batch(self._frame(part, names, source.path), part, file=source.path, first_row=first)
                 first += part.n_rows
 
     def lazy(self, columns: Sequence[str] | None = None) -> "pl.LazyFrame | None":
@@ -158,12 +158,15 @@ class Data:
                     break
         return found
 
-    def _frame(self, part: Part, names: Sequence[str]) -> "pl.DataFrame":
+    def _frame(self, part: Part, names: Sequence[str], path: str) -> "pl.DataFrame":
         import polars as pl
 
         # Asking a frame for its names makes a list of them.
         here = set(part.frame.columns)
-        found = kinds.typed(part.frame, {name: self._types[name] for name in names if name in here})
+        try:
+            found = kinds.typed(part.frame, {name: self._types[name] for name in names if name in here})
+        except pl.exceptions.InvalidOperationError as e:
+            raise _unlike(f"values do not fit those of the other files: {str(e).partition(chr(10))[0]}", path) from e
         if len(here) == len(names):
             return found
         lacking = [pl.Series(n, [None], dtype=self._types[n]) for n in names if n not in here]
@@ -188,11 +191,8 @@ def open_data(paths: Sequence[str], *, memory_bytes: int = 256 << 20) -> Iterato
 
     `memory_bytes` is what DuckDB may use where JSON is read. Raises FileMissing, TableUnreadable.
     """
-    folder = tempfile.mkdtemp(prefix="headway-data-")
-    try:
+    with scratch(tempfile.gettempdir(), "headway-data-") as folder:
         yield Data([opened(path, folder, memory_bytes) for path in files_below(paths)])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _United(Struct, frozen=True, kw_only=True):
@@ -227,14 +227,14 @@ def _both(one: _United, other: _United, name: str, path: str) -> _United:
         return one
     kind = kinds.common(one.type, other.type)
     if kind is None:
-        raise TableUnreadable(
-            f"column {name!r} is {other.type} here and {one.type} in the files before",
-            at=path,
-            remedy="read the files apart, or write them alike",
-        )
+        raise _unlike(f"column {name!r} is {other.type} here and {one.type} in the files before", path)
     return _United(
         type=kind,
         kind=kinds.kind_of(kind),
         stored_as=one.stored_as if one.stored_as == other.stored_as else f"{one.stored_as}, {other.stored_as}",
         is_text=one.is_text or other.is_text,
     )
+
+
+def _unlike(problem: str, path: str) -> TableUnreadable:
+    return TableUnreadable(problem, at=path, remedy="read the files apart, or write them alike")

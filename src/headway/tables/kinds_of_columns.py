@@ -188,14 +188,15 @@ def common(one: "pl.DataType", other: "pl.DataType") -> "pl.DataType | None":
     kinds = {kind_of(one), kind_of(other)}
     if isinstance(one, pl.Null):
         return other
-    if kinds == {"integer"}:
-        return pl.Int64()
+    same: dict[Kind, pl.DataType] = {"integer": pl.Int64(), "duration": pl.Duration("us")}
+    if len(kinds) == 1 and kinds <= {*same}:
+        return same[kinds.pop()]
     if kinds <= {"integer", "number", "decimal"}:
         return pl.Float64()
     if kinds <= {"date", "datetime"}:
         zones = {kind.time_zone for kind in (one, other) if isinstance(kind, pl.Datetime)}
         return pl.Datetime("us", zones.pop()) if len(zones) == 1 else pl.Datetime("us", "UTC")
-    return None if kinds & {"list", "struct", "binary"} else pl.String()
+    return None if kinds & {"list", "struct", "binary", "duration"} else pl.String()
 
 
 def typed(texts: "pl.DataFrame", types: "Mapping[str, pl.DataType]") -> "pl.DataFrame":
