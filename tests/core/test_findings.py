@@ -116,6 +116,8 @@ def test_who_has_few_bad_rows_is_told_how_to_live_with_them() -> None:
     nulls = finding_of_rows(check(v.NotNull(), at="columns.a.nulls"), 1, 1000)
     assert nulls.remedy.endswith("; to live with so many, write nulls: 0.2%")
     assert v.Tolerance(share=0.002).allows(1, 1000)
+    label = finding_of_rows(check(v.NotNull(), at="label"), 1, 1000)
+    assert label.remedy.endswith("; to live with so many, write nulls: 0.2% below columns.a")
 
 
 def test_an_example_shows_the_columns_asked_about() -> None:

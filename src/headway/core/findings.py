@@ -245,8 +245,10 @@ def _to_live_with(check: v.DataCheck, share: float) -> str:
     if share > _TOLERABLE or not check.at:
         return ""
     allowed = percent(_above(share)).replace(" ", "")
-    if isinstance(check.asks, v.NotNull) and check.at.endswith(".nulls"):
-        return f"; to live with so many, write nulls: {allowed}"
+    if isinstance(check.asks, v.NotNull):
+        # A key and a label ask it too, of columns that say nothing of it themselves.
+        where = "" if check.at.endswith(".nulls") else f" below columns.{listed(check.columns)}"
+        return f"; to live with so many, write nulls: {allowed}{where}"
     return f"; to live with so many, write tolerate: {allowed} there"
 
 
