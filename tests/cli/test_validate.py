@@ -112,6 +112,42 @@ def test_a_slip_in_a_schemas_command_is_told(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("bad.csv", "the bad rows would lie among the data"),
+        ("more/new.parquet", "the bad rows would lie among the data"),
+        ("good.csv/x", "its folder cannot be made"),
+        (".", "bad rows cannot be written there"),
+    ],
+)
+def test_bad_rows_are_written_over_no_data(
+    folder: Path, capsys: pytest.CaptureFixture[str], path: str, said: str
+) -> None:
+    (folder / "more").mkdir()
+    (folder / "more" / "bad.csv").write_text(BAD)
+    data = "more" if path.startswith("more") else "bad.csv"
+    assert dispatch(["validate", data, "--schema", "schema.yaml", "--bad-rows", path]) != 0
+    assert f"headway: {said}" in capsys.readouterr().err
+    assert (folder / "bad.csv").read_text() == BAD
+    assert not (folder / "more" / "new.parquet").exists()
+
+
+def test_the_folder_of_bad_rows_is_made(folder: Path) -> None:
+    assert dispatch(["validate", "bad.csv", "--schema", "schema.yaml", "--bad-rows", "new/bad.parquet"]) == 4
+    assert pl.read_parquet(folder / "new" / "bad.parquet")["row"].to_list() == [2]
+
+
+def test_a_line_of_several_files_is_told_with_its_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "more").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (folder / "more" / name).write_text(BAD)
+    assert dispatch(["validate", "more", "--schema", "schema.yaml"]) == 4
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    at = lines.index(["file", "line", "temp"])
+    assert lines[at + 1 : at + 3] == [[str(folder / "more" / name), "3", "-999"] for name in ("a.csv", "b.csv")]
+
+
 SUITE = """{"expectation_suite_name": "x", "expectations": [
  {"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "temp"}},
  {"expectation_type": "expect_column_values_to_be_between", "kwargs": {"column": "temp", "min_value": -40}},

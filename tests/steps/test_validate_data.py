@@ -9,7 +9,7 @@ import pytest
 from headway.core.facts import DatasetVersioned, ReleaseFinished, ReleaseStarted
 from headway.core.ids import Digest
 from headway.core.registry import Registration
-from headway.errors import FileFaulty, FileMissing, NameUnknown, TableUnreadable
+from headway.errors import FileFaulty, FileMissing, NameUnknown, TableUnreadable, UsageMistaken
 from headway.steps.validate_data import Record
 from headway.testing.bench import Trial
 
@@ -164,6 +164,13 @@ def test_bad_rows_and_the_verdict_are_written_where_asked(trial: Trial) -> None:
     assert Path(trial.folder, "out/report.json").read_bytes() == trial.parts.blobs.get(Digest(trial.outputs["report"]))
 
 
+def test_a_line_of_several_files_is_told_with_its_file(trial: Trial) -> None:
+    write(trial, "data/a.csv", GOOD)
+    write(trial, "data/b.csv", "id,temp\n4,-999\n")
+    assert validate(trial, data="data") == 4
+    assert "b.csv line 2: temp = -999" in trial.summary
+
+
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
@@ -172,8 +179,9 @@ def test_bad_rows_and_the_verdict_are_written_where_asked(trial: Trial) -> None:
         ({"data": "none.csv"}, FileMissing),
         ({"reference": "none.csv"}, FileMissing),
         ({"reference": "nobody@3"}, NameUnknown),
+        ({"bad-rows": "data.csv"}, UsageMistaken),
     ],
-    ids=["no schema", "no schema by its content", "no data", "no reference", "no version"],
+    ids=["no schema", "no schema by its content", "no data", "no reference", "no version", "bad rows over data"],
 )
 def test_what_is_not_there_is_told(trial: Trial, fields: dict[str, str], error: type[Exception]) -> None:
     with pytest.raises(error):

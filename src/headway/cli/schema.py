@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     takes = _WORDS[args.what]
     if len(args.words) != len(takes):
         raise UsageMistaken(
-            f"{len(args.words)} words after `{args.what}` are not what it takes",
+            f"`{args.what}` takes {' and '.join(takes)}, and {len(args.words)} were given",
             at="headway schema",
             remedy=f"write `headway schema {args.what} {' '.join(takes)}`",
         )
@@ -61,6 +61,7 @@ def _infer(args: argparse.Namespace, settings: Settings, base: str) -> int:
     from headway import wiring
     from headway.codec.schema_text import schema_text
     from headway.core.infer import infer
+    from headway.core.telling import rows
     from headway.flows.review import path_of
     from headway.tables.batches import open_data
     from headway.tables.profile import profile
@@ -79,8 +80,7 @@ def _infer(args: argparse.Namespace, settings: Settings, base: str) -> int:
     if args.json:
         print_json({"schema": found.schema, "notes": found.notes})
         return 0
-    n = f"{seen.n_rows:,} row{'s' * (seen.n_rows != 1)}"
-    head = f"Inferred from {name} ({n}). Read it, mend it, keep it in Git: it is yours from now on."
+    head = f"Inferred from {name} ({rows(seen.n_rows)}). Read it, mend it, keep it in Git: it is yours from now on."
     print(schema_text(found.schema, found.notes, head), end="")
     return 0
 

@@ -102,7 +102,7 @@ def _of_numbers(column: ColumnProfile) -> tuple[dict[str, object], str]:
     asked: dict[str, object] = {}
     seen = f"{number(_float(column.minimum))} to {number(_float(column.maximum))}"
     if column.kind == "integer" and (closed := closed_values(column, most=2)) is not None:
-        return {"values": list(closed.values)}, f"{_values(column)}"
+        return {"values": list(closed.values)}, _values(column)
     bounds = bounds_of(column)
     is_id = column.kind == "integer" and _is_key(column)
     if is_id:

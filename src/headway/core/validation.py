@@ -345,6 +345,11 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The share of bad rows, 0 to 1."""
         return None if self.n_bad is None else self.n_bad / max(self.n_rows, 1)
 
+    @property
+    def word(self) -> Outcome | Literal["warn"]:
+        """The outcome, or `warn` where what is broken is only told."""
+        return "warn" if self.outcome == "fail" and self.check.severity == "warn" else self.outcome
+
 
 class DataVerdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer for one table: `fail` if a check of severity error is broken, `error` if one could not be measured.
@@ -361,6 +366,12 @@ class DataVerdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_sound(self) -> bool:
         """Whether a model may be trained on the data."""
         return self.outcome in ("pass", "warn")
+
+    @property
+    def broken(self) -> list[Finding]:
+        """What is broken or could not be measured: errors first, then warnings, as they were written."""
+        found = [one for one in self.findings if one.outcome in ("fail", "error")]
+        return sorted(found, key=lambda one: (one.check.severity == "warn", one.outcome == "error"))
 
 
 def conclude(findings: Sequence[Finding], n_rows: int) -> DataVerdict:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from headway.core.ids import Artifact
+from headway.core.telling import rows
 from headway.core.validation import DataCheck, DataVerdict, Finding
 from headway.errors import FileMissing, NameUnknown, SystemRefused
 from headway.steps import Bench
@@ -68,7 +69,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
             checks=checks,
             reference=reference,
             examples=self.examples,
-            bad_rows=self.bad_rows and _place(bench, self.bad_rows),
+            bad_rows=self.bad_rows and bench.path(self.bad_rows),
         )
         found = review(asked, paths_of=lambda name: (_of(bench, name),), now=bench.now())
         exit_code = {"pass": 0, "warn": 0, "fail": 4, "error": 1}[found.verdict.outcome]
@@ -127,7 +128,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         bench.output("rows", str(record.verdict.n_rows))
         bench.output("report", digest)
         bench.metric("rows", record.verdict.n_rows)
-        bench.metric("checks_broken", len(_broken(record.verdict)))
+        bench.metric("checks_broken", len(record.verdict.broken))
         bench.summary(_markdown(record))
         for line in _lines(record):
             bench.say(line)
@@ -173,32 +174,19 @@ def _place(bench: Bench, name: str) -> str:
 # --- telling -----------------------------------------------------------------------------------------------------
 
 
-def _broken(verdict: DataVerdict) -> list[Finding]:
-    """What is broken or open, the worst first."""
-    found = [one for one in verdict.findings if one.outcome in ("fail", "error")]
-    return sorted(found, key=lambda one: (one.check.severity == "warn", one.outcome == "error"))
-
-
-def _word(finding: Finding) -> str:
-    if finding.outcome == "fail" and finding.check.severity == "warn":
-        return "warn"
-    return finding.outcome
-
-
 def _headline(record: Record) -> str:
     against = f", against {record.reference}" if record.reference else ""
     if record.step.reference == RELEASED and not record.reference:
         against = ", nothing was released on it yet"
     verdict = record.verdict
-    n = f"{verdict.n_rows:,} row{'s' * (verdict.n_rows != 1)}"
-    return f"data: {verdict.outcome} ({record.data.path}: {n}{against}): {verdict.why}"
+    return f"data: {verdict.outcome} ({record.data.path}: {rows(verdict.n_rows)}{against}): {verdict.why}"
 
 
 def _lines(record: Record) -> list[str]:
-    broken = _broken(record.verdict)
+    broken = record.verdict.broken
     lines = [_headline(record)]
     for one in broken[:LINES]:
-        lines.append(f"{_word(one).upper()}  {one.why}")
+        lines.append(f"{one.word.upper()}  {one.why}")
         if one.remedy:
             lines.append(f"  do: {one.remedy}")
     if len(broken) > LINES:
@@ -208,22 +196,22 @@ def _lines(record: Record) -> list[str]:
 
 def _markdown(record: Record) -> str:
     lines = [f"### {_headline(record)}", ""]
-    broken = _broken(record.verdict)
+    broken = record.verdict.broken
     for one in broken:
-        lines.append(f"- **{_word(one)}** {_escaped(one.why)}" + (f" _{_escaped(one.remedy)}_" if one.remedy else ""))
+        lines.append(f"- **{one.word}** {_escaped(one.why)}" + (f" _{_escaped(one.remedy)}_" if one.remedy else ""))
         lines += _example_rows(one)
     lines += ["", "| check | outcome | bad rows |", "|---|---|---|"]
     for one in record.verdict.findings:
         bad = "" if one.n_bad is None else f"{one.n_bad:,} of {one.n_rows:,}"
-        lines.append(f"| `{one.check.at.replace('|', '&#124;')}` | {_word(one)} | {bad} |")
+        lines.append(f"| `{one.check.at.replace('|', '&#124;')}` | {one.word} | {bad} |")
     return "\n".join([*lines, ""])
 
 
 def _example_rows(finding: Finding) -> Iterator[str]:
     for one in finding.examples:
-        place = f"line {one.line}" if one.line is not None else f"row {one.row}"
+        place = f"{one.file} line {one.line}".lstrip() if one.line is not None else f"row {one.row}"
         values = ", ".join(f"{name} = {'null' if text is None else text}" for name, text in one.values.items())
-        yield f"  - {place}: {_escaped(values)}"
+        yield f"  - {_escaped(place)}: {_escaped(values)}"
 
 
 def _escaped(text: str) -> str:
