@@ -46,13 +46,14 @@ class PackBatch:
         self._begin()
 
     def _begin(self) -> None:
+        # First: what an interrupt leaves of the rest is not taken for a pack by `close`.
+        self._open: dict[Digest, bytes] = {}
         self._fd: int | None = None
         self._fresh = ""
         # What was gathered from the place `written` on, up to `offset`.
         self._buffer: list[bytes | memoryview] = [pack.HEAD]
         self._written = 0
         self._offset = len(pack.HEAD)
-        self._open: dict[Digest, bytes] = {}
 
     def put(self, data: bytes) -> Digest:
         """Store bytes. See `Batch`."""
@@ -132,22 +133,23 @@ class PackBatch:
                     self._under_way.popleft().result()
                 if self._offset >= pack.FULL_BYTES:
                     files.begin_sync(self._fd)
-                os.close(self._fd)
-                self._fd = None
+                fd, self._fd = self._fd, None
+                os.close(fd)
                 self._folder.place(self._fresh, os.path.join(self._folder.index.folder, name))
+                self._begin()
             except BaseException:
                 self._drop()
                 raise
         self._folder.index.add(name, records)
-        self._begin()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
-        with files.translated(self._folder.root):
-            self._folder.index.save()
+        if kind is None:
+            with files.translated(self._folder.root):
+                self._folder.index.save()
 
     def _write(self, place: Place, stored: bytes) -> None:
         self._buffer.append(stored)
@@ -185,6 +187,7 @@ class PackBatch:
 
     def _drop(self) -> None:
         """Give up the pack that is being written: nothing of it can be seen by anybody."""
+        self._open = {}
         self._settle()
         self._under_way.clear()
         if self._fd is not None:

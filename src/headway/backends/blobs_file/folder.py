@@ -33,13 +33,14 @@ class Folder:
     __slots__ = ("_lock", "_open", "_prefixes", "_touched", "index", "pending", "root", "tmp")
 
     def __init__(self, root: str) -> None:
+        # First: `__del__` asks for these, also after an interrupt here.
+        self._open: dict[str, int] = {}
+        self._lock: int | None = None
         self.root = root
         self.tmp = os.path.join(root, "tmp")
         self.index = Index(root)
         self.pending: set[str] = set()
         self._touched: dict[str, float] = {}
-        self._open: dict[str, int] = {}
-        self._lock: int | None = None
         self._prefixes: set[str] | None = None
 
     def path(self, digest: Digest) -> str:

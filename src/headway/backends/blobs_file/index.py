@@ -115,9 +115,10 @@ class Index:
 
     def add(self, name: str, records: bytes | Iterable[bytes]) -> None:
         """Take up the records of a source that was just written or found."""
-        self._names.add(name)
         for record in pack.split(records) if isinstance(records, bytes) else records:
             self._recent[record[:32]] = (record, name)
+        # Last: a source of which an interrupt left some records out is looked at again.
+        self._names.add(name)
 
     def records(self, name: str) -> bytes:
         """The records of a source, read from itself. Raises FileNotFoundError, BlobDamaged."""

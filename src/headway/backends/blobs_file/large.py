@@ -137,8 +137,8 @@ class _Large:
                 return digest, self._size
             self._decide()
         if self._mode == "whole":
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            os.close(fd)
             if self._is_there(digest):
                 return digest, self._size
             if self._known < self._size * SHARED:

@@ -51,9 +51,10 @@ class ObjectBatch:
         self._begin()
 
     def _begin(self) -> None:
+        # First: what an interrupt leaves of the rest is not taken for a pack by `_send`.
+        self._open: dict[Digest, bytes] = {}
         self._parts: list[bytes] = [pack.HEAD]
         self._offset = len(pack.HEAD)
-        self._open: dict[Digest, bytes] = {}
 
     def put(self, data: bytes) -> Digest:
         """Store bytes. See `Batch`."""
@@ -121,7 +122,7 @@ class ObjectBatch:
 
     def _arrive(self) -> None:
         """Wait for the pack that was sent first. After one that failed none is told of: it may rest on that one."""
-        name, records, asked = self._under_way.popleft()
+        name, records, asked = self._under_way[0]
         try:
             asked.result()
         except BaseException:
@@ -129,6 +130,8 @@ class ObjectBatch:
             raise
         if not self._is_broken:
             self._sent[name] = records
+        # Last: a later pack may rest on this one, so an interrupt must not lose it.
+        self._under_way.popleft()
 
     def _large(self, readinto: Callable[[memoryview], int]) -> tuple[Digest, int]:
         whole, size, parts = blake3(), 0, []
@@ -164,10 +167,11 @@ class ObjectBatch:
         return True
 
     def _append(self, place: Place, stored: bytes) -> None:
-        self._open[place.digest] = record(place)
-        self._mine.add(place.digest)
         self._parts.append(stored)
         self._offset += len(stored)
+        # After what they tell of: an interrupt before this leaves bytes that nothing tells of.
+        self._open[place.digest] = record(place)
+        self._mine.add(place.digest)
         if self._offset >= PACK_BYTES:
             self._send()
 
