@@ -26,7 +26,7 @@ PIECE_BYTES = 8 << 20
 """Read at a time."""
 
 ROW_BYTES_MOST = 256 << 20
-"""A row that is longer is a quote that nobody closed."""
+"""A row that is longer is none: a quote that nobody closed, or no table."""
 
 _QUOTE, _LF, _CR = 34, 10, 13
 _BOM = b"\xef\xbb\xbf"
@@ -138,16 +138,18 @@ class _Look:
 
     def cut(self, data: bytes, line: int) -> int:
         """Where the last whole row of the data ends; 0 when there is none yet."""
-        if b'"' not in data:
-            return data.rfind(bytes([self.newline])) + 1
-        found = np.frombuffer(data, np.uint8)
-        self._see_quotes(found, line, is_whole=False)
-        ends = np.flatnonzero((found == self.newline) & ~_quoted(found))
-        if len(ends):
-            return int(ends[-1]) + 1
-        if len(data) > ROW_BYTES_MOST:
-            raise self._refused("a quote is opened here and not closed", line)
-        return 0
+        has_quotes = b'"' in data
+        if has_quotes:
+            found = np.frombuffer(data, np.uint8)
+            self._see_quotes(found, line, is_whole=False)
+            ends = np.flatnonzero((found == self.newline) & ~_quoted(found))
+            cut = int(ends[-1]) + 1 if len(ends) else 0
+        else:
+            cut = data.rfind(bytes([self.newline])) + 1
+        if not cut and len(data) > ROW_BYTES_MOST:
+            problem = "a quote is opened here and not closed" if has_quotes else "a row has no end"
+            raise self._refused(problem, line)
+        return cut
 
     def over(self, raw: bytes, line: int, *, skip: bool) -> Piece:
         """Look over whole rows that begin in a line; `skip` the first of them, which is the header."""
@@ -192,7 +194,8 @@ class _Look:
         if not len(wrong):
             return None
         n = int(per_row[wrong[0]])
-        has = f"a row has {n} value{'s' * (n != 1)}, and there are {self.n_columns} columns"
+        columns = "is 1 column" if self.n_columns == 1 else f"are {self.n_columns} columns"
+        has = f"a row has {n} value{'s' * (n != 1)}, and there {columns}"
         return self._refused(has, piece.line(int(wrong[0])))
 
     def _see_text(self, raw: bytes, line: int) -> None:

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import os
+import stat
 from collections import Counter
 from functools import lru_cache
 from typing import IO, Literal
@@ -175,6 +176,12 @@ def _form(text: str) -> tuple[str, Literal["\\n", "\\r\\n", "\\r"]]:
 
 def _opened(path: str) -> IO[bytes]:
     try:
+        # A table is read several times, which a pipe cannot be; and one that nobody writes to would be waited for.
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+        if not is_file and not os.path.isdir(path):
+            raise TableUnreadable(
+                "this is a pipe or a device, and no file", at=path, remedy="write it into a file first"
+            )
         return open(path, "rb")
     except FileNotFoundError as e:
         raise FileMissing("there is no such table", at=path, remedy="check the path") from e
