@@ -32,6 +32,8 @@ def test_some_columns_are_shown_in_full(folder: Path, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert out.startswith("fare: number, stored as text\n  3 rows, 1 (33.3 %) empty, 2 distinct\n")
     assert "id" not in out
+    assert dispatch(["profile", "trips.csv", "--columns", "fare,fare"]) == 0
+    assert capsys.readouterr().out.count("fare: number") == 1
     assert dispatch(["profile", "trips.csv", "--columns", "speed"]) == 2
     assert "no column 'speed'" in capsys.readouterr().err
 

@@ -64,7 +64,8 @@ def _profile(args: argparse.Namespace, settings: Settings, called: str) -> "Prof
     from headway.terminal.working import Working
 
     base = args.folder or os.getcwd()
-    columns = [name.strip() for name in args.columns.split(",")] if args.columns else None
+    # What is named twice is shown once.
+    columns = list(dict.fromkeys(name.strip() for name in args.columns.split(","))) if args.columns else None
     with (
         Working(settings.environ, f"reading {called}", quiet=args.json) as working,
         wiring.look(settings) as parts,
@@ -97,7 +98,8 @@ def _show(found: "Profile", called: str, settings: Settings, *, is_whole: bool) 
 def _write(path: str, found: "Profile", called: str) -> None:
     from headway.codec.page_profile import page_of
 
-    fresh = f"{path}.{os.urandom(4).hex()}.tmp"
+    # By this name it is part of no folder's content, should we be killed here.
+    fresh = os.path.join(os.path.dirname(path), f".headway-{os.urandom(8).hex()}.tmp")
     try:
         with open(fresh, "w", encoding="utf-8", errors="replace") as f:
             f.writelines(page_of(found, called=called))
