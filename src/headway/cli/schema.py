@@ -15,10 +15,11 @@ may say. `headway data schema` is the same.
 
 import argparse
 import os
+import sys
 
 from headway.cli import print_json
 from headway.config import Settings
-from headway.errors import FileMissing, SystemRefused, UsageMistaken
+from headway.errors import UsageMistaken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +49,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     base = args.folder or os.getcwd()
     if args.what == "infer":
         return _infer(args, settings, base)
-    read = [_read(os.path.join(base, word), word) for word in args.words]
+    from headway.flows.schemas import read_schema_at
+
+    read = [read_schema_at(os.path.join(base, word), called=word) for word in args.words]
     if args.what == "import":
         return _import(args, *read[0])
+    for word, (_, unmapped) in zip(args.words, read, strict=True):
+        sys.stderr.writelines(f"{word}: {one.told}\n" for one in unmapped)
     schemas = [schema for schema, _ in read]
     return _diff(args, *schemas) if args.what == "diff" else _checks(args, *schemas)
 
@@ -121,20 +126,6 @@ def _import(args: argparse.Namespace, schema: "Schema", unmapped: "Sequence[Unma
     if args.json:
         print_json({"schema": schema, "unmapped": unmapped})
         return 0
-    left = [f"Not asked here: {one.what} at {one.at}: {one.why}" for one in unmapped]
-    print(schema_text(schema, None, "\n".join([f"What {args.words[0]} means.", *left])), end="")
+    head = [f"What {args.words[0]} means.", *(one.told for one in unmapped)]
+    print(schema_text(schema, None, "\n".join(head)), end="")
     return 0
-
-
-def _read(path: str, shown: str) -> "tuple[Schema, Sequence[Unmapped]]":
-    from headway.codec.suites.read import read_any
-
-    try:
-        with open(path, "rb") as f:
-            return read_any(f.read(), path=shown)
-    except FileNotFoundError as e:
-        raise FileMissing(
-            f"there is no schema {shown}", at=shown, remedy="`headway schema infer DATA > FILE` writes a first one"
-        ) from e
-    except OSError as e:
-        raise SystemRefused(f"{shown} cannot be read: {e.strerror}", at=shown, remedy="name a file") from e

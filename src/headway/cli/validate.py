@@ -21,7 +21,6 @@ import time
 
 from headway.cli import print_json
 from headway.config import Settings
-from headway.errors import FileMissing, SystemRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +41,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from tempfile import gettempdir
 
     from headway import wiring
+    from headway.core.schema_checks import checks_of
     from headway.flows.review import path_of, reference_of
+    from headway.flows.schemas import read_schema_at
     from headway.tables.review import Asked, review
     from headway.tables.scratch import scratch
     from headway.terminal import reviews
@@ -51,7 +52,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     base = args.folder or os.getcwd()
     checks: list[DataCheck] = []
     for path in args.schema:
-        checks += _checks(os.path.join(base, path), path)
+        schema, unmapped = read_schema_at(os.path.join(base, path), called=path)
+        checks += checks_of(schema)
+        sys.stderr.writelines(f"{path}: {one.told}\n" for one in unmapped)
     with wiring.look(settings) as parts, scratch(gettempdir(), "headway-review-") as folder:
         project = parts.project()
         data = path_of(project, args.data, folder, base=base)
@@ -79,22 +82,3 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if found.n_bad_rows is not None:
             print(f"\n{found.n_bad_rows:,} bad rows are in {args.bad_rows}")
     return {"pass": 0, "warn": 0, "fail": 4, "error": 1}[found.verdict.outcome]
-
-
-def _checks(path: str, shown: str) -> "tuple[DataCheck, ...]":
-    from headway.codec.suites.read import read_any
-    from headway.core.schema_checks import checks_of
-
-    try:
-        with open(path, "rb") as f:
-            schema, unmapped = read_any(f.read(), path=shown)
-    except FileNotFoundError as e:
-        raise FileMissing(
-            f"there is no schema {shown}", at="--schema", remedy="`headway schema infer DATA > FILE` writes a first one"
-        ) from e
-    except OSError as e:
-        raise SystemRefused(f"{shown} cannot be read: {e.strerror}", at=shown, remedy="name a file") from e
-    # What is not asked must be known to be not asked.
-    for one in unmapped:
-        sys.stderr.write(f"{shown}: {one.what} at {one.at} is not asked: {one.why}\n")
-    return checks_of(schema)

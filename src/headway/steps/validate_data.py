@@ -99,9 +99,8 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                     f"the schema cannot be read: {e.strerror}", at=path, remedy="see that it may"
                 ) from e
             found += checks_of(schema)
-            # What is not asked must be known to be not asked.
             for one in unmapped:
-                bench.say(f"{path}: {one.what} at {one.at} is not asked: {one.why}")
+                bench.say(f"{path}: {one.told}")
         return tuple(found)
 
     def _reference(self, bench: Bench, path: str) -> tuple[tuple[str, ...], str]:

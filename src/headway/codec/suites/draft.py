@@ -39,6 +39,11 @@ class Unmapped(Struct, frozen=True, kw_only=True):
     at: str
     why: str
 
+    @property
+    def told(self) -> str:
+        """All of it in a sentence: what is not asked must be known to be not asked."""
+        return f"{self.what} at {self.at} is not asked: {self.why}"
+
 
 class Suite(Struct, frozen=True, kw_only=True):
     """What a suite of `tool` means here, and what of it means nothing here."""
