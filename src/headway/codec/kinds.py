@@ -86,7 +86,7 @@ class _Walker:
         fitting = next((k for k in _options(kind) if _fits(value, k)), None)
         if fitting is None:
             problem, remedy = _mismatch(value, kind, path)
-            self.fault(path, problem, remedy or _example(written, path))
+            self.fault(path, problem, _in_percent(value, written) or remedy or _example(written, path))
             return _GONE
         if limit := _beyond(value, fitting):
             self.fault(path, f"`{_key(path)}` {limit}", _example(written, path, _span(fitting)))
@@ -203,10 +203,21 @@ def _span(kind: mi.Type) -> str:
     return f"write {_NAMES[type(kind)]}: " + " and ".join(filter(None, (low, high)))
 
 
-def _example(kind: mi.Type, path: Path, otherwise: str = "") -> str:
-    """The remedy that a key's own description holds, which editors show too."""
+def _examples(kind: mi.Type) -> list[Any]:
+    """Those that a key's own description holds, which editors show too."""
     described = (kind.extra_json_schema or {}) if isinstance(kind, mi.Metadata) else {}
-    examples = described.get("examples")
+    return described.get("examples") or []
+
+
+def _in_percent(value: Any, kind: mi.Type) -> str:  # noqa: ANN401 (as above)
+    """The remedy for a share that is written as a number where texts such as `5%` stand."""
+    takes_shares = any(isinstance(one, str) and one.endswith("%") for one in _examples(kind))
+    return f"write {value * 100:.12g}%" if takes_shares and isinstance(value, float) and 0 <= value <= 1 else ""
+
+
+def _example(kind: mi.Type, path: Path, otherwise: str = "") -> str:
+    """The remedy that an example makes."""
+    examples = _examples(kind)
     if not examples:
         return otherwise or f"write `{_key(path)}: …`"
     return f"write it like this: {_key(path)}: {msgspec.json.encode(examples[0]).decode()}"

@@ -54,6 +54,9 @@ def read_schema(data: bytes, *, path: str) -> Schema:
 # Any (here and below): plain values of whatever was written.
 def _schema_of(value: Any) -> tuple[Schema | None, list[Problem]]:  # noqa: ANN401 (as above)
     """The schema that plain values mean, and everything that is wrong with them."""
+    if not isinstance(value, dict):
+        remedy = "write columns: and below it the columns of the table"
+        return None, [Problem(path=(), problem="its top is not a mapping", remedy=remedy)]
     problems, left = problems_of(value, Schema, FOREIGN)
     problems += beyond_numbers(value)
     schema = converted(left, Schema)
