@@ -67,7 +67,9 @@ def traced(files: tuple[str, ...], work: Callable[[], object], heard: Callable[[
         return at_line
 
     def at_call(frame: FrameType, _event: str, _arg: object) -> Any:
-        return at_line if frame.f_code.co_filename.startswith(files) else None
+        # What is raised in `__del__` nobody hears of: Python goes on.
+        is_heard = frame.f_code.co_filename.startswith(files) and frame.f_code.co_name != "__del__"
+        return at_line if is_heard else None
 
     sys.settrace(at_call)
     try:
