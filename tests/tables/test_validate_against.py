@@ -290,6 +290,8 @@ def column(frame): return frame.select(pl.col("a") < 3).collect().to_series()
 def query(frame): return frame.select(pl.col("a") < pl.col("a").mean())
 def null(frame): return pl.col("c") == "x"
 def number(frame): return 3
+def nothing(frame): return frame.select(pl.lit(None, dtype=pl.Boolean))
+def leaves(frame): raise SystemExit(0)
 def short(frame): return frame.head(2).select(pl.col("a") < 3)
 def broken(frame):
     return frame.no_such_method()
@@ -307,6 +309,8 @@ def broken(frame):
         ("query", "fail", 2),
         ("null", "fail", 1),
         ("number", "error", None),
+        ("nothing", "error", None),
+        ("leaves", "error", None),
         ("short", "error", None),
     ],
 )
@@ -320,12 +324,13 @@ def test_a_function_says_what_is_good(tmp_path: Path, form: str, name: str, outc
 @pytest.mark.parametrize(
     ("text", "name", "said"),
     [
-        (FUNCTIONS, "broken", "mine.py:13: AttributeError"),
+        (FUNCTIONS, "broken", "mine.py:15: AttributeError"),
         ("x = (\n", "f", "mine.py:1: SyntaxError"),
         ("\nraise ValueError('at once')\n", "f", "mine.py:2: ValueError: at once"),
+        ("import sys\nsys.exit(0)\n", "f", "mine.py:2: SystemExit: 0"),
         ("", "f", "no function 'f'"),
     ],
-    ids=["in-the-function", "syntax", "at-import", "absent"],
+    ids=["in-the-function", "syntax", "at-import", "leaves", "absent"],
 )
 def test_a_fault_in_a_function_is_told_with_its_line(tmp_path: Path, text: str, name: str, said: str) -> None:
     (tmp_path / "mine.py").write_text(text)

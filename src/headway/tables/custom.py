@@ -185,7 +185,7 @@ def by_function(check: DataCheck, data: "Data", n_rows: int) -> Answer:
             frame = pl.scan_parquet(data.as_parquet(folder), glob=False)
         try:
             found = _asked(function, frame)
-        except Exception as e:
+        except (Exception, SystemExit) as e:
             raise _fault_of(e, path, at) from e
     match found:
         case bool():
@@ -219,6 +219,8 @@ def _judged(check: DataCheck, found: "pl.DataFrame", n_rows: int, at: str) -> An
         raise _mistaken("the function gives no column of booleans", at, "let it give one, true where a row is good")
     good = found.to_series().cast(pl.Boolean)
     if good.len() == 1 and n_rows != 1:
+        if good[0] is None:
+            raise _mistaken("the function gives neither true nor false, but null", at, "let it give one of the two")
         return Answer(finding=finding_of_truth(check, bool(good[0]), n_rows))
     if good.len() != n_rows:
         raise _mistaken(
@@ -247,7 +249,8 @@ def _loaded(function: str, at: str) -> "Callable[[pl.LazyFrame], object]":
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as e:
+    except (Exception, SystemExit) as e:
+        # Who leaves here would leave without a verdict, and with the exit code of a good one.
         raise _fault_of(e, path, at) from e
     found = getattr(module, name, None)
     if not callable(found):
@@ -256,7 +259,7 @@ def _loaded(function: str, at: str) -> "Callable[[pl.LazyFrame], object]":
     return loaded
 
 
-def _fault_of(e: Exception, path: str, at: str) -> Unmeasurable:
+def _fault_of(e: Exception | SystemExit, path: str, at: str) -> Unmeasurable:
     """The fault with the last line of the user's file that was at work."""
     import os
 
