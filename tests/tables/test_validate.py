@@ -60,6 +60,18 @@ ROW_CASES: dict[str, tuple[dict[str, object], v.Ask, tuple[str, ...], int]] = {
     "values-many-texts": ({"a": ["x3", "y", None]}, v.OneOf(tuple(f"x{i}" for i in range(20))), ("a",), 1),
     "values-integers": ({"a": [1, 2, 3, None]}, v.OneOf((1, 2.0, 7.5)), ("a",), 1),
     "values-numbers": ({"a": [0.5, NAN, 2.0, None]}, v.OneOf((0.5, 2)), ("a",), 1),
+    "values-numbers-of-32-bits": (
+        {"a": pl.Series([0.1, 0.3, 0.2, None], dtype=pl.Float32)},
+        v.OneOf((0.1, 0.3)),
+        ("a",),
+        1,
+    ),
+    "values-many-numbers-of-32-bits": (
+        {"a": pl.Series([0.1, 0.3, 0.25], dtype=pl.Float32)},
+        v.OneOf(tuple(i / 10 for i in range(20))),
+        ("a",),
+        1,
+    ),
     "values-booleans": ({"a": [True, False, None]}, v.OneOf((True,)), ("a",), 1),
     "values-none-fit": ({"a": [1, None]}, v.OneOf(("x",)), ("a",), 1),
     "values-days": ({"a": [dt.date(2026, 1, 1), dt.date(2026, 1, 2), None]}, v.OneOf(("2026-01-01",)), ("a",), 1),

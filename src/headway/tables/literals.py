@@ -63,8 +63,9 @@ def is_one_of(cells: Sequence[Cell], column: Sight) -> "pl.Expr":  # noqa: PLR09
                 # Beyond 64 bits or with a fraction it is no value of the column.
                 whole = [int(number) for number in numbers if math.isfinite(number) and number == int(number)]
                 return _among(column.value, [n for n in whole if _fits(n, column.dtype)], column.dtype)
-            value = column.value.cast(pl.Float64)
-            return _among(value, [float(number) for number in numbers if not math.isnan(number)], pl.Float64())
+            # 0.1 in 32 bits is not 0.1 in 64.
+            dtype = column.dtype if column.is_float else pl.Float64()
+            return _among(column.value.cast(dtype), [float(n) for n in numbers if not math.isnan(n)], dtype)
         case "date" | "datetime":
             moments = [moment for cell in cells if (moment := _moment(cell)) is not None]
             return _any([column.value == _time(moment, column, column.name) for moment in moments], column)
@@ -119,7 +120,7 @@ def _among(value: "pl.Expr", cells: Sequence[object], dtype: "pl.DataType | type
         for cell in cells[1:]:
             same = same | (value == pl.lit(cell, dtype=dtype))
         return same
-    return value.is_in(list(cells)) if cells else never(value)
+    return value.is_in(pl.Series(cells, dtype=dtype).to_list()) if cells else never(value)
 
 
 def never(value: "pl.Expr") -> "pl.Expr":
