@@ -36,7 +36,9 @@ UNMEASURABLE = {
     "mean-of-texts": (check(v.Statistic(of="mean"), "b"), "holds texts, not numbers", ""),
     "freshness-of-numbers": (check(v.IsFresh(1.0), "a"), "is no time", ""),
     "order-of-lists": (check(v.IsIncreasing(), "l"), "has no order", ""),
-    "bad-pattern": (check(v.Matches("("), "b"), "regex", ""),
+    "bad-pattern": (check(v.Matches("("), "b"), "unclosed group", ""),
+    "bad-form-of-a-time": (check(v.IsDate("%Q"), "b"), "'%Q' is no way to write a time", "%Y-%m-%d"),
+    "no-form-of-a-time": (check(v.IsDate("day"), "b"), "'day' is no way to write a time", "%Y-%m-%d"),
     "condition-unread": (check(v.RowHolds("a >")), "cannot be read", ""),
     "condition-of-texts-and-numbers": (check(v.RowHolds("a > b")), "does not fit the columns", ""),
     "condition-over-rows": (check(v.RowHolds("a > avg(a)")), "looks at several rows", ""),
@@ -98,6 +100,17 @@ def test_a_cell_that_is_not_of_its_column_is_shown_with_its_line(tmp_path: Path)
     # A word for nothing is nothing; what is written and is no number is not.
     assert [(one.row, one.line) for one in null.examples] == [(63, 65)]
     assert text.n_bad == 62
+
+
+@pytest.mark.parametrize("first", ["", "900,x\n"], ids=["rising", "in-no-order"])
+def test_what_is_no_value_of_its_column_is_no_key_twice_either(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text("a,b\n" + first + "".join(f"{i},x\n" for i in range(400)) + "odd,x\nodd,y\neven,z\n")
+    unique, together, distinct = verdict(
+        str(path), check(v.IsUnique(), "a"), check(v.IsUnique(), "a", "b"), check(v.Statistic(of="distinct"), "a")
+    ).findings
+    assert (unique.outcome, unique.n_bad, together.outcome) == ("fail", 1, "pass"), unique.why
+    assert distinct.value == 402 + bool(first)
 
 
 def test_bad_rows_are_written_as_they_stand_with_what_they_break(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ nothing. What is written in a file of texts and is no value of its column's kind
 `compile` counts and combines; `survey` finds what must be `Known` of a column.
 """
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -178,12 +179,28 @@ def _not_written_as(column: Sight, form: str, at: str) -> "pl.Expr | None":
         # It is stored as a time, in whatever form a program shows it.
         return None
     text = _text(column, at)
+    if not _is_form(form):
+        raise Unmeasurable(
+            f"{form!r} is no way to write a time", at=at or column.name, remedy="write it as %Y-%m-%d or %H:%M"
+        )
     has_day = any(sign in form for sign in ("%Y", "%y", "%m", "%d", "%j", "%D", "%F", "%e", "%b", "%B", "%s"))
     has_clock = any(sign in form for sign in ("%H", "%I", "%M", "%S", "%T", "%R", "%k", "%l", "%s", "%r", "%X"))
     dtype = pl.Datetime("us", "UTC") if "%z" in form or "%:z" in form else pl.Datetime("us")
     kind = (dtype if has_clock else pl.Date()) if has_day else pl.Time()
     return text.is_not_null() & text.str.strptime(kind, form, strict=False).is_null()
 
+
+def _is_form(form: str) -> bool:
+    """Whether a time can be written so. One that Polars cannot write, it reads in no text, without a word."""
+    import polars as pl
+
+    try:
+        return "%" in form and pl.select(pl.lit(_ANY_TIME).dt.strftime(form)).item() is not None
+    except pl.exceptions.PolarsError:
+        return False
+
+
+_ANY_TIME = datetime(2026, 1, 31, tzinfo=UTC)
 
 _WIDER: dict[Kind, frozenset[Kind]] = {"number": frozenset({"integer", "decimal"}), "decimal": frozenset({"integer"})}
 """Whose values are values of a kind, too."""

@@ -137,7 +137,7 @@ def _proof(asked: Asked, head: "pl.DataFrame", proofs: "dict[tuple[str, bool], P
     """What may prove by little that nothing repeats, by what the first rows look like; one proof serves many."""
     for is_increasing in (True, False):
         rising = [
-            column.name
+            column
             for column in asked.columns
             if column.kind not in NESTED | {"null", "binary"}
             and head.height > 1
@@ -145,9 +145,9 @@ def _proof(asked: Asked, head: "pl.DataFrame", proofs: "dict[tuple[str, bool], P
             and goes_strictly(head[column.name], is_increasing=is_increasing)
         ]
         if rising:
-            return proofs.setdefault((rising[0], is_increasing), Proof(rising[0], is_increasing=is_increasing))
+            return proofs.setdefault((rising[0].name, is_increasing), Proof(rising[0], is_increasing=is_increasing))
     if len(asked.columns) == 1 and asked.columns[0].kind == "integer" and not asked.nulls_equal:
-        return Bitmap(asked.columns[0].name)
+        return Bitmap(asked.columns[0])
     return None
 
 

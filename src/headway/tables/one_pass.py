@@ -55,8 +55,10 @@ def _on_nothing(measures: Sequence[Measure], sights: Sights) -> None:
 
 
 def fault_of(e: Exception, at: str) -> Unmeasurable:
-    """What Polars says of an expression, in its first line."""
-    said = str(e).strip().split("\n", 1)[0]
+    """What Polars says of an expression, in its first line; of a pattern another one says what is wrong."""
+    first, *more = str(e).strip().split("\n")
+    wrong = next((line.removeprefix("error: ") for line in more if line.startswith("error: ")), "")
+    said = f"{first} {wrong}" if first.endswith(":") else first
     return Unmeasurable(said or type(e).__name__, at=at, remedy="mend the condition, or the kind of the column")
 
 

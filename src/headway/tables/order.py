@@ -107,10 +107,11 @@ class _Carry:
 class Proof:
     """Watches a column that may rise, or fall, strictly: then nothing that holds it is there twice."""
 
-    __slots__ = ("_is_broken", "_last", "columns", "is_increasing", "n_nulls", "n_values")
+    __slots__ = ("_column", "_is_broken", "_last", "columns", "is_increasing", "n_nulls", "n_values")
 
-    def __init__(self, name: str, *, is_increasing: bool) -> None:
-        self.columns = (name,)
+    def __init__(self, column: Sight, *, is_increasing: bool) -> None:
+        self.columns = (column.name,)
+        self._column = column
         self.is_increasing = is_increasing
         self.n_values = 0
         self.n_nulls = 0
@@ -125,6 +126,7 @@ class Proof:
         """Look whether it goes on as it began."""
         values = frame[self.columns[0]]
         self.n_nulls += values.null_count()
+        self._is_broken = self._is_broken or _has_misfits(self._column, frame)
         values = values.drop_nulls()
         if self._is_broken or not values.len():
             return
@@ -134,6 +136,13 @@ class Proof:
         fits = self._last is None or (first != self._last and (first > self._last) == self.is_increasing)
         self._is_broken = not fits or not goes_strictly(values, is_increasing=self.is_increasing)
         self._last = last
+
+
+def _has_misfits(column: Sight, frame: "pl.DataFrame") -> bool:
+    """Whether something is written somewhere that is no value of the column's kind: that may be there twice, too."""
+    if column.misfits is None or not frame[column.name].null_count():
+        return False
+    return bool(frame.select(column.misfits.any()).item())
 
 
 def goes_strictly(values: "pl.Series", *, is_increasing: bool) -> bool:
@@ -147,10 +156,11 @@ def goes_strictly(values: "pl.Series", *, is_increasing: bool) -> bool:
 class Bitmap:
     """Watches a column of whole numbers: a place for each between the least and the greatest, while they are close."""
 
-    __slots__ = ("_low", "_places", "columns", "is_open", "n_values")
+    __slots__ = ("_column", "_low", "_places", "columns", "is_open", "n_values")
 
-    def __init__(self, name: str) -> None:
-        self.columns = (name,)
+    def __init__(self, column: Sight) -> None:
+        self.columns = (column.name,)
+        self._column = column
         self.is_open = False
         self._low = 0
         self.n_values = 0
@@ -169,7 +179,12 @@ class Bitmap:
     def see(self, frame: "pl.DataFrame", _first: int) -> None:
         """Mark the numbers."""
         values = frame[self.columns[0]].drop_nulls()
-        if self.is_open or not values.len():
+        if self.is_open:
+            return
+        if _has_misfits(self._column, frame):
+            self.is_open, self._places = True, None
+            return
+        if not values.len():
             return
         low, high = int(values.min()), int(values.max())  # type: ignore[arg-type] # whole numbers, and there are some
         if not self._reaches(low, high):
