@@ -256,6 +256,25 @@ def test_bounds_are_round_and_keep_the_sign(low: float, high: float, expected: t
     assert (found.low, found.high) == expected
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-1.7e308, 0.0, 1.7e308],
+        [1e308, 1.1e308],
+        [0.0, 5e-324],
+        [-1e299, 1e299],
+        [-(2**62), 0, 2**62],
+        [2**63 - 200, 2**63 - 100, 2**63 - 1],
+    ],
+    ids=str,
+)
+def test_bounds_of_vast_and_tiny_numbers_are_read_back(values: list[float]) -> None:
+    frame = pl.DataFrame({"a": values * 40})
+    found = infer(profile_of(frame))
+    assert read(schema_text(found.schema, found.notes)) == found.schema
+    assert not any(broken(check, frame) for check in checks_of(found.schema) if check.columns == ("a",))
+
+
 def test_a_heavier_tail_is_given_more_room() -> None:
     rng = np.random.default_rng(3)
     heavy, light = (pl.DataFrame({"a": draw}) for draw in (rng.lognormal(0, 1, 5000), rng.uniform(0, 50, 5000)))

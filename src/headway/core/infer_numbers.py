@@ -46,6 +46,8 @@ def bounds_of(column: ColumnProfile) -> Bounds:
     middle = column.quantiles.get("0.5", (low + high) / 2)
     widest = middle + (high - middle) * _weight(column, is_upper=True)
     least = middle - (middle - low) * _weight(column, is_upper=False)
+    if not 1 / _VAST < widest - least < _VAST:
+        return Bounds()
     step = _step(widest - least)
     if column.kind == "integer":
         step = max(step, 1)
@@ -57,8 +59,16 @@ def bounds_of(column: ColumnProfile) -> Bounds:
     return Bounds(low=_whole(column, lower), high=_whole(column, upper))
 
 
-def _whole(column: ColumnProfile, value: float) -> float:
-    return int(value) if column.kind == "integer" or float(value).is_integer() else value
+_VAST = 1e300
+"""Values so far apart, or so near to each other, that no float may be left for a bound."""
+
+
+def _whole(column: ColumnProfile, value: float) -> float | None:
+    if column.kind != "integer" and not float(value).is_integer():
+        return value
+    whole = int(value)
+    # No file holds a larger one, nor can a schema.
+    return whole if column.kind != "integer" or -(2**63) <= whole < 2**63 else None
 
 
 def _weight(column: ColumnProfile, *, is_upper: bool) -> float:
