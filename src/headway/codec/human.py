@@ -66,14 +66,14 @@ def read_pipeline(  # noqa: PLR0913 (all but the bytes and their name have defau
             gc.enable()
 
 
-def faulty(path: str, faults: Sequence[Fault]) -> FileFaulty:
-    """The error for a file with these faults, which it puts in order."""
+def faulty(path: str, faults: Sequence[Fault], *, page: str = "docs/pipeline.md") -> FileFaulty:
+    """The error for a file with these faults, which it puts in order; `page` has all that such a file may say."""
     ordered = sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column))
     n = len(ordered)
     return FileFaulty(
         f"{path} has {n} fault{'s' * (n > 1)}",
         at=f"{ordered[0].file or path}:{ordered[0].line}:{ordered[0].column}" if n and ordered[0].line else path,
-        remedy="mend what is listed; docs/pipeline.md has every key",
+        remedy=f"mend what is listed; {page} has every key",
         faults=tuple(ordered),
     )
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from headway.codec import marks
-from headway.codec.human import converted, decoded, unfit, where
+from headway.codec.human import converted, decoded, faulty, unfit, where
 from headway.codec.kinds import problems_of
 from headway.core.problem import Path, Problem
 from headway.core.schema import FOREIGN, Column, Schema, Text
 from headway.core.schema_faults import problems_in
-from headway.errors import Fault, FileFaulty
+from headway.errors import Fault
+
+_PAGE = "docs/validation.md"
 
 
 def read_schema(data: bytes, *, path: str) -> Schema:
@@ -28,7 +30,7 @@ def read_schema(data: bytes, *, path: str) -> Schema:
         root = marks.compose(text)
     except marks.Unreadable as e:
         e.fault.excerpt = _excerpt(lines, e.fault.line)
-        raise _faulty(path, [e.fault]) from e
+        raise faulty(path, [e.fault], page=_PAGE) from e
     if root is None:
         return Schema()
     values = marks.Values(has_aliases="&" in text)
@@ -46,7 +48,7 @@ def read_schema(data: bytes, *, path: str) -> Schema:
     if faults:
         for fault in faults:
             fault.excerpt = _excerpt(lines, fault.line)
-        raise _faulty(path, faults)
+        raise faulty(path, faults, page=_PAGE)
     assert schema is not None, "kinds refuses whatever msgspec refuses"
     return schema
 
@@ -129,14 +131,3 @@ def fault_of_condition(condition: str) -> str:
 
 def _excerpt(lines: list[str], line: int) -> str:
     return lines[line - 1] if 0 < line <= len(lines) else ""
-
-
-def _faulty(path: str, faults: list[Fault]) -> FileFaulty:
-    ordered = sorted(faults, key=lambda fault: (fault.line, fault.column))
-    n = len(ordered)
-    return FileFaulty(
-        f"{path} has {n} fault{'s' * (n > 1)}",
-        at=f"{path}:{ordered[0].line}:{ordered[0].column}",
-        remedy="mend what is listed; docs/validation.md has every key",
-        faults=tuple(ordered),
-    )
