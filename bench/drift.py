@@ -7,21 +7,20 @@ There are 17 columns, 14 of numbers; the six that changed are told and no other.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import environments
 from drift_worker import CATEGORIES, CHANGED, NUMBERS
-from harness import Contender, Size, Stage, once, options, take_turns
+from harness import Contender, Size, Stage, options, take_turns
 from projects.tool import Tool
 from report import Promise, Sample
+from workers import HEADWAY, Worker, chosen, less_cpu, unless
 
 WORKER = Path(__file__).resolve().parent / "drift_worker.py"
+TABLES = ("reference.parquet", "current.parquet")
 REPORT, FEW, MANY = "report of 17 columns", "50 codes", "100,000 codes"
-HEADWAY = Tool(name="headway")
 #: SciPy lies beside headway, which needs it.
 BY_HAND = "scipy by hand"
 QUIET = {"DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
@@ -43,41 +42,23 @@ def main() -> int:
     stage = Stage(name="drift", promise=promise, options=options(promise, n=3, size=size))
     scratch = stage.scratch()
     stage.bring([HEADWAY])
-    peers = stage.bring(_chosen(stage))
+    wanted = chosen(stage.options, [*(tool.name for tool in PEERS), "scipy"])
+    peers = stage.bring([tool for tool in PEERS if tool.name in wanted])
+    worker = Worker(stage=stage, script=WORKER)
     wide, few, many = (scratch / name for name in ("wide", "few", "many"))
-    for folder, words in (
-        (wide, ("make", str(stage.options.size))),
-        (few, ("codes", str(stage.options.size), "50")),
-        (many, ("codes", str(stage.options.size), "100000")),
-    ):
-        _make(stage, folder, words)
-    exact = _asked(stage, HEADWAY, "scipy", wide)[1]
-    contenders = [Contender(tool="headway", play=lambda _: _headway(stage, exact, wide, few, many))]
-    if stage.options.peers in {"default", "all"} or "scipy" in stage.options.peers.split(","):
-        contenders.append(_peer(stage, HEADWAY, "scipy", wide))
-    contenders += [_peer(stage, tool, tool.name, wide) for tool in peers]
+    n_rows = str(stage.options.size)
+    worker.make(wide, "make", n_rows)
+    worker.make(few, "codes", n_rows, "50")
+    worker.make(many, "codes", n_rows, "100000")
+    sample, exact = worker.ask(HEADWAY, wide, "scipy", *TABLES)
+    if sample.fault:
+        raise SystemExit(f"SciPy could not say what is right: {sample.fault}")
+    contenders = [Contender(tool="headway", play=lambda _: _headway(worker, exact, wide, few, many))]
+    if "scipy" in wanted:
+        contenders.append(_peer(worker, HEADWAY, "scipy", wide))
+    contenders += [_peer(worker, tool, tool.name, wide) for tool in peers]
     series = take_turns(contenders, stage.options.n)
-    return stage.finish(series, [*_ratios(), _linear()])
-
-
-def _chosen(stage: Stage) -> list[Tool]:
-    if stage.options.peers in {"default", "all"}:
-        return list(PEERS)
-    wanted = stage.options.peers.split(",")
-    return [tool for tool in PEERS if tool.name in wanted]
-
-
-def _ratios() -> list[Promise]:
-    return [
-        Promise(
-            text=f"{REPORT}: at least {goal:.0f} x less CPU than {peer}",
-            of=(peer, REPORT),
-            over=("headway", REPORT),
-            measure="cpu_s",
-            least=goal,
-        )
-        for peer, goal in GOALS.items()
-    ]
+    return stage.finish(series, [*less_cpu(REPORT, GOALS), _linear()])
 
 
 def _linear() -> Promise:
@@ -90,39 +71,20 @@ def _linear() -> Promise:
     )
 
 
-def _make(stage: Stage, folder: Path, words: tuple[str, ...]) -> None:
-    environments.empty(folder)
-    place = stage.place(HEADWAY, folder, folder)
-    made = once(["python", str(WORKER), *words], place, stage.options.timeout_s)
-    if made.fault:
-        raise SystemExit(f"the data could not be made: {made.fault}")
-
-
 # Any: what a tool says of each column.
-def _asked(stage: Stage, tool: Tool, task: str, folder: Path) -> tuple[Sample, dict[str, Any]]:
-    """One report, and what it says; nothing when it failed."""
-    place = stage.place(tool, folder, folder)
-    command = ["python", str(WORKER), task, "reference.parquet", "current.parquet"]
-    sample = once(command, place, stage.options.timeout_s)
-    said = (folder.parent / f"{folder.name}.log").read_text(errors="replace").strip().splitlines()
-    if sample.fault or not said:
-        return sample, {}
-    return sample, dict(json.loads(said[-1]))
-
-
-def _headway(stage: Stage, exact: dict[str, Any], wide: Path, few: Path, many: Path) -> Iterator[tuple[str, Sample]]:
-    sample, said = _asked(stage, HEADWAY, "headway", wide)
-    yield REPORT, _checked(sample, _fault(said, exact))
+def _headway(worker: Worker, exact: dict[str, Any], wide: Path, few: Path, many: Path) -> Iterator[tuple[str, Sample]]:
+    sample, said = worker.ask(HEADWAY, wide, "headway", *TABLES)
+    yield REPORT, unless(_fault(said, exact), sample)
     for case, folder in ((FEW, few), (MANY, many)):
-        sample, said = _asked(stage, HEADWAY, "headway", folder)
-        yield case, _checked(sample, "c is told as changed and is not" if said.get("c", {}).get("told") else None)
+        sample, said = worker.ask(HEADWAY, folder, "headway", *TABLES)
+        yield case, unless("c is told as changed and is not" if said.get("c", {}).get("told") else None, sample)
 
 
-def _peer(stage: Stage, tool: Tool, task: str, folder: Path) -> Contender:
+def _peer(worker: Worker, tool: Tool, task: str, folder: Path) -> Contender:
     def play(_repetition: int) -> Iterator[tuple[str, Sample]]:
-        sample, said = _asked(stage, tool, task, folder)
+        sample, said = worker.ask(tool, folder, task, *TABLES)
         missing = sorted({*NUMBERS, *CATEGORIES} - set(said))
-        yield REPORT, _checked(sample, f"says nothing of {', '.join(missing)}" if missing else None)
+        yield REPORT, unless(f"says nothing of {', '.join(missing)}" if missing else None, sample)
 
     return Contender(tool=BY_HAND if task == "scipy" else tool.name, play=play)
 
@@ -140,10 +102,6 @@ def _fault(said: dict[str, Any], exact: dict[str, Any]) -> str | None:
         if abs(apart - exact[name]["wasserstein"]) > max(0.02 * exact[name]["wasserstein"], 5e-5):
             return f"{name}: Wasserstein is {apart} instead of {exact[name]['wasserstein']}"
     return None
-
-
-def _checked(sample: Sample, fault: str | None) -> Sample:
-    return sample if sample.fault or fault is None else Sample.broken(fault)
 
 
 if __name__ == "__main__":

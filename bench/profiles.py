@@ -13,15 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import environments
-from harness import Contender, Size, Stage, once, options, take_turns
+from harness import Contender, Size, Stage, options, take_turns
 from profiles_worker import NUMBERS
 from projects.tool import Tool
-from report import Promise, Sample
+from report import MB, Promise, Sample
+from workers import HEADWAY, Worker, chosen, less_cpu, unless
 
 WORKER = Path(__file__).resolve().parent / "profiles_worker.py"
 ONE, FOUR = "20 columns", "20 columns, 4 x the rows"
-HEADWAY = Tool(name="headway")
 QUIET = {"DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3"}
 PEERS = (
     # Each imports something that it does not ask for, or breaks with newer ones of what it does.
@@ -42,78 +41,36 @@ def main() -> int:
     stage = Stage(name="profiles", promise=promise, options=options(promise, n=3, size=size))
     scratch = stage.scratch()
     stage.bring([HEADWAY])
-    peers = stage.bring(_chosen(stage))
+    wanted = chosen(stage.options, [tool.name for tool in PEERS])
+    peers = stage.bring([tool for tool in PEERS if tool.name in wanted])
+    worker = Worker(stage=stage, script=WORKER)
     folders = {ONE: scratch / "one", FOUR: scratch / "four"}
-    for (case, folder), times in zip(folders.items(), (1, 4), strict=True):
-        environments.empty(folder)
-        words = ("make", str(stage.options.size), str(times))
-        made = once(["python", str(WORKER), *words], stage.place(HEADWAY, folder, folder), stage.options.timeout_s)
-        if made.fault:
-            raise SystemExit(f"the data for {case} could not be made: {made.fault}")
-    contenders = [Contender(tool="headway", play=lambda _: _headway(stage, folders))]
-    contenders += [_peer(stage, tool, folders[ONE]) for tool in peers]
+    for folder, times in zip(folders.values(), (1, 4), strict=True):
+        worker.make(folder, "make", str(stage.options.size), str(times))
+    contenders = [Contender(tool="headway", play=lambda _: _played(worker, HEADWAY, folders))]
+    contenders += [_peer(worker, tool, folders[ONE]) for tool in peers]
     series = take_turns(contenders, stage.options.n)
-    return stage.finish(series, [*_ratios(), *_memory()])
-
-
-def _chosen(stage: Stage) -> list[Tool]:
-    if stage.options.peers in {"default", "all"}:
-        return list(PEERS)
-    wanted = stage.options.peers.split(",")
-    return [tool for tool in PEERS if tool.name in wanted]
-
-
-def _ratios() -> list[Promise]:
-    return [
-        Promise(
-            text=f"{ONE}: at least {goal:.0f} x less CPU than {peer}",
-            of=(peer, ONE),
-            over=("headway", ONE),
-            measure="cpu_s",
-            least=goal,
-        )
-        for peer, goal in GOALS.items()
-    ]
+    return stage.finish(series, [*less_cpu(ONE, GOALS), *_memory()])
 
 
 def _memory() -> list[Promise]:
     return [
-        Promise(text=f"{ONE}: at most 700 MB", of=("headway", ONE), measure="rss_bytes", most=700e6),
-        Promise(text=f"{FOUR}: at most 400 MB", of=("headway", FOUR), measure="rss_bytes", most=400e6),
+        Promise(text=f"{ONE}: at most 700 MB", of=("headway", ONE), measure="rss_bytes", most=700 * MB),
+        Promise(text=f"{FOUR}: at most 400 MB", of=("headway", FOUR), measure="rss_bytes", most=400 * MB),
     ]
 
 
-# Any: what a tool says of each column.
-def _asked(stage: Stage, tool: Tool, folder: Path) -> tuple[Sample, dict[str, Any]]:
-    """One profile, and what it says; nothing when it failed."""
-    sample = once(
-        ["python", str(WORKER), tool.name, "data.parquet"], stage.place(tool, folder, folder), stage.options.timeout_s
-    )
-    said = (folder.parent / f"{folder.name}.log").read_text(errors="replace").strip().splitlines()
-    if sample.fault or not said:
-        return sample, {}
-    return sample, dict(json.loads(said[-1]))
+def _peer(worker: Worker, tool: Tool, folder: Path) -> Contender:
+    return Contender(tool=tool.name, play=lambda _: _played(worker, tool, {ONE: folder}))
 
 
-def _headway(stage: Stage, folders: dict[str, Path]) -> Iterator[tuple[str, Sample]]:
+def _played(worker: Worker, tool: Tool, folders: dict[str, Path]) -> Iterator[tuple[str, Sample]]:
     for case, folder in folders.items():
-        sample, said = _asked(stage, HEADWAY, folder)
-        yield case, _checked(sample, said, folder)
+        sample, said = worker.ask(tool, folder, tool.name, "data.parquet")
+        yield case, unless(fault_of(said, json.loads((folder / "truth.json").read_text())), sample)
 
 
-def _peer(stage: Stage, tool: Tool, folder: Path) -> Contender:
-    def play(_repetition: int) -> Iterator[tuple[str, Sample]]:
-        sample, said = _asked(stage, tool, folder)
-        yield ONE, _checked(sample, said, folder)
-
-    return Contender(tool=tool.name, play=play)
-
-
-def _checked(sample: Sample, said: dict[str, Any], folder: Path) -> Sample:
-    fault = sample.fault or fault_of(said, json.loads((folder / "truth.json").read_text()))
-    return Sample.broken(fault) if fault is not None else sample
-
-
+# Any: what a tool says of each column.
 def fault_of(said: dict[str, Any], truth: dict[str, Any]) -> str | None:
     """What is wrong with what a tool says of the columns of numbers."""
     for name in NUMBERS:

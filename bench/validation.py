@@ -8,19 +8,17 @@ must also call a table broken that is, or it is out.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import environments
-from harness import Contender, Size, Stage, once, options, take_turns
+from harness import Contender, Size, Stage, options, take_turns
 from projects.tool import Tool
 from report import MB, Promise, Sample
+from workers import HEADWAY, Worker, chosen, less_cpu, unless
 
 WORKER = Path(__file__).resolve().parent / "validation_worker.py"
 CHECKS, UNORDERED, CSV, MILLION = "twelve checks", "rows in no order", "a CSV of a tenth", "a million rows"
-HEADWAY = Tool(name="headway")
 QUIET = {"DO_NOT_TRACK": "1", "GX_ANALYTICS_ENABLED": "false", "PYTHONWARNINGS": "ignore"}
 PEERS = (
     Tool(name="pandera", requirements=("pandera[polars]==0.35.0", "polars<2"), variables=QUIET),
@@ -41,15 +39,17 @@ def main() -> int:
     stage = Stage(name="validation", promise=promise, options=options(promise, n=3, size=size))
     scratch = stage.scratch()
     stage.bring([HEADWAY])
-    peers = stage.bring(_chosen(stage))
+    wanted = chosen(stage.options, [tool.name for tool in PEERS])
+    peers = stage.bring([tool for tool in PEERS if tool.name in wanted])
+    worker = Worker(stage=stage, script=WORKER)
     large, million = scratch / "large", scratch / "million"
-    _make(stage, large, stage.options.size)
-    _make(stage, million, min(stage.options.size, MILLION_ROWS))
+    worker.make(large, "make", str(stage.options.size))
+    worker.make(million, "make", str(min(stage.options.size, MILLION_ROWS)))
     contenders = [
-        Contender(tool="headway", play=lambda _: _headway(stage, large, million)),
-        Contender(tool=POLARS, play=lambda _: _floor(stage, large, CHECKS, "polars-sums", "data.parquet")),
-        Contender(tool=DUCKDB, play=lambda _: _floor(stage, large, CSV, "duckdb-sums", "data.csv")),
-        *[_peer(stage, tool, large) for tool in peers],
+        Contender(tool="headway", play=lambda _: _headway(worker, large, million)),
+        Contender(tool=POLARS, play=lambda _: _floor(worker, large, CHECKS, "polars-sums", "data.parquet")),
+        Contender(tool=DUCKDB, play=lambda _: _floor(worker, large, CSV, "duckdb-sums", "data.csv")),
+        *[_peer(worker, tool, large) for tool in peers],
     ]
     series = take_turns(contenders, stage.options.n)
     return stage.finish(series, _promises())
@@ -58,16 +58,7 @@ def main() -> int:
 def _promises() -> list[Promise]:
     return [
         _most(f"{CHECKS}: at most 1.3 x the CPU of reading the columns", CHECKS, POLARS, 1.3),
-        *[
-            Promise(
-                text=f"{CHECKS}: at least {goal:.0f} x less CPU than {peer}",
-                of=(peer, CHECKS),
-                over=("headway", CHECKS),
-                measure="cpu_s",
-                least=goal,
-            )
-            for peer, goal in LESS_CPU.items()
-        ],
+        *less_cpu(CHECKS, LESS_CPU),
         _most(f"{CSV}: at most 1.7 x the CPU of DuckDB's sums", CSV, DUCKDB, 1.7),
         _memory(CHECKS, PROVED_MB),
         _memory(UNORDERED, HASHED_MB),
@@ -83,64 +74,32 @@ def _memory(case: str, most_mb: int) -> Promise:
     return Promise(text=f"{case}: under {most_mb} MB", of=("headway", case), measure="rss_bytes", most=most_mb * MB)
 
 
-def _chosen(stage: Stage) -> list[Tool]:
-    if stage.options.peers in {"default", "all"}:
-        return list(PEERS)
-    wanted = stage.options.peers.split(",")
-    return [tool for tool in PEERS if tool.name in wanted]
+def _headway(worker: Worker, large: Path, million: Path) -> Iterator[tuple[str, Sample]]:
+    yield CHECKS, _judged(worker, HEADWAY, "headway", large, "data.parquet", "broken.parquet")
+    yield UNORDERED, _judged(worker, HEADWAY, "headway-unordered", large, "shuffled.parquet", "broken.parquet")
+    yield CSV, _judged(worker, HEADWAY, "headway", large, "data.csv", "broken.csv")
+    yield MILLION, _judged(worker, HEADWAY, "headway", million, "data.parquet", "broken.parquet")
 
 
-def _make(stage: Stage, folder: Path, n_rows: int) -> None:
-    environments.empty(folder)
-    place = stage.place(HEADWAY, folder, folder)
-    made = once(["python", str(WORKER), "make", str(n_rows)], place, stage.options.timeout_s)
-    if made.fault:
-        raise SystemExit(f"the data could not be made: {made.fault}")
+def _floor(worker: Worker, folder: Path, case: str, task: str, name: str) -> Iterator[tuple[str, Sample]]:
+    sample, said = worker.ask(HEADWAY, folder, task, name)
+    yield case, unless(None if said.get("good") else "it read nothing", sample)
 
 
-def _headway(stage: Stage, large: Path, million: Path) -> Iterator[tuple[str, Sample]]:
-    yield CHECKS, _judged(stage, HEADWAY, "headway", large, "data.parquet", "broken.parquet")
-    yield UNORDERED, _judged(stage, HEADWAY, "headway-unordered", large, "shuffled.parquet", "broken.parquet")
-    yield CSV, _judged(stage, HEADWAY, "headway", large, "data.csv", "broken.csv")
-    yield MILLION, _judged(stage, HEADWAY, "headway", million, "data.parquet", "broken.parquet")
-
-
-def _floor(stage: Stage, folder: Path, case: str, task: str, name: str) -> Iterator[tuple[str, Sample]]:
-    sample, is_good = _asked(stage, HEADWAY, task, folder, name)
-    yield case, sample if sample.fault or is_good else Sample.broken("it read nothing")
-
-
-def _peer(stage: Stage, tool: Tool, folder: Path) -> Contender:
+def _peer(worker: Worker, tool: Tool, folder: Path) -> Contender:
     def play(_repetition: int) -> Iterator[tuple[str, Sample]]:
-        yield CHECKS, _judged(stage, tool, tool.name, folder, "data.parquet", "broken.parquet")
+        yield CHECKS, _judged(worker, tool, tool.name, folder, "data.parquet", "broken.parquet")
 
     return Contender(tool=tool.name, play=play)
 
 
-def _judged(stage: Stage, tool: Tool, task: str, folder: Path, good: str, broken: str) -> Sample:
+def _judged(worker: Worker, tool: Tool, task: str, folder: Path, good: str, broken: str) -> Sample:
     """What the checks cost on good rows; a fault if the verdict is wrong on these or on broken ones."""
-    sample, is_good = _asked(stage, tool, task, folder, good)
-    if sample.fault:
-        return sample
-    if not is_good:
-        return Sample.broken("calls good rows bad")
-    other, is_good = _asked(stage, tool, task, folder, broken)
-    if other.fault or is_good:
-        return Sample.broken(other.fault or "calls broken rows good")
-    return sample
-
-
-def _asked(stage: Stage, tool: Tool, task: str, folder: Path, name: str) -> tuple[Sample, bool | None]:
-    """One process, and its verdict; None when it gave none."""
-    place = stage.place(tool, folder, folder)
-    sample = once(["python", str(WORKER), task, name], place, stage.options.timeout_s)
-    if sample.fault:
-        return sample, None
-    said = (folder.parent / f"{folder.name}.log").read_text(errors="replace").strip().splitlines()
-    try:
-        return sample, bool(json.loads(said[-1])["good"])
-    except (IndexError, KeyError, TypeError, ValueError):
-        return Sample.broken(f"`{task}` gave no verdict: {' '.join(said[-2:])[-200:]}"), None
+    sample, said = worker.ask(tool, folder, task, good)
+    if sample.fault or not said.get("good"):
+        return unless("calls good rows bad", sample)
+    other, said = worker.ask(tool, folder, task, broken)
+    return unless(other.fault or (None if said.get("good") is False else "calls broken rows good"), sample)
 
 
 if __name__ == "__main__":

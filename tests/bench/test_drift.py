@@ -1,5 +1,6 @@
 """The drift benchmark judges headway by SciPy on all values, and notices when they differ."""
 
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,7 @@ Report = dict[str, dict[str, Any]]
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report]:
     folder = tmp_path_factory.mktemp("drift")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with chdir(folder):
         drift_worker.make(50_000)
     paths = [str(folder / f"{name}.parquet") for name in ("reference", "current")]
     return drift_worker.headway(*paths), drift_worker.by_hand(*paths)

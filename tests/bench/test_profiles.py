@@ -1,6 +1,7 @@
 """The benchmark of profiles judges each tool by what is true, and notices what is not."""
 
 import json
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ Report = dict[str, dict[str, Any]]
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report]:
     folder = tmp_path_factory.mktemp("profiles")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with chdir(folder):
         profiles_worker.make(2000, 2)
     return profiles_worker.headway(str(folder / "data.parquet")), json.loads((folder / "truth.json").read_text())
 
