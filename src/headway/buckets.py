@@ -33,7 +33,7 @@ class Access(NamedTuple):
     """Who we are to a bucket, and how its faults are told.
 
     `environ` holds credentials and settings under their usual names (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, …); `at` is
-    the place that a fault names, `again` what else to say where the bucket does not answer.
+    the place that a fault names, `what` it is, `again` what else to say where it does not answer.
     """
 
     at: str
@@ -41,6 +41,7 @@ class Access(NamedTuple):
     refused: type[HeadwayError]
     unreachable: type[HeadwayError]
     again: str = "see that it can be reached, then do this again"
+    what: str = "bucket"
 
     def client(self) -> ModuleType:
         """`obstore`, imported when it is needed. Raises ExtraMissing."""
@@ -110,7 +111,7 @@ class Access(NamedTuple):
                 remedy="check the bucket's name, and what the credentials in the environment (AWS_ACCESS_KEY_ID, …) "
                 "may do there",
             )
-        return self.unreachable(f"the bucket does not answer as it should: {said}", at=self.at, remedy=self.again)
+        return self.unreachable(f"the {self.what} does not answer as it should: {said}", at=self.at, remedy=self.again)
 
     def _said(self, e: Exception) -> str:
         """What the client said, without secrets."""

@@ -208,6 +208,14 @@ def test_a_mistake_is_told(words: list[str], told: str, local: Clone) -> None:
     assert told in local.headway(*words, expect=2)
 
 
+def test_a_folder_that_cannot_be_is_told_as_one(local: Clone) -> None:
+    (local.folder / "a.csv").write_text("1")
+    local.headway("data", "add", "a.csv")
+    told = local.headway("push", "--remote", f"file://{local.folder}/a.csv", expect=1)
+    assert "the folder does not answer" in told
+    assert f"at: {local.folder}/a.csv\n" in told
+
+
 def test_nothing_to_send_is_no_fault(local: Clone) -> None:
     assert "nothing is versioned here yet" in local.headway("push")
     assert "nothing is versioned here yet" in local.headway("fetch")

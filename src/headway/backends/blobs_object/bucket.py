@@ -43,9 +43,10 @@ class Bucket:
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         self.url = url
-        again = "see that it can be reached, then do this again: what has arrived is not sent twice"
-        self._access = Access(url, environ, RemoteRefused, RemoteUnreachable, again)
         self._folder = os.path.abspath(_path(url)) if url.startswith(_LOCAL) else None
+        again = "see that it can be reached, then do this again: what has arrived is not sent twice"
+        what = "bucket" if self._folder is None else "folder"
+        self._access = Access(self._folder or url, environ, RemoteRefused, RemoteUnreachable, again, what)
         # Any: obstore's stores share no type that it exports at run time.
         self._store: Any = None
         self._up: Any = None
