@@ -320,11 +320,18 @@ def test_an_interruption_ends_with_130(raises: Raises, typed: Typed) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("oh"), errors.BlobMissing("gone", at="x", remedy="y")], ids=repr)
 def test_what_fails_while_an_interruption_is_cleaned_up_after_is_an_interruption(
-    error: Exception, raises: Raises, typed: Typed
+    error: Exception, monkeypatch: pytest.MonkeyPatch, typed: Typed
 ) -> None:
-    error.__context__ = ValueError("between")
-    error.__context__.__context__ = KeyboardInterrupt()
-    raises(error)
+    def run(*_: object) -> int:
+        try:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise ValueError("between")
+        finally:
+            raise error
+
+    monkeypatch.setattr(runs, "run", run)
     assert typed("runs") == (130, "", "headway: interrupted\n")
 
 
