@@ -94,18 +94,19 @@ def last_released(log: Log, path: str) -> tuple[Artifact, str] | None:
 
     None when no released version was made of anything there. Reads back until it is found.
     """
+    started: dict[str, dict[int, ReleaseStarted]] = {}
     for entry in log.scan(("ReleaseFinished",), newest_first=True):
         finished = entry.fact
         if not isinstance(finished, ReleaseFinished) or finished.outcome != "released":
             continue
-        for before in log.read(entry.stream):
-            started = before.fact
-            if isinstance(started, ReleaseStarted) and started.release == finished.release:
-                version = resolve(log, ModelRef(name=started.model, version=started.version))
-                data = version.data if version is not None else ()
-                for artifact in data:
-                    if artifact.path == path:
-                        return artifact, f"{started.model}@{started.version}"
+        if entry.stream not in started:
+            facts = (before.fact for before in log.read(entry.stream))
+            started[entry.stream] = {fact.release: fact for fact in facts if isinstance(fact, ReleaseStarted)}
+        release = started[entry.stream][finished.release]
+        version = resolve(log, ModelRef(name=release.model, version=release.version))
+        for artifact in version.data if version is not None else ():
+            if artifact.path == path:
+                return artifact, f"{release.model}@{release.version}"
     return None
 
 
