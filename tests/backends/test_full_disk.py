@@ -123,6 +123,22 @@ restore(elsewhere, artifact, disk, cache)
 assert digest_path(disk, "out", cache) == artifact
 """
 
+BAD_ROWS = """
+from headway.core.validation import DataCheck, Matches
+from headway.tables.review import Asked, review
+with open(os.path.join(disk, "a.csv"), "w") as f:
+    f.writelines(["a\\n", *(f"{os.urandom(8).hex()}\\n" for _ in range(20_000))])
+check = DataCheck(asks=Matches("x"), columns=("a",))
+bad = os.path.join(disk, "bad.parquet")
+asked = Asked(paths=(os.path.join(disk, "a.csv"),), checks=(check,), examples=0, bad_rows=bad)
+write = lambda: review(asked, paths_of=lambda name: [name], now=0.0)
+assert refused(write)
+assert sorted(os.listdir(disk)) == ["a.csv", "ballast"], os.listdir(disk)
+os.unlink(ballast)
+assert write().n_bad_rows == 20_000
+assert sorted(os.listdir(disk)) == ["a.csv", "bad.parquet"], os.listdir(disk)
+"""
+
 
 def _on_a_small_disk(script: str, folder: str, *, size: str) -> None:
     disk, work = os.path.join(folder, "disk"), os.path.join(folder, "work")
@@ -144,8 +160,8 @@ def _on_a_small_disk(script: str, folder: str, *, size: str) -> None:
 
 @pytest.mark.parametrize(
     ("script", "size"),
-    [(LOG, "1m"), (NEW_LOG, "1m"), (BLOBS, "1m"), (STORE, "2m")],
-    ids=["append", "new log", "blobs", "keep and restore"],
+    [(LOG, "1m"), (NEW_LOG, "1m"), (BLOBS, "1m"), (STORE, "2m"), (BAD_ROWS, "1m")],
+    ids=["append", "new log", "blobs", "keep and restore", "bad rows"],
 )
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     tmp_path: "os.PathLike[str]", script: str, size: str

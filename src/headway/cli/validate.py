@@ -42,6 +42,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     from headway import wiring
     from headway.core.schema_checks import checks_of
+    from headway.core.telling import rows
     from headway.flows.review import path_of, reference_of
     from headway.flows.schemas import read_schema_at
     from headway.tables.review import Asked, review
@@ -80,5 +81,5 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         print("\n".join(reviews.reviewed(found.verdict, called=args.data, against=against)))
         if found.n_bad_rows is not None:
-            print(f"\n{found.n_bad_rows:,} bad rows are in {args.bad_rows}")
+            print(f"\n{rows(found.n_bad_rows, 'bad')} written to {args.bad_rows}")
     return {"pass": 0, "warn": 0, "fail": 4, "error": 1}[found.verdict.outcome]

@@ -58,13 +58,13 @@ def _plain(value: float) -> str:
     return f"{value:.12f}".rstrip("0") if "e-" in told and value > 1e-11 else told
 
 
-def rows(n: int) -> str:
+def rows(n: int, what: str = "") -> str:
     """So many rows.
 
-    >>> rows(1), rows(1234)
-    ('1 row', '1,234 rows')
+    >>> rows(1), rows(1234), rows(1, "bad")
+    ('1 row', '1,234 rows', '1 bad row')
     """
-    return f"{n:,} row{'s' * (n != 1)}"
+    return f"{n:,} {what and f'{what} '}row{'s' * (n != 1)}"
 
 
 def of_rows(n_bad: int, n_rows: int) -> str:

@@ -76,7 +76,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         record = Record(step=self, data=data, reference=called, verdict=found.verdict, exit_code=exit_code)
         self._report(bench, record)
         if found.n_bad_rows is not None:
-            bench.say(f"{found.n_bad_rows:,} bad rows are in {self.bad_rows}")
+            bench.say(f"{rows(found.n_bad_rows, 'bad')} written to {self.bad_rows}")
         return exit_code
 
     def _checks(self, bench: Bench) -> tuple[DataCheck, ...]:
