@@ -5,6 +5,7 @@ the folder, with `/`; a name that is not UTF-8 holds the stray bytes as Python d
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from operator import attrgetter
 
@@ -94,10 +95,12 @@ def encode_tree(tree: Tree) -> bytes:
     return HEAD + lines
 
 
+@lru_cache(maxsize=1)
 def decode_tree(data: bytes) -> Tree:
     """Read such bytes. Raises BlobDamaged for anything `encode_tree` cannot have made of a real folder.
 
-    So a path never leaves the folder, and nothing lies below a file or a link.
+    So a path never leaves the folder, and nothing lies below a file or a link. The last tree is kept: who makes a
+    folder sees first that all of it is there.
     """
     if not data.startswith(HEAD):
         raise _damaged("it does not begin as a tree does")
