@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.core.check import WORDS, parse_check, parse_checks
+from headway.core.check_grammar import parse_check, parse_checks
+from headway.core.metric import WORDS
 from headway.errors import CheckUnreadable, FileFaulty
 
 

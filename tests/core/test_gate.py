@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.core.check import Check, Evidence, parse_check
+from headway.core.check import Check, Evidence
+from headway.core.check_grammar import parse_check
 from headway.core.gate import CheckVerdict, Outcome, conclude, exit_code, judge, unmeasured, without_champion
 from headway.errors import Unmeasurable
 

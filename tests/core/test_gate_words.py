@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.core.check import Evidence, parse_check
+from headway.core.check import Evidence
+from headway.core.check_grammar import parse_check
 from headway.core.gate import judge
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headway.core.check import WORDS
+from headway.core.metric import WORDS
 from headway.core.pipeline import Pipeline
 from headway.errors import FileFaulty
 from headway.flows import pipeline

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from headway.core.check import Check, Evidence, parse_check
+from headway.core.check import Check, Evidence
+from headway.core.check_grammar import parse_check
 from headway.core.gate import judge
 from headway.errors import Unmeasurable
 from headway.stats.answers import Answers, Column

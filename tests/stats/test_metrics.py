@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as judge
 
-from headway.core.check import WORDS
+from headway.core.metric import WORDS
 from headway.errors import Unmeasurable
 from headway.stats.answers import Answers, Column
 from headway.stats.interval import clopper_pearson

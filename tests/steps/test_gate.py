@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from headway.core.check import parse_checks
+from headway.core.check_grammar import parse_checks
 from headway.core.ids import Digest
 from headway.core.registry import Registration
 from headway.errors import CheckUnreadable, DataUnreadable, FileMissing, NameUnknown

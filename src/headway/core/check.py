@@ -1,70 +1,46 @@
-"""The language of a gate's checks: `new.recall >= 0.7`, `new.auc - old.auc > -0.01`.
+"""A gate's check and the evidence for it, as values: `new.recall >= 0.7`, `new.auc - old.auc > -0.01 for each region`.
 
-Reads a check and knows which metrics there are, what values they can take and in what words they are told. Does not
-measure (`stats/metrics` does) and does not judge (`core/gate`).
+`core/check_grammar` reads checks, `stats/metrics` measures, `core/gate` judges.
 """
 
-import math
-from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
 
-from headway.errors import CheckUnreadable, Fault, FileFaulty
+from headway.core.metric import MetricWords, words_of
 
-Op = Literal[">=", ">", "<=", "<"]
+Op = Literal[">=", ">", "<=", "<", "within"]
 
-
-class MetricWords(Struct, frozen=True, kw_only=True):
-    """How a metric is told: values run from `lowest` to `highest`, shown in `percent` or plain; `rows` are its rows."""
-
-    lowest: float = 0.0
-    highest: float = 1.0
-    percent: bool = False
-    rows: str = "rows"
+Form = Literal["value", "difference", "ratio", "disagreement", "gap", "gap-ratio"]
+"""`new.M`; `new.M - old.M`; `new.M / old.M`; `disagreement(new, old)`; difference and ratio of groups' metrics."""
 
 
-WORDS: dict[str, MetricWords] = {
-    "accuracy": MetricWords(percent=True),
-    "recall": MetricWords(percent=True, rows="positive rows"),
-    "specificity": MetricWords(percent=True, rows="negative rows"),
-    "precision": MetricWords(percent=True),
-    "f1": MetricWords(),
-    "auc": MetricWords(),
-    "log_loss": MetricWords(highest=math.inf),
-    "brier": MetricWords(),
-    "mae": MetricWords(highest=math.inf),
-    "mse": MetricWords(highest=math.inf),
-}
-"""The metrics a check can name; how each is measured stands in `stats/metrics`, and a test keeps the two in step."""
+class Check(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One condition: what its `form` says of the `metric`, against a `limit`.
 
-_NOT_YET = {
-    "for each": "checks for each slice are not built yet",
-    "within": "checks within a tolerance are not built yet",
-    ".latency": "latency is not a metric yet",
-    ".size": "size is not a metric yet",
-    ".rmse": "rmse is not a metric yet",
-    "disagreement": "disagreement is not a metric yet",
-    ".ece": "ece is not a metric, for a perfect model's is far from 0",
-}
-_INSTEAD = {".rmse": "mse orders models alike: write new.mse", ".ece": "gate on new.brier - old.brier or on log_loss"}
-
-_FORMS = "`new.METRIC OP NUMBER` or `new.METRIC - old.METRIC OP NUMBER`, OP being >=, >, <= or <"
-
-
-class Check(Struct, frozen=True, kw_only=True):
-    """One condition: `metric` of the new model, or how much it is above that of the old one, against a `limit`."""
+    `within` asks for at most `tolerance` to either side of the limit; with another `op` the tolerance is how exactly
+    the value is to be known, which `headway gate plan` needs and a verdict does not. `each` names the columns whose
+    values make slices that are judged each, `by` the column whose groups a gap is between.
+    """
 
     text: str
     metric: str
-    compares: bool
     op: Op
     limit: float
+    form: Form = "value"
+    tolerance: float = 0.0
+    each: tuple[str, ...] = ()
+    by: str = ""
 
     @property
     def words(self) -> MetricWords:
         """How this check's metric is told."""
-        return WORDS[self.metric]
+        return words_of(self.metric)
+
+    @property
+    def compares(self) -> bool:
+        """Whether it needs the old model."""
+        return self.form in {"difference", "ratio", "disagreement"}
 
     @property
     def wants_more(self) -> bool:
@@ -93,156 +69,3 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     n_differ: int | None = None
     spread: float | None = None
     approximate: bool = False
-
-
-def parse_check(text: str) -> Check:
-    """Read one check.
-
-    Raises CheckUnreadable, with the column where it went wrong and what could have been meant.
-
-    >>> check = parse_check("new.accuracy - old.accuracy > -0.01")
-    >>> check.metric, check.compares, check.op, check.limit
-    ('accuracy', True, '>', -0.01)
-    """
-    _refuse_not_yet(text)
-    start = next((i for i, c in enumerate(text) if c in "<>=!≥≤"), -1)
-    if start < 0:
-        raise _fault(text, len(text), "it compares with nothing", f"write {_FORMS}")
-    op = _read_op(text, start)
-    metric, compares = _read_side(text, text[:start])
-    limit = _read_limit(text, start + len(op))
-    _refuse_senseless(text, start, metric, compares=compares, op=op, limit=limit)
-    return Check(text=text.strip(), metric=metric, compares=compares, op=op, limit=limit)
-
-
-def parse_checks(texts: Sequence[str]) -> tuple[Check, ...]:
-    """Read all checks of a gate.
-
-    Raises CheckUnreadable if one cannot be read, FileFaulty with all of them if several cannot.
-    """
-    checks: list[Check] = []
-    troubles: list[CheckUnreadable] = []
-    for text in texts:
-        try:
-            checks.append(parse_check(text))
-        except CheckUnreadable as trouble:
-            troubles.append(trouble)
-    if len(troubles) > 1:
-        faults = tuple(Fault(trouble.problem, where=trouble.at, remedy=trouble.remedy) for trouble in troubles)
-        raise FileFaulty(
-            f"{len(faults)} checks cannot be read", at="checks", remedy="mend what is listed", faults=faults
-        )
-    if troubles:
-        raise troubles[0]
-    return tuple(checks)
-
-
-def _read_op(text: str, start: int) -> Op:
-    ops: tuple[Op, ...] = (">=", "<=", ">", "<")
-    for op in ops:
-        if text.startswith(op, start) and text[start + len(op) : start + len(op) + 1] not in {"=", "<", ">"}:
-            return op
-    raise _fault(text, start, "this comparison is not known", "use one of >=, >, <=, <")
-
-
-def _read_side(text: str, side: str) -> tuple[str, bool]:
-    """The metric on the left, and whether it is a difference."""
-    for sign in "/+*(":
-        if sign in side:
-            raise _fault(text, side.index(sign), f"{sign!r} is not part of a check yet", f"write {_FORMS}")
-    terms = side.split("-")
-    names = [_read_term(text, term, sum(len(t) + 1 for t in terms[:i])) for i, term in enumerate(terms)]
-    match names:
-        case [("new", metric)]:
-            return metric, False
-        case [("new", metric), ("old", other)] if metric == other:
-            return metric, True
-        case [("new", metric), ("old", other)]:
-            place = side.index("-") + 1
-            raise _fault(text, place, f"{metric} and {other} are two metrics", f"write new.{metric} - old.{metric}")
-        case [("old", metric), ("new", other)] if metric == other:
-            turned = "turn the comparison and the number's sign too"
-            raise _fault(
-                text, 0, "a check starts with the new model", f"write new.{metric} - old.{metric}, and {turned}"
-            )
-        case [("old", metric)]:
-            raise _fault(text, 0, "it says nothing of the new model", f"write new.{metric}")
-        case _:
-            raise _fault(text, 0, "this is not a form of check", f"write {_FORMS}")
-
-
-def _read_term(text: str, term: str, place: int) -> tuple[str, str]:
-    place += len(term) - len(term.lstrip())
-    model, dot, metric = term.strip().partition(".")
-    if not dot and model in WORDS:
-        raise _fault(text, place, f"it does not say whose {model}", f"write new.{model}")
-    if model not in {"new", "old"} or not dot:
-        raise _fault(text, place, f"{term.strip()!r} is neither new.METRIC nor old.METRIC", f"write {_FORMS}")
-    if metric not in WORDS:
-        raise _fault(text, place + 4, f"{metric!r} is not a metric", _nearest(metric))
-    return model, metric
-
-
-def _refuse_not_yet(text: str) -> None:
-    for word, problem in _NOT_YET.items():
-        if word in text.lower():
-            instead = _INSTEAD.get(word, f"leave it out for now; write {_FORMS}")
-            raise _fault(text, text.lower().index(word), problem, instead)
-
-
-def _nearest(metric: str) -> str:
-    from difflib import get_close_matches
-
-    spelt = metric.replace("-", "_").lower()
-    # An abbreviation is a likelier slip than a typing error, and too far from the whole word to be found as one.
-    close = [name for name in WORDS if len(spelt) > 1 and name.startswith(spelt)] or get_close_matches(
-        spelt, WORDS, n=1
-    )
-    known = f"the metrics are {', '.join(WORDS)}"
-    return f"did you mean {close[0]!r}? {known}" if close else known
-
-
-def _read_limit(text: str, start: int) -> float:
-    part = text[start:].strip()
-    place = len(text) - len(text[start:].lstrip())
-    if not part:
-        raise _fault(text, len(text), "the number is missing", "write one, such as 0.8 or -0.01")
-    if part.endswith("%"):
-        raise _fault(text, place, "a limit is written as a fraction", "write 0.8 for 80 %, -0.01 for one point less")
-    try:
-        limit = float(part)
-    except ValueError:
-        remedy = "write one condition a line" if " and " in part else "write one, such as 0.8 or -0.01"
-        raise _fault(text, place, f"{part!r} is not a number", remedy) from None
-    if not math.isfinite(limit):
-        raise _fault(text, place, f"{part} is no limit", "write a finite number, such as 0.8 or -0.01")
-    return limit
-
-
-def _refuse_senseless(text: str, start: int, metric: str, *, compares: bool, op: Op, limit: float) -> None:
-    """A limit that no value can reach would refuse every model, and one that all do would let every one through."""
-    words = WORDS[metric]
-    lowest, highest = (
-        (words.lowest - words.highest, words.highest - words.lowest) if compares else (words.lowest, words.highest)
-    )
-    at_an_end = (limit == highest and op in {">", "<="}) or (limit == lowest and op in {"<", ">="})
-    if lowest <= limit <= highest and not at_an_end:
-        return
-    what = f"a difference of {metric}" if compares else metric
-    span = f"{what} runs from {lowest:g} to {highest:g}"
-    hundredth = limit / 100
-    remedy = (
-        f"write {hundredth:g} if {limit:g} % was meant"
-        if lowest < hundredth < highest and abs(limit) > 1
-        else "mend the number"
-    )
-    raise _fault(text, start, f"{span}, so this holds always or never", remedy)
-
-
-def _fault(text: str, place: int, problem: str, remedy: str) -> CheckUnreadable:
-    return CheckUnreadable(
-        f"the check {text.strip()!r} cannot be read: {problem}",
-        at=f"checks, column {place + 1}",
-        remedy=remedy,
-        offset=place,
-    )

@@ -57,11 +57,14 @@ def judge(check: Check, evidence: Evidence) -> CheckVerdict:
 def _side(check: Check, evidence: Evidence) -> Literal["pass", "fail", "unsure"]:
     low = -math.inf if evidence.low is None else evidence.low
     high = math.inf if evidence.high is None else evidence.high
+    limit, reach = check.limit, check.tolerance
     holds, breaks = {
-        ">=": (low >= check.limit, high < check.limit),
-        ">": (low > check.limit, high <= check.limit),
-        "<=": (high <= check.limit, low > check.limit),
-        "<": (high < check.limit, low >= check.limit),
+        ">=": (low >= limit, high < limit),
+        ">": (low > limit, high <= limit),
+        "<=": (high <= limit, low > limit),
+        "<": (high < limit, low >= limit),
+        # Two one-sided tests: each end at the confidence asked for.
+        "within": (limit - reach <= low and high <= limit + reach, high < limit - reach or low > limit + reach),
     }[check.op]
     if holds:
         return "pass"

@@ -19,7 +19,7 @@ MOST_DECIMALS = 9
 def explain(check: Check, evidence: Evidence, outcome: Literal["pass", "fail", "unsure"]) -> str:
     """The rule, the finding, the rows and the advice.
 
-    >>> from headway.core.check import parse_check
+    >>> from headway.core.check_grammar import parse_check
     >>> check = parse_check("new.recall - old.recall > -0.02")
     >>> recall = Evidence(metric="recall", estimate=-0.01, low=-0.035, high=0.014, new=0.79, old=0.8, n_rows=310,
     ...     n_differ=19, spread=0.247, method="Tango", confidence=0.95)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
-from headway.core.check import Check, Evidence, parse_check, parse_checks
+from headway.core.check import Check, Evidence
+from headway.core.check_grammar import parse_check, parse_checks
 from headway.core.gate import Unsure, Verdict, against_itself, conclude, exit_code, judge, unmeasured, without_champion
 from headway.core.ids import Artifact, parse_model_ref
 from headway.core.problem import Problem
