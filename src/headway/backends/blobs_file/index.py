@@ -29,9 +29,12 @@ _REST = Layout(">QIQB3s")
 
 _FAN = 65536
 _NEAR = 8
+"""So many records are looked at one after the other sooner than they are searched."""
+
+_MANY = 1000
 _MUCH = 0.25
 _LARGE = 1_000_000
-"""So many records are looked at one after the other sooner than they are searched."""
+"""All records are read where so many are asked for, and that share of them; but not where there are more than that."""
 
 _LOOSE = 32_768
 """Records held in memory before they are merged into the copy: about 5 MB."""
@@ -167,28 +170,29 @@ class Index:
         self.refresh()
 
     def _place(self, digest: Digest) -> tuple[str, pack.Place] | None:
-        return self._places([digest])[0]
+        key = bytes.fromhex(digest)
+        return self._found(digest, key, self._at(key))
 
     def _places(self, digests: Sequence[Digest]) -> list[tuple[str, pack.Place] | None]:
         keys = [*map(bytes.fromhex, digests)]
-        found: list[tuple[str, pack.Place] | None] = []
-        paths, map_, rest_at, place = self._paths, self._map, _REST.unpack_from, pack.Place
-        for digest, key, at in zip(digests, keys, self._all_at(keys), strict=True):
-            if at is None:
-                found.append(None)
-            elif at < 0:
-                record, name = self._recent[key]
-                found.append((self.file_of(name), pack.place_of(record)))
-            else:
-                offset, stored, size, form, number = rest_at(map_, at + 32)
-                source = int.from_bytes(number, "big")
-                is_known = source < len(paths)
-                found.append((paths[source], place(digest, offset, stored, size, form)) if is_known else None)
-        return found
+        return [*map(self._found, digests, keys, self._all_at(keys))]
+
+    def _found(self, digest: Digest, key: bytes, at: int | None) -> tuple[str, pack.Place] | None:
+        """The file and the place of a piece whose record stands there."""
+        if at is None:
+            return None
+        if at < 0:
+            record, name = self._recent[key]
+            return self.file_of(name), pack.place_of(record)
+        offset, stored, size, form, number = _REST.unpack_from(self._map, at + 32)
+        source = int.from_bytes(number, "big")
+        return (
+            (self._paths[source], pack.Place(digest, offset, stored, size, form)) if source < len(self._paths) else None
+        )
 
     def _all_at(self, keys: Sequence[bytes]) -> list[int | None]:
         """As `_at` for many; where much of the copy is asked for, it is read as a whole, in a fifth of the time."""
-        if len(keys) < _MUCH * self._n or self._n > _LARGE:
+        if len(keys) < _MANY or len(keys) < _MUCH * (self._n + len(self._recent)) or self._n > _LARGE:
             return [self._at(key) for key in keys]
         starts = range(0, self._n * _RECORD, _RECORD)
         copy = bytes(self._map[: self._n * _RECORD])
