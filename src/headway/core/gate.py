@@ -24,21 +24,40 @@ Unsure = Literal["hold", "fail", "pass"]
 """What an unsure gate does to the run; the verdict stays `unsure`."""
 
 
+class SliceVerdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is said of one slice, `region=south`; `small` where it has too few rows to be judged."""
+
+    name: str
+    outcome: Literal["pass", "fail", "unsure", "small"]
+    why: str
+    evidence: Evidence | None = None
+
+
 class CheckVerdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One check's outcome and why; `not-applicable` where there is no champion to compare with."""
+    """One check's outcome and why; `not-applicable` where there is no champion to compare with.
+
+    A check for each slice has its evidence in `slices`, the most harmful first (`core/gate_slices`). `warning` tells of
+    a value that is too good to be believed.
+    """
 
     check: Check
     outcome: Literal["pass", "fail", "unsure", "error", "not-applicable"]
     why: str
     evidence: Evidence | None = None
+    slices: tuple[SliceVerdict, ...] = ()
+    warning: str = ""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the gate says, and each check's part in it, in the order they were written."""
+    """What the gate says, and each check's part in it, in the order they were written.
+
+    `promise` says what holds of this answer, given how often the same rows were asked before (`core/holdout`).
+    """
 
     outcome: Outcome
     why: str
     checks: tuple[CheckVerdict, ...]
+    promise: str = ""
 
 
 def judge(check: Check, evidence: Evidence) -> CheckVerdict:
@@ -50,11 +69,12 @@ def judge(check: Check, evidence: Evidence) -> CheckVerdict:
     numbers = (evidence.estimate, evidence.low or 0.0, evidence.high or 0.0)
     if not all(math.isfinite(number) for number in numbers):
         return CheckVerdict(check=check, outcome="error", why=f"{check.text}: the measured value is no number")
-    outcome = _side(check, evidence)
+    outcome = side(check, evidence)
     return CheckVerdict(check=check, outcome=outcome, why=explain(check, evidence, outcome), evidence=evidence)
 
 
-def _side(check: Check, evidence: Evidence) -> Literal["pass", "fail", "unsure"]:
+def side(check: Check, evidence: Evidence) -> Literal["pass", "fail", "unsure"]:
+    """On which side of the limit the range lies; `unsure` when the limit is within."""
     low = -math.inf if evidence.low is None else evidence.low
     high = math.inf if evidence.high is None else evidence.high
     limit, reach = check.limit, check.tolerance
