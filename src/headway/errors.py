@@ -38,6 +38,7 @@ the command ends with; `retry_after_s` is None when trying again cannot help.
     │   ├── ModelUnreadable
     │   ├── ModelUntrusted
     │   ├── DataUnreadable
+    │   ├── HoldoutSpent
     │   └── Unmeasurable
     ├── TableTrouble            (1)
     │   ├── TableUnreadable
@@ -327,6 +328,12 @@ class DataUnreadable(ModelTrouble):
     """A table that a step needs is missing, empty, or lacks a column."""
 
     code = "data-unreadable"
+
+
+class HoldoutSpent(ModelTrouble):
+    """A holdout was asked as often as its budget allows: what it said now would keep no promise."""
+
+    code = "holdout-spent"
 
 
 class Unmeasurable(ModelTrouble):

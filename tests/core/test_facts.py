@@ -72,6 +72,8 @@ WRITTEN = [
     '{"kind":"EndpointSwitched","release":1,"url":"u"}',
     '{"kind":"ReleaseFinished","release":1,"outcome":"released"}',
     '{"kind":"EndpointStopped"}',
+    '{"kind":"HoldoutAsked","holdout":"h","path":"p","ask":1,"question":"q","key":"k","confidence":0.95}',
+    '{"kind":"HoldoutAnswered","ask":1,"question":"q","outcome":"pass","reveal":"all","verdict":"d"}',
 ]
 
 

@@ -2,7 +2,7 @@
 
 A fact never changes. A field may be added with a default (older facts then read as having it); a field is never
 renamed or given another meaning: that is a new fact. Rows, samples, logs of steps are blobs; facts name them by digest.
-Streams: `run/<n>`, `dataset/<name>`, `model/<name>`, `endpoint/<name>`.
+Streams: `run/<n>`, `dataset/<name>`, `model/<name>`, `endpoint/<name>`, `holdout/<digest>`.
 """
 
 from typing import Literal
@@ -287,6 +287,38 @@ class EndpointStopped(_Fact, frozen=True, kw_only=True):
     why: str = ""
 
 
+# --- holdouts: stream holdout/<digest> --------------------------------------------------------------------------
+
+
+class HoldoutAsked(_Fact, frozen=True, kw_only=True):
+    """A claim: a gate is about to ask this holdout. Written before anything is measured; `ask` counts from 1.
+
+    `question` names all that the answer depends on, so that the same question is never asked twice; `key` is that of
+    the step. `budget` and `passes` are what the file allowed then, 0 where it kept no budget; `confidence` is that at
+    which this ask is decided.
+    """
+
+    holdout: Digest
+    path: str
+    ask: int
+    question: Digest
+    key: str
+    confidence: float
+    budget: int = 0
+    passes: int = 0
+    by: str = ""
+
+
+class HoldoutAnswered(_Fact, frozen=True, kw_only=True):
+    """What an ask revealed: the outcome, and in `verdict` (a blob) all that was shown of it."""
+
+    ask: int
+    question: Digest
+    outcome: Literal["pass", "fail", "unsure", "error"]
+    reveal: Literal["verdict", "rounded", "all"]
+    verdict: Digest
+
+
 Fact = (
     RunStarted
     | RunResumed
@@ -306,6 +338,8 @@ Fact = (
     | EndpointSwitched
     | ReleaseFinished
     | EndpointStopped
+    | HoldoutAsked
+    | HoldoutAnswered
 )
 
 

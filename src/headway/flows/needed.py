@@ -80,12 +80,14 @@ def _parsed(data: bytes, ref: str) -> lock.Lock:
 
 
 def _of_log(log: Log, found: Needed, keep_runs: int) -> None:
-    for entry in log.scan(("ModelRegistered", "ReleaseStarted", "RunStarted")):
+    for entry in log.scan(("HoldoutAnswered", "ModelRegistered", "ReleaseStarted", "RunStarted")):
         match entry.fact:
             case f.ModelRegistered() as made:
                 found.artifact(made.artifact, f"{made.model}@{made.version}")
                 found.digest(made.verdict, f"the verdict on {made.model}@{made.version}")
                 found.digest(made.source.diff, f"the code of {made.model}@{made.version}")
+            case f.HoldoutAnswered() as answered:
+                found.digest(answered.verdict, f"an answer of {entry.stream[:20]}")
             case f.ReleaseStarted() as release:
                 found.digest(release.golden, f"golden requests of endpoint {release.endpoint}")
             case f.RunStarted() as run:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from headway.core.dataset import DatasetRef
-from headway.core.facts import ModelRegistered
+from headway.core.facts import HoldoutAnswered, HoldoutAsked, ModelRegistered
 from headway.core.ids import Artifact, Digest, ModelRef, RunId, parse_model_ref
 from headway.core.prediction import LoadedModel
 from headway.core.registry import Registered, Registration
@@ -23,6 +23,7 @@ from headway.ports import Blobs, Leases, Log, Target
 from headway.steps import Bench, StepTask, find, read_with
 
 if TYPE_CHECKING:
+    from headway.core.holdout import Asked, Asking
     from headway.flows.rollout import Delivery
 
 
@@ -225,6 +226,16 @@ class _Bench:
 
     def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
         registry.move_alias(self.log, model, alias, version, now=self.now(), why=why, by=self.task.by)
+
+    def ask_holdout(self, asking: "Asking") -> "Asked":
+        from headway.flows import holdouts
+
+        return holdouts.ask(self.log, asking, now=self.now())
+
+    def answer_holdout(self, claim: HoldoutAsked, answered: HoldoutAnswered) -> HoldoutAnswered:
+        from headway.flows import holdouts
+
+        return holdouts.answer(self.log, claim, answered, now=self.now())
 
     def release(self, order: Order, *, golden_file: str = "") -> Released:
         from headway.flows.release import release

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     # Named by `Bench` alone: `headway run` reads the list of step types and needs none of them.
     from headway.core.dataset import DatasetRef
-    from headway.core.facts import ModelRegistered
+    from headway.core.facts import HoldoutAnswered, HoldoutAsked, ModelRegistered
+    from headway.core.holdout import Asked, Asking
     from headway.core.ids import ModelRef
     from headway.core.prediction import LoadedModel
     from headway.core.registry import Registered, Registration
@@ -160,6 +161,15 @@ class Bench(Protocol):
 
     def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
         """Let an alias mean this version. Doing it twice is harmless. Raises NameUnknown."""
+
+    def ask_holdout(self, asking: "Asking") -> "Asked":
+        """Claim one more look at a holdout before anything is measured, or find the one of the same question.
+
+        Raises HoldoutSpent, Unmeasurable (the budget leaves each ask too little to ever pass).
+        """
+
+    def answer_holdout(self, claim: "HoldoutAsked", answered: "HoldoutAnswered") -> "HoldoutAnswered":
+        """Write down what a claimed look showed; the answer that stands, should another be there already."""
 
     def release(self, order: "Order", *, golden_file: str = "") -> "Released":
         """Put a version on an endpoint, checked by golden requests before it takes over; doing it twice is harmless.
