@@ -44,23 +44,40 @@ def place(is_positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -
     >>> place(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8])).area
     0.75
     """
-    positives, negatives = scores[is_positive], scores[~is_positive]
-    if len(positives) == 0 or len(negatives) == 0:
+    n_positive = int(np.count_nonzero(is_positive))
+    n_negative = len(scores) - n_positive
+    if n_positive == 0 or n_negative == 0:
         raise Unmeasurable(
-            f"the area under the curve needs both classes; {len(positives)} of {len(scores)} rows are positive",
+            f"the area under the curve needs both classes; {n_positive} of {len(scores)} rows are positive",
             at="auc",
             remedy="measure on rows that hold both",
         )
-    return Placements(
-        of_positives=_share_below(positives, negatives), of_negatives=1 - _share_below(negatives, positives)
+    places = _place_all(is_positive, scores, n_negative)
+    return Placements(of_positives=places[is_positive], of_negatives=places[~is_positive])
+
+
+def _place_all(
+    is_positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64], n_negative: int
+) -> npt.NDArray[np.float64]:
+    """The placement of each row, by one pass over the rows in the order of their scores."""
+    n_rows = len(scores)
+    order = np.argsort(scores)
+    ordered, positive = scores[order], is_positive[order]
+    # Of every row, twice as many of the negative rows (of all rows) as stand below it, a tie being half below.
+    negatives_below = np.cumsum(~positive, dtype=np.int64)
+    if (ordered[1:] != ordered[:-1]).all():
+        below = 2 * negatives_below - ~positive
+        all_below = np.arange(1, 2 * n_rows, 2)
+    else:
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1], [True]]))
+        up_to = np.concatenate([[0], negatives_below])[starts]
+        sizes = np.diff(starts)
+        below, all_below = (np.repeat(ends[:-1] + ends[1:], sizes) for ends in (up_to, starts))
+    places = np.empty(n_rows)
+    places[order] = np.where(
+        positive, below / (2.0 * n_negative), 1 - (all_below - below) / (2.0 * (n_rows - n_negative))
     )
-
-
-def _share_below(scores: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    ordered = np.sort(others)
-    below = np.searchsorted(ordered, scores, side="left")
-    not_above = np.searchsorted(ordered, scores, side="right")
-    return np.asarray((below + not_above) / (2.0 * len(others)), dtype=np.float64)
+    return places
 
 
 def standard_error(of_positives: npt.NDArray[np.float64], of_negatives: npt.NDArray[np.float64]) -> float:
@@ -106,23 +123,23 @@ def area_interval(places: Placements, level: float = 0.95) -> Interval:
     )
 
 
-def difference_interval(new: Placements, old: Placements, level: float = 0.95) -> Interval:
-    """DeLong's interval for the area of `new` less that of `old`, both placed on the same rows; within [-1, 1].
+def difference_interval(new: Placements, old: Placements, level: float = 0.95, times: float = 1.0) -> Interval:
+    """DeLong's interval for the area of `new` less `times` that of `old`, both placed on the same rows.
 
-    With fewer than FEW_OF_A_CLASS rows of a class placed differently it is bounded by how many those are.
+    With fewer than FEW_OF_A_CLASS rows of a class placed differently a difference is bounded by how many those are.
     Source: DeLong et al. (1988), as in `place`.
     """
-    of_positives = new.of_positives - old.of_positives
-    of_negatives = new.of_negatives - old.of_negatives
-    if min(np.count_nonzero(of_positives), np.count_nonzero(of_negatives)) < FEW_OF_A_CLASS:
+    of_positives = new.of_positives - times * old.of_positives
+    of_negatives = new.of_negatives - times * old.of_negatives
+    if times == 1 and min(np.count_nonzero(of_positives), np.count_nonzero(of_negatives)) < FEW_OF_A_CLASS:
         # Each class may miss half as often, so that the sum of the two holds the level.
         bounds = [_by_movement(moves, (1 + level) / 2) for moves in (of_positives, of_negatives)]
         return Interval(
             low=max(sum(b.low for b in bounds), -1.0), high=min(sum(b.high for b in bounds), 1.0), level=level
         )
     half = normal_quantile((1 + level) / 2) * standard_error(of_positives, of_negatives)
-    difference = new.area - old.area
-    return Interval(low=max(difference - half, -1.0), high=min(difference + half, 1.0), level=level)
+    difference = new.area - times * old.area
+    return Interval(low=max(difference - half, -times), high=min(difference + half, 1.0), level=level)
 
 
 def _by_movement(moves: npt.NDArray[np.float64], level: float) -> Interval:

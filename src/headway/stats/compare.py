@@ -113,6 +113,56 @@ def _score_deviation(pairs: Pairs, theta: float) -> float:
     return float(max(n * (2 * lost_share + theta * (1 - theta)), 0.0) ** 0.5)
 
 
+def ratio_corrected(pairs: Pairs, both: int, level: float = 0.95) -> Interval:
+    """The score interval for the share of the new model over that of the old one, each bound moved out by one row.
+
+    `both` is the number of rows that both have right; with `pairs.lost` it must be above 0. The bounds lie in
+    [0, inf]. By enumeration (tests/stats/test_compare_levels.py) it misses no more often than `tango_corrected`.
+    Sources: Nam & Blackwelder (2002), Statistics in Medicine 21, 689-699; Tang, Tang & Chan (2003), ibid. 22,
+    1217-1233, for the closed form; the correction is Edwards' (1948), as in `tango_corrected`.
+
+    >>> around = ratio_corrected(Pairs(gained=16, lost=8, n_rows=86), both=40)
+    >>> round(around.low, 3), round(around.high, 3)
+    (0.948, 1.459)
+    """
+    z = normal_quantile((1 + level) / 2)
+    mirrored = Pairs(gained=pairs.lost, lost=pairs.gained, n_rows=pairs.n_rows)
+    lowest = _lowest_ratio(mirrored, both, z)
+    return Interval(low=_lowest_ratio(pairs, both, z), high=1 / lowest if lowest > 0 else np.inf, level=level)
+
+
+def _lowest_ratio(pairs: Pairs, both: int, z: float) -> float:
+    """The smallest ratio that the score test does not reject, by bisection down to neighbouring floats."""
+
+    def is_rejected(ratio: float) -> bool:
+        more = both + pairs.gained - ratio * (both + pairs.lost) - (1 + ratio) / 2
+        return more > z * _ratio_deviation(pairs, both, ratio)
+
+    rejected, kept = 0.0, (both + pairs.gained) / max(both + pairs.lost, 0.5)
+    if not is_rejected(rejected):
+        return rejected
+    while True:
+        middle = (rejected + kept) / 2
+        if middle in (rejected, kept):
+            return kept
+        if is_rejected(middle):
+            rejected = middle
+        else:
+            kept = middle
+
+
+def _ratio_deviation(pairs: Pairs, both: int, ratio: float) -> float:
+    """The standard deviation of rows right less `ratio` times those of the old model, if that is their true ratio."""
+    n, share = pairs.n_rows, (both + pairs.gained + pairs.lost) / pairs.n_rows
+    a = n * (1 + ratio)
+    b = (both + pairs.lost) * ratio**2 - (both + pairs.gained + 2 * pairs.lost)
+    c = pairs.lost * (1 - ratio) * share
+    root = max(b * b - 4 * a * c, 0.0) ** 0.5
+    # The two forms are equal; for b > 0 the first would subtract nearly equal numbers.
+    lost_share = (root - b) / (2 * a) if b <= 0 else -2 * c / (root + b)
+    return float(max(n * ((1 + ratio) * lost_share + share * (ratio - 1)), 0.0) ** 0.5)
+
+
 def square_and_add(new: float, new_range: Interval, old: float, old_range: Interval, correlation: float) -> Interval:
     """An interval for `new - old` out of the interval of each and the correlation of the two estimates in [-1, 1].
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from msgspec import Struct
 
-from headway.stats.answers import Answers, Column, Flags, Values, positives, right_answers, some
+from headway.stats.answers import Answers, Flags, Rows, Values, called_positive, positives, some
 from headway.stats.interval import Interval
 
 
@@ -53,10 +53,10 @@ def correlation(new_parts: Values, old_parts: Values) -> float:
     return 0.0 if scale == 0 else float(np.mean(new_parts * old_parts)) / scale
 
 
-def precision(truth: Column, answers: Answers) -> Ratio:
+def precision(rows: Rows, answers: Answers) -> Ratio:
     """The share of truly positive rows among those called positive; raises Unmeasurable if none is."""
-    positive = positives(truth)
-    called = some(right_answers(truth, answers) == positive, "precision", "called positive")
+    positive = positives(rows)
+    called = some(called_positive(rows, answers), "precision", "called positive")
     return Ratio(
         hits=called & positive,
         trials=called,
@@ -66,13 +66,13 @@ def precision(truth: Column, answers: Answers) -> Ratio:
     )
 
 
-def f1(truth: Column, answers: Answers) -> Ratio:
+def f1(rows: Rows, answers: Answers) -> Ratio:
     """F1 = 2J / (1 + J), where J is the share of true positives among rows that are, or are called, positive.
 
     Raises Unmeasurable if no row is positive.
     """
-    positive = some(positives(truth), "f1", "positive")
-    called = right_answers(truth, answers) == positive
+    positive = some(positives(rows), "f1", "positive")
+    called = called_positive(rows, answers)
     return Ratio(
         hits=called & positive,
         trials=called | positive,

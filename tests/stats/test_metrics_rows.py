@@ -1,0 +1,118 @@
+"""Rows and answers as values: some of them taken, what is worked out kept, ratios and disagreement."""
+
+import numpy as np
+import pytest
+
+from headway.errors import Unmeasurable
+from headway.stats.answers import Answers, Index, Rows
+from headway.stats.interval import clopper_pearson
+from headway.stats.metrics import METRICS, disagreement, measure
+
+
+def world(seed: int = 0, n_rows: int = 400) -> tuple[Rows, Answers, Answers]:
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(n_rows) < 0.4).astype(int)
+    shared = rng.standard_normal(n_rows) + 2 * truth - 1
+    answers = []
+    for _ in range(2):
+        chances = 1 / (1 + np.exp(-shared - 0.8 * rng.standard_normal(n_rows)))
+        answers.append(Answers(labels=(chances >= 0.5).astype(int), chances=chances))
+    return Rows(truth=truth), answers[0], answers[1]
+
+
+@pytest.mark.parametrize(
+    "index", [slice(100, 300), np.arange(100, 300), (np.arange(400) >= 100) & (np.arange(400) < 300)], ids=str
+)
+def test_some_rows_are_measured_like_rows_of_their_own(index: Index) -> None:
+    rows, new, old = world()
+    some = rows.take(index)
+    alone = Rows(truth=rows.truth[100:300].copy())
+    for metric in METRICS:
+        found = measure(metric, some, new.take(index), old.take(index), 0.95)
+        assert found == measure(metric, alone, new.take(index), old.take(index), 0.95)
+
+
+def test_a_stretch_of_rows_is_a_view() -> None:
+    rows, new, _ = world()
+    assert np.shares_memory(rows.take(slice(10, 20)).truth, rows.truth)
+    assert np.shares_memory(new.take(slice(10, 20)).labels, new.labels)
+
+
+def test_taking_rows_takes_all_that_is_known_of_them() -> None:
+    rows = Rows(truth=np.arange(6.0), units=np.arange(6), queries=np.arange(6) // 2, seed=7)
+    answers = Answers(
+        labels=np.arange(6.0),
+        chances=np.arange(6) / 6,
+        classes=("a", "b"),
+        probabilities=np.arange(12.0).reshape(6, 2),
+        quantiles={0.1: np.arange(6.0)},
+    )
+    some, said = rows.take(np.array([4, 1])), answers.take(np.array([4, 1]))
+    assert some.units is not None
+    assert some.queries is not None
+    assert (some.units.tolist(), some.queries.tolist(), some.seed) == ([4, 1], [2, 0], 7)
+    assert said.probabilities is not None
+    assert said.quantiles is not None
+    assert (said.probabilities.tolist(), said.classes) == ([[8, 9], [2, 3]], ("a", "b"))
+    assert said.quantiles[0.1].tolist() == [4, 1]
+
+
+def test_what_is_worked_out_once_is_kept_for_the_same_objects_only() -> None:
+    rows, new, old = world()
+    made: list[str] = []
+    for answers in (new, old, new):
+        rows.once("seen", lambda: made.append("x"), answers)
+    assert len(made) == 2
+    assert measure("accuracy", rows, new, None, 0.95) != measure("accuracy", rows, old, None, 0.95)
+    assert measure("accuracy", rows, new, None, 0.95) == measure("accuracy", rows.truth, new, None, 0.95)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_ratio_of_one_is_decided_as_the_difference_is(metric: str) -> None:
+    rows, new, old = world()
+    difference = measure(metric, rows, new, old, 0.95)
+    nearly = measure(metric, rows, new, old, 0.95, times=1 + 1e-9)
+    assert (nearly.value, nearly.new, nearly.old) == pytest.approx(
+        (difference.value, difference.new, difference.old), abs=1e-8
+    )
+    assert difference.low is not None
+    assert difference.high is not None
+    # At 0 both statistics are McNemar's; elsewhere they are two statistics for one hypothesis.
+    assert (nearly.low is not None and nearly.low > 0) == (difference.low > 0)
+    assert (nearly.low, nearly.high) == pytest.approx((difference.low, difference.high), abs=0.01)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_ratio_takes_so_many_times_the_old_metric_off(metric: str) -> None:
+    rows, new, old = world()
+    found, ours, theirs = (
+        measure(metric, rows, new, old, 0.95, times=0.9),
+        *(measure(metric, rows, answers, None, 0.95).value for answers in (new, old)),
+    )
+    assert found.value == pytest.approx(ours - 0.9 * theirs, abs=1e-12)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.value < found.high
+
+
+def test_disagreement_is_the_share_of_other_labels_with_exact_bounds() -> None:
+    rows, new, old = world()
+    found = disagreement(rows, new, old, 0.95)
+    n_differ = int((new.labels != old.labels).sum())
+    exact = clopper_pearson(n_differ, 400, 0.9)
+    assert (found.value, found.n_differ) == (n_differ / 400, n_differ)
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-12)
+    assert disagreement(rows, new, new, 0.95).value == 0
+
+
+def test_disagreement_of_numbers_is_any_difference() -> None:
+    rows = Rows(truth=np.zeros(3))
+    found = disagreement(rows, Answers(labels=np.array([1.0, 2, 3])), Answers(labels=np.array([1.0, 2, 3.01])), 0.95)
+    assert found.value == pytest.approx(1 / 3)
+
+
+def test_probabilities_have_one_for_each_class() -> None:
+    rows = Rows(truth=np.array([0, 1]))
+    said = Answers(labels=np.array([0, 1]), classes=(0, 1, 2), probabilities=np.full((2, 2), 0.5))
+    with pytest.raises(Unmeasurable, match=r"answers of shape \(2, 2\) to 2 rows"):
+        measure("accuracy", rows, said, None, 0.95)
