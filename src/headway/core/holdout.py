@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from headway.core.facts import Entry, HoldoutAnswered, HoldoutAsked
 from headway.core.ids import Digest
 from headway.errors import HoldoutSpent
-from headway.stats.power import rows_to_decide
+from headway.stats.power import rows_to_see
 from headway.stats.reuse import confidence_of_ask
 
 Reveal = Literal["verdict", "rounded", "all"]
@@ -176,8 +176,7 @@ class Ledger:
         assert asking.reuse is not None
         confidence = self.confidence(asking.confidence, asking.reuse)
         rows = " and ".join(
-            f"about {_rounded(fresh_rows(points / 100, confidence)):,} to see a gain of {points} points"
-            for points in (2, 3)
+            f"{rows_to_see(points / 100, 0.1, confidence):,} to see a gain of {points} points" for points in (2, 3)
         )
         given = f"; a budget can only shrink, and {budget} was given" if budget < asking.reuse.budget else ""
         return HoldoutSpent(
@@ -227,19 +226,6 @@ def _whom(before: list[Ask], n_passed: int, passes: int, reveal: Reveal) -> str:
     if reveal != "verdict" or any(one != "verdict" for one in shown):
         return f"{tuned} (they show numbers; `reveal: verdict` promises it to whoever tunes on them too)"
     return ", even if they were tuned on the answers"
-
-
-def fresh_rows(gain: float, confidence: float, *, differ: float = 0.1) -> int:
-    """How many rows show a gain 4 times in 5, where the models differ on a share `differ` of them."""
-    rows = rows_to_decide(gain, math.sqrt(differ), confidence)
-    assert rows is not None, "a gain of nothing"
-    return rows
-
-
-def _rounded(rows: int) -> int:
-    """Two digits: the number is an estimate, and should look like one."""
-    unit = int("1" + "0" * max(len(str(rows)) - 2, 0))
-    return math.ceil(rows / unit) * unit
 
 
 def _plain(number: float) -> str:
