@@ -1,49 +1,54 @@
-"""Reads the language of a gate's checks: `new.recall >= 0.7`, `new.auc - old.auc > -0.01`."""
+"""Reads the language of a gate's checks: `new.recall >= 0.7`, `new.auc - old.auc > -0.01 for each region`.
 
-import math
+    CHECK  = SIDE (OP NUMBER ["+/-" TOL] | "within" [[NUMBER] "+/-"] TOL) ["for" "each" COLUMN {"," COLUMN}]
+    SIDE   = new.METRIC [("-" | "/") old.METRIC] | disagreement(new, old) | (gap | ratio) "(" new.METRIC by COLUMN ")"
+
+Texts in the language of `core/check_dialect` are told by their variables and handed over. Every fault is told with its
+place and a way to mend it.
+"""
+
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from headway.core.check import Check, Form, Op
-from headway.core.metric import WORDS
+from headway.core import check_dialect, metric
+from headway.core.check import COSTS, Check, Form, Op
+from headway.core.check_sense import refuse_senseless
+from headway.core.check_tokens import JOINING, Reader, Token
 from headway.errors import CheckUnreadable, Fault, FileFaulty
 
-_NOT_YET = {
-    "for each": "checks for each slice are not built yet",
-    "within": "checks within a tolerance are not built yet",
-    ".latency": "latency is not a metric yet",
-    ".size": "size is not a metric yet",
-    ".rmse": "rmse is not a metric yet",
-    "disagreement": "disagreement is not a metric yet",
-    ".ece": "ece is not a metric, for a perfect model's is far from 0",
-}
-_INSTEAD = {".rmse": "mse orders models alike: write new.mse", ".ece": "gate on new.brier - old.brier or on log_loss"}
+_KNOWN_OPS: tuple[Op, ...] = (">=", ">", "<=", "<")
 
-_FORMS = "`new.METRIC OP NUMBER` or `new.METRIC - old.METRIC OP NUMBER`, OP being >=, >, <= or <"
+_FORMS = (
+    "`new.METRIC OP NUMBER`, `new.METRIC - old.METRIC OP NUMBER` or another form of docs/gates.md,"
+    " OP being >=, >, <=, < or within"
+)
+
+_INSTEAD = {"ece": "gate new.brier - old.brier or log_loss, for even a perfect model's ece is far from 0"}
+
+_UNITS = frozenset({"ms", "s", "mb", "kb", "gb", "point", "points", "pp", "percent"})
 
 
-def parse_check(text: str) -> Check:
-    """Read one check.
+def parse_check(text: str, own: Sequence[str] = ()) -> Check:
+    """Read one check; `own` are the names of the user's metrics.
 
-    Raises CheckUnreadable, with the column where it went wrong and what could have been meant.
+    Raises CheckUnreadable, with the column where it went wrong and what could have been meant. A text of the dialect
+    may hold several checks: `parse_checks` reads those.
 
-    >>> check = parse_check("new.accuracy - old.accuracy > -0.01")
-    >>> check.metric, check.compares, check.op, check.limit
-    ('accuracy', True, '>', -0.01)
+    >>> check = parse_check("new.accuracy - old.accuracy > -0.01 for each region")
+    >>> check.metric, check.form, check.op, check.limit, check.each
+    ('accuracy', 'difference', '>', -0.01, ('region',))
+    >>> parse_check("new.mae / old.mae within 0.05").edges
+    (0.95, 1.05)
     """
-    _refuse_not_yet(text)
-    start = next((i for i, c in enumerate(text) if c in "<>=!≥≤"), -1)
-    if start < 0:
-        raise _fault(text, len(text), "it compares with nothing", f"write {_FORMS}")
-    op = _read_op(text, start)
-    metric, compares = _read_side(text, text[:start])
-    limit = _read_limit(text, start + len(op))
-    _refuse_senseless(text, start, metric, compares=compares, op=op, limit=limit)
-    form: Form = "difference" if compares else "value"
-    return Check(text=text.strip(), metric=metric, form=form, op=op, limit=limit)
+    checks = _read(text, own)
+    if len(checks) > 1:
+        problem = "it holds several conditions"
+        raise Reader(text).fault(text.index(checks[1].text), problem, "write one condition a line")
+    return checks[0]
 
 
-def parse_checks(texts: Sequence[str]) -> tuple[Check, ...]:
-    """Read all checks of a gate.
+def parse_checks(texts: Sequence[str], own: Sequence[str] = ()) -> tuple[Check, ...]:
+    """Read all checks of a gate, in their order; `own` are the names of the user's metrics.
 
     Raises CheckUnreadable if one cannot be read, FileFaulty with all of them if several cannot.
     """
@@ -51,7 +56,7 @@ def parse_checks(texts: Sequence[str]) -> tuple[Check, ...]:
     troubles: list[CheckUnreadable] = []
     for text in texts:
         try:
-            checks.append(parse_check(text))
+            checks += _read(text, own)
         except CheckUnreadable as trouble:
             troubles.append(trouble)
     if len(troubles) > 1:
@@ -64,112 +69,211 @@ def parse_checks(texts: Sequence[str]) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _read_op(text: str, start: int) -> Op:
-    ops: tuple[Op, ...] = (">=", "<=", ">", "<")
-    for op in ops:
-        if text.startswith(op, start) and text[start + len(op) : start + len(op) + 1] not in {"=", "<", ">"}:
-            return op
-    raise _fault(text, start, "this comparison is not known", "use one of >=, >, <=, <")
+def _read(text: str, own: Sequence[str]) -> tuple[Check, ...]:
+    reader = Reader(text)
+    if check_dialect.is_dialect(reader):
+        return check_dialect.read(reader)
+    side = _side(reader, own)
+    place = reader.next.at
+    op, limit, tolerance = _comparison(reader, side.form)
+    each = _slices(reader, side)
+    _refuse_rest(reader, is_after_slices=bool(each))
+    check = Check(
+        text=text.strip(),
+        metric=side.metric,
+        form=side.form,
+        op=op,
+        limit=limit,
+        tolerance=tolerance,
+        each=each,
+        by=side.by,
+    )
+    refuse_senseless(check, reader, place, is_own=side.metric in own)
+    return (check,)
 
 
-def _read_side(text: str, side: str) -> tuple[str, bool]:
-    """The metric on the left, and whether it is a difference."""
-    for sign in "/+*(":
-        if sign in side:
-            raise _fault(text, side.index(sign), f"{sign!r} is not part of a check yet", f"write {_FORMS}")
-    terms = side.split("-")
-    names = [_read_term(text, term, sum(len(t) + 1 for t in terms[:i])) for i, term in enumerate(terms)]
-    match names:
-        case [("new", metric)]:
-            return metric, False
-        case [("new", metric), ("old", other)] if metric == other:
-            return metric, True
-        case [("new", metric), ("old", other)]:
-            place = side.index("-") + 1
-            raise _fault(text, place, f"{metric} and {other} are two metrics", f"write new.{metric} - old.{metric}")
-        case [("old", metric), ("new", other)] if metric == other:
-            turned = "turn the comparison and the number's sign too"
-            raise _fault(
-                text, 0, "a check starts with the new model", f"write new.{metric} - old.{metric}, and {turned}"
-            )
-        case [("old", metric)]:
-            raise _fault(text, 0, "it says nothing of the new model", f"write new.{metric}")
-        case _:
-            raise _fault(text, 0, "this is not a form of check", f"write {_FORMS}")
+# --- what is measured --------------------------------------------------------------------------------------------
 
 
-def _read_term(text: str, term: str, place: int) -> tuple[str, str]:
-    place += len(term) - len(term.lstrip())
-    model, dot, metric = term.strip().partition(".")
-    if not dot and model in WORDS:
-        raise _fault(text, place, f"it does not say whose {model}", f"write new.{model}")
+class _Side(NamedTuple):
+    """What stands before the comparison."""
+
+    form: Form
+    metric: str
+    by: str = ""
+
+
+class _Term(NamedTuple):
+    """`new.METRIC` or `old.METRIC`, and where it stands."""
+
+    model: str
+    metric: str
+    at: int
+
+
+def _side(reader: Reader, own: Sequence[str]) -> _Side:
+    first = reader.next
+    if reader.after_next.text == "(" and first.text in {"gap", "ratio"}:
+        return _between_groups(reader, own)
+    if reader.after_next.text == "(" and first.text == "disagreement":
+        reader.read()
+        for wanted in ("(", "new", ",", "old", ")"):
+            if not reader.takes(wanted):
+                raise reader.fault(reader.next.at, f"{wanted!r} is missing", "write disagreement(new, old)")
+        return _Side("disagreement", "disagreement")
+    if first.kind == "end":
+        raise reader.fault(first.at, "it compares with nothing", f"write {_FORMS}")
+    new = _term(reader, own)
+    sign = reader.takes("-", "/")
+    if sign is None:
+        if new.model == "old":
+            raise reader.fault(new.at, "it says nothing of the new model", f"write new.{new.metric}")
+        return _Side("value", new.metric)
+    old = _term(reader, own)
+    _refuse_pair(reader, new, old, sign.text)
+    return _Side("difference" if sign.text == "-" else "ratio", new.metric)
+
+
+def _refuse_pair(reader: Reader, first: _Term, second: _Term, sign: str) -> None:
+    right = f"new.{first.metric} {sign} old.{first.metric}"
+    if second.model == first.model == "old":
+        raise reader.fault(first.at, "it says nothing of the new model", f"write {right}")
+    if first.metric != second.metric:
+        place = second.at + len("old.")
+        raise reader.fault(place, f"{first.metric} and {second.metric} are two metrics", f"write {right}")
+    if first.model == "old":
+        turned = "the number's sign too" if sign == "-" else "1 over the number"
+        remedy = f"write {right}, and turn the comparison and {turned}"
+        raise reader.fault(first.at, "a check starts with the new model", remedy)
+    if second.model == "new":
+        raise reader.fault(second.at, "it compares the new model with itself", f"write {right}")
+
+
+def _between_groups(reader: Reader, own: Sequence[str]) -> _Side:
+    """`gap(new.METRIC by COLUMN)` or `ratio(new.METRIC by COLUMN)`."""
+    name = reader.read().text
+    reader.read()
+    term = _term(reader, own)
+    form = f"{name}(new.{term.metric} by COLUMN)"
+    if term.model == "old":
+        raise reader.fault(term.at, "it says nothing of the new model", f"write {form}")
+    if not reader.takes("by"):
+        raise reader.fault(reader.next.at, "it does not say between which groups", f"write {form}")
+    place = reader.next.at
+    column = reader.column()
+    if term.metric in COSTS:
+        raise reader.fault(place, f"no group of rows has a {term.metric} of its own", f"write new.{term.metric}")
+    if not reader.takes(")"):
+        raise reader.fault(reader.next.at, "the bracket is not closed", f"write {form}")
+    return _Side("gap" if name == "gap" else "gap-ratio", term.metric, column)
+
+
+def _term(reader: Reader, own: Sequence[str]) -> _Term:
+    token = reader.read()
+    model, dot, name = token.text.partition(".")
+    if token.kind == "end":
+        raise reader.fault(token.at, "it ends where old.METRIC should stand", f"write {_FORMS}")
+    if not dot and _is_metric(token.text, own):
+        raise reader.fault(token.at, f"it does not say whose {token.text}", f"write new.{token.text}")
     if model not in {"new", "old"} or not dot:
-        raise _fault(text, place, f"{term.strip()!r} is neither new.METRIC nor old.METRIC", f"write {_FORMS}")
-    if metric not in WORDS:
-        raise _fault(text, place + 4, f"{metric!r} is not a metric", _nearest(metric))
-    return model, metric
+        raise reader.fault(token.at, f"{token.text!r} is neither new.METRIC nor old.METRIC", _remedy_for(token))
+    if not name:
+        raise reader.fault(token.at + len(token.text), f"{token.text!r} names no metric", f"write {model}.accuracy")
+    if not _is_metric(name, own):
+        remedy = _INSTEAD.get(name.lower()) or _nearest(name, own)
+        raise reader.fault(token.at + len("new."), f"{name!r} is not a metric", remedy)
+    return _Term(model, name, token.at)
 
 
-def _refuse_not_yet(text: str) -> None:
-    for word, problem in _NOT_YET.items():
-        if word in text.lower():
-            instead = _INSTEAD.get(word, f"leave it out for now; write {_FORMS}")
-            raise _fault(text, text.lower().index(word), problem, instead)
+def _remedy_for(token: Token) -> str:
+    special = {
+        "disagreement": "write disagreement(new, old)",
+        "gap": "write gap(new.METRIC by COLUMN)",
+        "ratio": "write ratio(new.METRIC by COLUMN), or new.METRIC / old.METRIC",
+    }
+    return special.get(token.text, f"write {_FORMS}")
 
 
-def _nearest(metric: str) -> str:
+def _is_metric(name: str, own: Sequence[str]) -> bool:
+    return name in own or name in COSTS or name in metric.WORDS
+
+
+def _nearest(name: str, own: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    spelt = metric.replace("-", "_").lower()
+    names = [*own, *metric.WORDS, *COSTS]
+    spelt = name.replace("-", "_").lower()
     # An abbreviation is a likelier slip than a typing error, and too far from the whole word to be found as one.
-    close = [name for name in WORDS if len(spelt) > 1 and name.startswith(spelt)] or get_close_matches(
-        spelt, WORDS, n=1
+    close = [known for known in names if len(spelt) > 1 and known.startswith(spelt)] or get_close_matches(
+        spelt, names, n=1
     )
-    known = f"the metrics are {', '.join(WORDS)}"
-    return f"did you mean {close[0]!r}? {known}" if close else known
+    return f"did you mean {close[0]!r}?" if close else f"the metrics are {', '.join(names)}"
 
 
-def _read_limit(text: str, start: int) -> float:
-    part = text[start:].strip()
-    place = len(text) - len(text[start:].lstrip())
-    if not part:
-        raise _fault(text, len(text), "the number is missing", "write one, such as 0.8 or -0.01")
-    if part.endswith("%"):
-        raise _fault(text, place, "a limit is written as a fraction", "write 0.8 for 80 %, -0.01 for one point less")
-    try:
-        limit = float(part)
-    except ValueError:
-        remedy = "write one condition a line" if " and " in part else "write one, such as 0.8 or -0.01"
-        raise _fault(text, place, f"{part!r} is not a number", remedy) from None
-    if not math.isfinite(limit):
-        raise _fault(text, place, f"{part} is no limit", "write a finite number, such as 0.8 or -0.01")
-    return limit
+# --- the comparison ----------------------------------------------------------------------------------------------
 
 
-def _refuse_senseless(text: str, start: int, metric: str, *, compares: bool, op: Op, limit: float) -> None:
-    """A limit that no value can reach would refuse every model, and one that all do would let every one through."""
-    words = WORDS[metric]
-    lowest, highest = (
-        (words.lowest - words.highest, words.highest - words.lowest) if compares else (words.lowest, words.highest)
-    )
-    at_an_end = (limit == highest and op in {">", "<="}) or (limit == lowest and op in {"<", ">="})
-    if lowest <= limit <= highest and not at_an_end:
+def _comparison(reader: Reader, form: Form) -> tuple[Op, float, float]:
+    """The operator, the limit and the tolerance."""
+    token = reader.read()
+    if token.text == "within":
+        return _within(reader, form)
+    if token.kind == "end":
+        raise reader.fault(token.at, "it compares with nothing", f"write {_FORMS}")
+    if token.kind == "and" or token.text in JOINING:
+        raise reader.fault(token.at, "a check is one condition", "write one condition a line")
+    if token.kind != "op":
+        raise reader.fault(token.at, f"{token.text!r} is not part of this form of check", f"write {_FORMS}")
+    if token.text not in _KNOWN_OPS:
+        raise reader.fault(token.at, "this comparison is not known", "use one of >=, >, <=, <, within")
+    limit = reader.number("number")
+    return token.text, limit, reader.tolerance() or 0.0
+
+
+def _within(reader: Reader, form: Form) -> tuple[Op, float, float]:
+    """`within TOL`, `within +/- TOL`: around no change; `within NUMBER +/- TOL`: around that."""
+    neutral = 1.0 if form in {"ratio", "gap-ratio"} else 0.0
+    alone = reader.tolerance()
+    if alone is not None:
+        return "within", neutral, alone
+    place = reader.next.at
+    number = reader.number("number")
+    behind = reader.tolerance()
+    return ("within", neutral, reader.above_zero(number, place)) if behind is None else ("within", number, behind)
+
+
+# --- slices, and what is left over -------------------------------------------------------------------------------
+
+
+def _slices(reader: Reader, side: _Side) -> tuple[str, ...]:
+    if not reader.takes("for"):
+        return ()
+    if not reader.takes("each"):
+        raise reader.fault(reader.next.at, "`each` is missing behind `for`", "write `for each COLUMN`")
+    columns: list[str] = []
+    while not columns or reader.takes(","):
+        place = reader.next.at
+        column = reader.column()
+        if column in columns:
+            raise reader.fault(place, f"{column} is named twice", "name each column once")
+        if side.metric in COSTS:
+            raise reader.fault(place, f"no slice has a {side.metric} of its own", "leave out `for each`")
+        if column == side.by:
+            raise reader.fault(place, f"a slice of {column} has but one group of {column}", "name another column")
+        columns.append(column)
+    return tuple(columns)
+
+
+def _refuse_rest(reader: Reader, *, is_after_slices: bool) -> None:
+    token, after = reader.next, reader.after_next
+    if token.kind == "end":
         return
-    what = f"a difference of {metric}" if compares else metric
-    span = f"{what} runs from {lowest:g} to {highest:g}"
-    hundredth = limit / 100
-    remedy = (
-        f"write {hundredth:g} if {limit:g} % was meant"
-        if lowest < hundredth < highest and abs(limit) > 1
-        else "mend the number"
-    )
-    raise _fault(text, start, f"{span}, so this holds always or never", remedy)
-
-
-def _fault(text: str, place: int, problem: str, remedy: str) -> CheckUnreadable:
-    return CheckUnreadable(
-        f"the check {text.strip()!r} cannot be read: {problem}",
-        at=f"checks, column {place + 1}",
-        remedy=remedy,
-        offset=place,
-    )
+    if token.kind == "and" or token.text in JOINING:
+        is_column = is_after_slices and after.kind in {"name", "quoted"} and "." not in after.text
+        remedy = f"write `for each …, {after.text}`" if is_column else "write one condition a line"
+        raise reader.fault(token.at, f"{token.text!r} joins nothing here", remedy)
+    if token.text.lower() in _UNITS or token.text == "%":
+        remedy = "write the number alone: shares as fractions, other metrics in the unit that their name tells"
+        raise reader.fault(token.at, f"{token.text!r} is left over: a number has no unit", remedy)
+    remedy = "end after the column" if is_after_slices else "end there, or go on with `+/- TOL` or `for each COLUMN`"
+    raise reader.fault(token.at, f"{token.text!r} is left over", remedy)
