@@ -4,6 +4,9 @@ import pytest
 
 from headway.core.metric import PARAMETERS, WORDS, is_metric, split_name, what_was_meant, words_of
 
+NOT_WHOLE = ["ndcg", "ndcg@", "ndcg@0", "ndcg@010", "ndcg@2.5", "ndcg@-1", "ndcg@1e1", "ndcg@nan", "ndcg@\u0663"]
+NO_SHARES = ["pinball@0", "pinball@1", "pinball@1e-1", "pinball@inf", "coverage@80"]
+
 
 @pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=lambda parameter: parameter.such_as)
 def test_what_a_parameter_looks_like_is_a_metric(parameter: object) -> None:
@@ -15,8 +18,7 @@ def test_what_a_parameter_looks_like_is_a_metric(parameter: object) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "ndcg ndcg@ ndcg@0 ndcg@010 ndcg@2.5 ndcg@-1 ndcg@1e1 ndcg@nan ndcg@\u0663 pinball@0 pinball@1 pinball@1e-1"
-    " pinball@inf auc@3 @3 coverage@80".split(" "),
+    [*NOT_WHOLE, *NO_SHARES, "auc@3", "@3"],
 )
 def test_a_name_is_spelt_one_way(name: str) -> None:
     assert not is_metric(name)
