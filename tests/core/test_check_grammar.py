@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from headway.core.check import COSTS, Check, Form, Op
 from headway.core.check_grammar import parse_check, parse_checks
-from headway.core.metric import WORDS
+from headway.core.metric import PARAMETERS, WORDS, words_of
 from headway.errors import CheckUnreadable, FileFaulty
 
 OWN = ("profit", "harm")
@@ -27,6 +27,8 @@ OWN = ("profit", "harm")
         ("new.latency_p99_ms < 20", "latency_p99_ms", "value", "<", 20),
         ("new.latency_mean_ms / old.latency_mean_ms <= 1.1", "latency_mean_ms", "ratio", "<=", 1.1),
         ("new.size_mb - old.size_mb <= 5", "size_mb", "difference", "<=", 5),
+        ("new.ndcg@10 - old.ndcg@10 > -0.01", "ndcg@10", "difference", ">", -0.01),
+        ("new.pinball@0.9/old.pinball@0.9<1", "pinball@0.9", "ratio", "<", 1),
         ("new.profit / old.profit > 1", "profit", "ratio", ">", 1),
     ],
 )
@@ -86,7 +88,7 @@ def test_groups_are_read(column: str, by: str) -> None:
     assert (ratio.form, ratio.by, ratio.limit) == ("gap-ratio", by, 0.8)
 
 
-METRICS = st.sampled_from([*WORDS, *COSTS, *OWN])
+METRICS = st.sampled_from([*WORDS, *(parameter.such_as for parameter in PARAMETERS.values()), *COSTS, *OWN])
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="\"'(),"), min_size=1, max_size=12)
 
 
@@ -101,7 +103,7 @@ def checks(draw: st.DrawFn) -> Check:
     metric = "disagreement" if form == "disagreement" else draw(METRICS)
     if form.startswith("gap") and metric in COSTS:
         metric = "f1"
-    if form in {"ratio", "gap-ratio"} and WORDS.get(metric) and WORDS[metric].lowest < 0:
+    if form in {"ratio", "gap-ratio"} and words_of(metric).lowest < 0:
         metric = "profit"
     op: Op = draw(st.sampled_from([">=", ">", "<=", "<", "within"]))
     # Between 0.05 and 0.95 every form's values can lie on either side.
@@ -148,7 +150,9 @@ def test_blanks_between_the_parts_change_nothing(check: Check) -> None:
         ("new.profits >= 0.8", 5, "'profits' is not a metric", "did you mean 'profit'?"),
         ("new.latency < 5", 5, "'latency' is not a metric", "did you mean 'latency_mean_ms'?"),
         ("new.f1 - old.acc > 0", 14, "'acc' is not a metric", "did you mean 'accuracy'?"),
-        ("new.xyzzy > 0", 5, "'xyzzy' is not a metric", "the metrics are profit, harm, accuracy"),
+        ("new.ndcg > 0.5", 5, "'ndcg' is not a metric", "ndcg@10"),
+        ("new.pinball@2 < 5", 5, "'pinball@2' is not a metric", "a share of 1: pinball@0.9"),
+        ("new.xyzzy > 0", 5, "'xyzzy' is not a metric", "the metrics are profit, harm"),
         ("accuracy >= 0.8", 1, "does not say whose accuracy", "write new.accuracy"),
         ("champion.f1 >= 0.8", 1, "neither new.METRIC nor old.METRIC", "new.METRIC"),
         ("2 * new.f1 > 1", 1, "'2' is neither", "new.METRIC"),

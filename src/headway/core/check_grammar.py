@@ -10,10 +10,11 @@ place and a way to mend it.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from headway.core import check_dialect, metric
+from headway.core import check_dialect
 from headway.core.check import COSTS, Check, Form, Op
 from headway.core.check_sense import refuse_senseless
 from headway.core.check_tokens import JOINING, Reader, Token
+from headway.core.metric import is_metric, what_was_meant
 from headway.errors import CheckUnreadable, Fault, FileFaulty
 
 _KNOWN_OPS: tuple[Op, ...] = (">=", ">", "<=", "<")
@@ -180,7 +181,7 @@ def _term(reader: Reader, own: Sequence[str]) -> _Term:
     if not name:
         raise reader.fault(token.at + len(token.text), f"{token.text!r} names no metric", f"write {model}.accuracy")
     if not _is_metric(name, own):
-        remedy = _INSTEAD.get(name.lower()) or _nearest(name, own)
+        remedy = _INSTEAD.get(name.lower()) or what_was_meant(name, [*own, *COSTS])
         raise reader.fault(token.at + len("new."), f"{name!r} is not a metric", remedy)
     return _Term(model, name, token.at)
 
@@ -195,19 +196,7 @@ def _remedy_for(token: Token) -> str:
 
 
 def _is_metric(name: str, own: Sequence[str]) -> bool:
-    return name in own or name in COSTS or name in metric.WORDS
-
-
-def _nearest(name: str, own: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    names = [*own, *metric.WORDS, *COSTS]
-    spelt = name.replace("-", "_").lower()
-    # An abbreviation is a likelier slip than a typing error, and too far from the whole word to be found as one.
-    close = [known for known in names if len(spelt) > 1 and known.startswith(spelt)] or get_close_matches(
-        spelt, names, n=1
-    )
-    return f"did you mean {close[0]!r}?" if close else f"the metrics are {', '.join(names)}"
+    return name in own or name in COSTS or is_metric(name)
 
 
 # --- the comparison ----------------------------------------------------------------------------------------------
