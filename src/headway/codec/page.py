@@ -51,7 +51,7 @@ svg text {{ fill: var(--soft); font-size: 10px; }}
 input {{ font: inherit; padding: .3rem .6rem; width: 18rem; max-width: 100%;
   background: var(--paper); color: var(--ink); border: 1px solid var(--line); border-radius: .3rem; }}
 [hidden] {{ display: none !important; }}
-</style>
+{more}</style>
 </head>
 <body>
 """
@@ -59,9 +59,9 @@ input {{ font: inherit; padding: .3rem .6rem; width: 18rem; max-width: 100%;
 _END = "</body>\n</html>\n"
 
 
-def head(title: str) -> str:
-    """The beginning of a page, up to its first words."""
-    return _HEAD.format(title=text(title))
+def head(title: str, *, more: str = "") -> str:
+    """The beginning of a page, up to its first words; `more` are rules of style for this kind of page."""
+    return _HEAD.format(title=text(title), more=more)
 
 
 def end() -> str:
