@@ -77,7 +77,7 @@ def test_the_rule_is_told_in_words(text: str, rule: str) -> None:
 
 def test_a_value_at_its_limit_is_not_promised_a_number_of_rows() -> None:
     why = told("new.accuracy - old.accuracy > 0", 0.0, -0.012, 0.012)
-    assert why.endswith("no number of rows decides it; a limit of -0.012 would let it pass.")
+    assert why.endswith("no number of rows decides it; a limit of -0.013 would let it pass.")
 
 
 def test_models_that_answer_alike_are_told_how_many_rows_a_margin_takes() -> None:

@@ -19,7 +19,7 @@ def refuse_senseless(check: Check, reader: Reader, at: int, *, is_own: bool = Fa
     """
     if check.form in {"ratio", "gap-ratio"}:
         _refuse_ratio(check, reader, at, is_own=is_own)
-    lowest, highest = _span(check)
+    lowest, highest = span(check)
     if check.op == "within":
         low, high = check.edges
         is_senseless = high < lowest or low > highest or (low <= lowest and high >= highest)
@@ -35,7 +35,7 @@ def refuse_senseless(check: Check, reader: Reader, at: int, *, is_own: bool = Fa
         raise reader.fault(at, told, _mended(number, lowest, highest))
 
 
-def _span(check: Check) -> tuple[float, float]:
+def span(check: Check) -> tuple[float, float]:
     """The values that the check's form can take."""
     lowest, highest = check.words.lowest, check.words.highest
     return {
