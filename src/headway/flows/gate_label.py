@@ -198,20 +198,13 @@ def _series(values: list[object]) -> "pl.Series":
 
 
 def _whole(path: str, called: str) -> "pl.DataFrame":
-    """The data in memory, as a gate reads them."""
+    """The data in memory: CSV and Parquet as a gate reads them, which reads nothing else."""
     import polars as pl
 
+    from headway.tables import predictions
     from headway.tables.batches import open_data
-    from headway.tables.header import head_of
 
-    try:
-        if os.path.isfile(path) and head_of(path).kind == "parquet":
-            return pl.read_parquet(path)
-        if os.path.isfile(path) and head_of(path).kind == "csv":
-            return pl.read_csv(path, separator=head_of(path).delimiter)
-    except (pl.exceptions.PolarsError, OSError) as e:
-        raise DataUnreadable(
-            f"{called} cannot be read: {e}", at="--data", remedy="mend the file, or write it as Parquet"
-        ) from e
+    if path.lower().endswith((".csv", ".parquet")):
+        return predictions.read(path, called, at="--data")
     with open_data([path]) as data:
         return pl.concat([batch.frame for batch in data.batches()])
