@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from headway.core.check import Check, Evidence
-from headway.core.gate_words import explain
+from headway.core.gate_words import explain, suspicious
 from headway.errors import HeadwayError
 
 Outcome = Literal["pass", "fail", "unsure", "error"]
@@ -70,7 +70,8 @@ def judge(check: Check, evidence: Evidence) -> CheckVerdict:
     if not all(math.isfinite(number) for number in numbers):
         return CheckVerdict(check=check, outcome="error", why=f"{check.text}: the measured value is no number")
     outcome = side(check, evidence)
-    return CheckVerdict(check=check, outcome=outcome, why=explain(check, evidence, outcome), evidence=evidence)
+    why, warning = explain(check, evidence, outcome), suspicious(check, evidence)
+    return CheckVerdict(check=check, outcome=outcome, why=why, evidence=evidence, warning=warning)
 
 
 def side(check: Check, evidence: Evidence) -> Literal["pass", "fail", "unsure"]:
