@@ -9,7 +9,6 @@ from headway.core.gate_kept import Asked, GateView, KeptGate
 from headway.core.ids import Artifact, Digest, RunId
 from headway.errors import Unmeasurable
 
-
 _WHY = {
     "pass": "must be at least 80 %: it is 84.1 %, range 82.4 to 85.7 (2,000 rows). A model that breaks this rule gets "
     "through at most 5 times in 100.",

@@ -1,7 +1,8 @@
 """How many labels decide which of two models is better, where only rows on which they differ are labelled; in words.
 
 A row to which both give the same answer adds nothing to the difference of two shares, whatever is true of it; so of n
-rows only those that differ need a label. Pure; `tables/disagreements` finds the rows, `stats/power` has the formulas.
+rows only those that differ need a label, and they alone are then decided on. Pure; `tables/disagreements` finds the
+rows, `stats/power_exact` has the rule that the gate decides by.
 """
 
 import math
@@ -9,7 +10,8 @@ import math
 from msgspec import Struct
 
 from headway.core.telling import percent, rows
-from headway.stats.power import rows_to_see
+
+POWER = 0.8
 
 GAINS = (0.01, 0.02, 0.03, 0.05)
 """Gains for which the labels are told: 1, 2, 3 and 5 points."""
@@ -41,32 +43,33 @@ def needed(differ: float, confidence: float) -> tuple[Needed, ...]:
     """The labels for each gain that two models can have, which differ on this share of the rows.
 
     >>> [one.labels for one in needed(0.1, 0.95)]
-    [619, 155, 69, 25]
+    [635, 169, 76, 28]
     """
     return tuple(Needed(gain=gain, labels=labels_to_see(gain, differ, confidence)) for gain in GAINS if gain <= differ)
 
 
 def labels_to_see(gain: float, differ: float, confidence: float) -> int | None:
-    """How many rows on which the models differ must be labelled to see such a gain 4 times in 5."""
-    found = rows_to_see(gain, differ, confidence)
-    return None if found is None else math.ceil(found * differ)
+    """How many rows on which the models differ must be labelled to see such a gain 4 times in 5; None: too many.
+
+    `gain` in (0, `differ`] and `differ` are shares of all rows: among those that differ, the gain is `gain / differ`.
+    """
+    from headway.stats.power_exact import Region, rows_for_pairs
+
+    return rows_for_pairs(1.0, min(gain / differ, 1.0), Region(low=0.0), confidence, POWER)
 
 
 def smallest_gain(n_labels: int, differ: float, confidence: float) -> float | None:
     """The smallest gain that so many labels show 4 times in 5; None where not even the largest that can be.
 
-    >>> round(smallest_gain(100, 0.1, 0.95), 3)
-    0.025
+    >>> round(smallest_gain(100, 0.1, 0.95), 4), smallest_gain(4, 0.1, 0.95)
+    (0.0251, None)
     """
-    low, high = 0.0, differ
-    most = labels_to_see(high, differ, confidence) if differ > 0 else None
-    if most is None or most > n_labels:
+    from headway.stats.power_exact import Region, power_of_pairs, smallest_difference
+
+    shown = Region(low=0.0)
+    if n_labels < 1 or power_of_pairs(n_labels, 1.0, 1.0, shown, confidence) < POWER:
         return None
-    for _ in range(40):
-        middle = (low + high) / 2
-        labels = labels_to_see(middle, differ, confidence)
-        low, high = (middle, high) if labels is None or labels > n_labels else (low, middle)
-    return high
+    return differ * smallest_difference(n_labels, 1.0, shown, confidence, POWER)
 
 
 def told(found: Labelling) -> list[str]:
