@@ -4,12 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.core.check import COSTS, Check, Form, Op
+from headway.core.check import Check
 from headway.core.check_grammar import parse_check, parse_checks
-from headway.core.metric import PARAMETERS, WORDS, words_of
 from headway.errors import CheckUnreadable, FileFaulty
-
-OWN = ("profit", "harm")
+from written_checks import OWN, checks
 
 
 @pytest.mark.parametrize(
@@ -86,44 +84,6 @@ def test_groups_are_read(column: str, by: str) -> None:
     assert (gap.form, gap.metric, gap.by, gap.each) == ("gap", "recall", by, ("region",))
     ratio = parse_check(f"ratio(new.recall by {column}) >= 0.8")
     assert (ratio.form, ratio.by, ratio.limit) == ("gap-ratio", by, 0.8)
-
-
-METRICS = st.sampled_from([*WORDS, *(parameter.such_as for parameter in PARAMETERS.values()), *COSTS, *OWN])
-NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="\"'(),"), min_size=1, max_size=12)
-
-
-def quoted(name: str) -> str:
-    return f'"{name}"'
-
-
-@st.composite
-def checks(draw: st.DrawFn) -> Check:
-    """A check that means something, and its text by the rules."""
-    form: Form = draw(st.sampled_from(["value", "difference", "ratio", "disagreement", "gap", "gap-ratio"]))
-    metric = "disagreement" if form == "disagreement" else draw(METRICS)
-    if form.startswith("gap") and metric in COSTS:
-        metric = "f1"
-    if form in {"ratio", "gap-ratio"} and words_of(metric).lowest < 0:
-        metric = "profit"
-    op: Op = draw(st.sampled_from([">=", ">", "<=", "<", "within"]))
-    # Between 0.05 and 0.95 every form's values can lie on either side.
-    limit = draw(st.floats(0.05, 0.95))
-    tolerance = draw(st.floats(0.001, 0.04)) if op == "within" else draw(st.sampled_from([0.0, 0.01]))
-    columns = draw(st.lists(NAMES, max_size=3, unique=True))
-    by = columns.pop() if form.startswith("gap") and columns else "sex" if form.startswith("gap") else ""
-    each = () if metric in COSTS or "sex" in columns else tuple(columns)
-    side = {
-        "value": f"new.{metric}",
-        "difference": f"new.{metric} - old.{metric}",
-        "ratio": f"new.{metric} / old.{metric}",
-        "disagreement": "disagreement(new, old)",
-        "gap": f"gap(new.{metric} by {quoted(by)})",
-        "gap-ratio": f"ratio(new.{metric} by {by})",
-    }[form]
-    reach = f" {draw(st.sampled_from(['+/-', '±']))} {tolerance}" if tolerance else ""
-    slices = f" for each {', '.join(draw(st.sampled_from([name, quoted(name)])) for name in each)}" if each else ""
-    text = f"{side} {op} {limit}{reach}{slices}"
-    return Check(text=text, metric=metric, form=form, op=op, limit=limit, tolerance=tolerance, each=each, by=by)
 
 
 @given(checks())

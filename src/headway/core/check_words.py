@@ -32,19 +32,22 @@ def rule(check: Check, where: str = "") -> str:
     auc may rise or fall by at most 0.01
     the models must differ on fewer than 10 % of rows
     """
-    subject = f"{name(check)}{where}"
+    subject, groups = f"{name(check)}{where}", f" between groups of {short(check.by)}"
     match check.form:
         case "difference":
             told = f"{subject} {_moves(check, 'rise', 'fall', 0.0)}"
         case "ratio":
             told = f"{subject} {_ratio_rule(check)}"
         case "disagreement":
-            told = f"the models must differ on {_compared(check, 'more than', 'fewer than')} of rows{where}"
+            told = f"the models must differ on {_compared(check, ' of rows', 'more than', 'fewer than')}{where}"
+        case "gap" if check.op == "within" and check.limit == 0:
+            told = f"{subject} may differ by at most {reach(check, check.tolerance)}{groups}"
         case "gap":
-            told = f"{subject} {_gap_rule(check)} between groups of {short(check.by)}"
+            verb = "may" if check.op == "<=" else "must"
+            told = f"{subject} {verb} differ by {_compared(check, groups, 'more than', 'less than')}"
         case "gap-ratio":
             ends = f"the lowest {subject} among groups of {short(check.by)}"
-            told = f"{ends} must be {_compared(check)} of the highest"
+            told = f"{ends} must be {_compared(check, ' of the highest')}"
         case "value" if check.op == "within":
             told = f"{subject} must lie within {reach(check, check.tolerance)} of {_signed(check)}"
         case "value":
@@ -62,19 +65,12 @@ def short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
-def _gap_rule(check: Check) -> str:
-    if check.op == "within" and check.limit == 0:
-        return f"may differ by at most {reach(check, check.tolerance)}"
-    verb = "may" if check.op == "<=" else "must"
-    return f"{verb} differ by {_compared(check, 'more than', 'less than')}"
-
-
-def _compared(check: Check, above: str = "above", below: str = "below") -> str:
-    """`at least 80 %`, `10 %, give or take 2 points`."""
+def _compared(check: Check, of_what: str = "", above: str = "above", below: str = "below") -> str:
+    """`at least 80 % of rows`, `10 % of rows, give or take 2 points`."""
     if check.op == "within":
-        return f"{amount(check, check.limit)}, give or take {reach(check, check.tolerance)}"
+        return f"{amount(check, check.limit)}{of_what}, give or take {reach(check, check.tolerance)}"
     word = {">=": "at least", ">": above, "<=": "at most", "<": below}[check.op]
-    return f"{word} {_signed(check)}"
+    return f"{word} {_signed(check)}{of_what}"
 
 
 def _signed(check: Check) -> str:
@@ -85,7 +81,7 @@ def _moves(check: Check, up: str, down: str, neutral: float) -> str:
     """What the new model must do, or may not, compared with the old one."""
     if check.op == "within":
         if check.limit == neutral:
-            return f"may {up} or {down} by at most {reach(check, check.tolerance)}"
+            return f"may {up} or {down} by at most {amount(check, neutral + check.tolerance)}"
         way = up if check.limit > neutral else down
         return f"must {way} by {amount(check, check.limit)}, give or take {reach(check, check.tolerance)}"
     is_strict = check.op in {">", "<"}
@@ -102,5 +98,5 @@ def _ratio_rule(check: Check) -> str:
         # More than a doubling is hard to think of in percent.
         word = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}[check.op]
         return f"must be {word} {number(check.limit)} times the old one"
-    of_what = " of its old value" if check.words.percent and check.limit != 1 else ""
+    of_what = " of its old value" if check.words.percent and (check.limit != 1 or check.op == "within") else ""
     return f"{_moves(check, 'grow', 'shrink', 1.0)}{of_what}"

@@ -296,6 +296,6 @@ def suspicious(check: Check, evidence: Evidence) -> str:
         return ""
     before, after = (of_model(check, (old, new), one) for one in (old, new))
     return (
-        f"{name(check)} went from {before} to {after}{unit_of_metric(check)}, which is more than honest work gains: look"
-        " for leakage, rows or a column of the target that the training saw."
+        f"{name(check)} went from {before} to {after}{unit_of_metric(check)}, which is more than honest work gains:"
+        " look for leakage, rows or a column of the target that the training saw."
     )
