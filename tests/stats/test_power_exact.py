@@ -139,6 +139,7 @@ def test_what_lies_at_or_beyond_the_limit_is_never_shown() -> None:
     assert rows_for_share(0.8, Region(low=0.8), 0.95) is None
     assert rows_for_pairs(0.5, 1e-6, Region(low=0.0), 0.95) is None
     assert smallest_distance(5, Region(low=0.9), 0.95) is None
+    assert smallest_difference(3, 0.1, Region(low=0.0), 0.999999) is None
 
 
 def test_models_that_agree_on_all_rows_need_few_to_show_that_neither_is_far_worse() -> None:
@@ -151,6 +152,7 @@ def test_models_that_agree_on_all_rows_need_few_to_show_that_neither_is_far_wors
 @pytest.mark.parametrize(("n_rows", "points"), [(1000, 2.5), (2000, 1.8), (10_000, 0.79)])
 def test_the_smallest_gain_that_is_seen(n_rows: int, points: float) -> None:
     gain = smallest_difference(n_rows, 0.1, Region(low=0.0), 0.95)
+    assert gain is not None
     # The figures of the research page are by formula; the rule that decides is a little more careful.
     assert points - 0.01 < 100 * gain < points * 1.04
     assert power_of_pairs(n_rows, 0.1, gain, Region(low=0.0), 0.95) == pytest.approx(0.8, abs=0.01)
@@ -172,3 +174,21 @@ def test_a_simulation_sees_as_many_passes() -> None:
     seen = float(np.mean(score(drawn[:, 0], drawn[:, 1], n_rows, 0.0) > norm.ppf(0.95)))
     expected = power_of_pairs(n_rows, 0.1, 0.02, Region(low=0.0), 0.95)
     assert seen == pytest.approx(expected, abs=4 * (expected * (1 - expected) / worlds) ** 0.5)
+
+
+def test_the_smallest_region_around_a_middle_is_seen_and_a_smaller_one_is_not() -> None:
+    gap = smallest_difference(1000, 0.1, Region(low=-1.0, high=1.0), 0.95)
+    assert gap is not None
+    at, closer = (power_of_pairs(1000, 0.1, 0.0, Region(low=-g, high=g), 0.95) for g in (gap, 0.99 * gap))
+    assert at >= 0.8 > closer
+    gap = smallest_distance(1000, Region(low=0.0, high=1.0), 0.95)
+    assert gap is not None
+    at, closer = (power_of_share(1000, 0.5, Region(low=0.5 - g, high=0.5 + g), 0.95) for g in (gap, 0.99 * gap))
+    assert at >= 0.8 > closer
+
+
+def test_an_end_beyond_all_values_asks_nothing() -> None:
+    assert power_of_share(50, 0.9, Region(low=0.8, high=1.2), 0.95) == power_of_share(50, 0.9, Region(low=0.8), 0.95)
+    assert power_of_share(50, 0.1, Region(low=-0.2), 0.95) == 1.0
+    within, above = Region(low=0.0, high=1.5), Region(low=0.0)
+    assert power_of_pairs(50, 0.3, 0.2, within, 0.95) == power_of_pairs(50, 0.3, 0.2, above, 0.95)

@@ -66,6 +66,19 @@ def gap_to_decide(n_rows: int, spread: float, confidence: float, power: float = 
     return _reach(confidence, power) * spread / math.sqrt(n_rows)
 
 
+def chance_to_decide(n_rows: int, gap: float, spread: float, confidence: float) -> float:
+    """The chance that `n_rows` (> 0) rows tell a value this far from its limit from it; `spread` > 0.
+
+    >>> round(chance_to_decide(1546, 0.02, 0.1**0.5, confidence=0.95), 3)
+    0.8
+    """
+    from scipy.special import ndtr
+
+    from headway.stats.interval import normal_quantile
+
+    return float(ndtr(gap * math.sqrt(n_rows) / spread - normal_quantile(confidence)))
+
+
 def spread_of_area(area: float, positives: float) -> float:
     """About what one row adds to the error of an area under the ROC curve: that of n rows is 1/sqrt(n) of it.
 

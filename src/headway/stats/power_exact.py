@@ -33,6 +33,20 @@ class Region(Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
 
+    def reached(self, gap: float) -> tuple[float, "Region"]:
+        """A true value this far inside of the end, and the region; of two ends, the middle, and `gap` to either side.
+
+        >>> Region(low=0.5).reached(0.25)[0], Region(low=-1.0, high=1.0).reached(0.5)
+        (0.75, (0.0, Region(low=-0.5, high=0.5)))
+        """
+        if self.low is not None and self.high is not None:
+            middle = (self.low + self.high) / 2
+            return middle, Region(low=middle - gap, high=middle + gap)
+        if self.low is not None:
+            return self.low + gap, self
+        assert self.high is not None, "a region with an end"
+        return self.high - gap, self
+
 
 # --- two models on the same rows ----------------------------------------------------------------------------------
 
@@ -62,12 +76,13 @@ def score(gained: npt.ArrayLike, lost: npt.ArrayLike, n_rows: int, theta: float)
 def power_of_pairs(n_rows: int, differ: float, difference: float, shown: Region, confidence: float) -> float:
     """The chance that `n_rows` (> 0) rows show the difference of two shares to lie in the region.
 
-    The models differ on a share `differ` of the rows in truth, and by `difference`, `|difference| <= differ <= 1`; each
-    end of the range has the `confidence` in (0.5, 1). O(sqrt(n_rows) log n_rows).
+    The models differ on a share `differ` <= 1 of the rows in truth, and by `difference`; where that is more than
+    `differ`, on as many. Each end of the range has the `confidence` in (0.5, 1). O(sqrt(n_rows)).
 
     >>> round(power_of_pairs(2000, 0.1, 0.02, Region(low=0.0), 0.95), 3)
     0.869
     """
+    differ = max(differ, abs(difference))
     if differ <= 0:
         seen, chances = np.zeros(1), np.ones(1)
     else:
@@ -78,9 +93,9 @@ def power_of_pairs(n_rows: int, differ: float, difference: float, shown: Region,
     z = float(special.ndtri(confidence))
     least = np.zeros_like(seen)
     most = seen
-    if shown.low is not None:
+    if shown.low is not None and shown.low >= -1:
         least = _fewest_gains(seen, n_rows, shown.low, z)
-    if shown.high is not None:
+    if shown.high is not None and shown.high <= 1:
         most = seen - _fewest_gains(seen, n_rows, -shown.high, z)
     # P(least <= gained <= most), of which least may be seen + 1 and most -1: then nothing that can be seen shows it.
     within = np.where(most >= least, _up_to(most, seen, gains) - _up_to(least - 1, seen, gains), 0.0)
@@ -102,22 +117,22 @@ def rows_for_pairs(
     return _fewest_rows(is_enough, _guess(difference, shown, math.sqrt(differ)))
 
 
-def smallest_difference(n_rows: int, differ: float, shown: Region, confidence: float, power: float = 0.8) -> float:
+def smallest_difference(
+    n_rows: int, differ: float, shown: Region, confidence: float, power: float = 0.8
+) -> float | None:
     """How far inside of the region's end the true difference must lie, for so many rows to show it with this chance.
 
-    `shown` has one end. Where the difference is larger than the share that differs, this share is taken to be as large.
+    Of a region with two ends: how far apart from its middle the ends may lie. None if nothing would be shown.
 
     >>> round(smallest_difference(2000, 0.1, Region(low=0.0), 0.95), 4)
     0.018
     """
-    end, sign = (shown.low, 1.0) if shown.low is not None else (shown.high, -1.0)
-    assert end is not None, "a region with an end"
 
     def is_seen(gap: float) -> bool:
-        difference = end + sign * gap
-        return power_of_pairs(n_rows, max(differ, abs(difference)), difference, shown, confidence) >= power
+        difference, region = shown.reached(gap)
+        return power_of_pairs(n_rows, differ, difference, region, confidence) >= power
 
-    return _smallest(is_seen, 1 - sign * end)
+    return _smallest(is_seen, _most(shown, -1.0))
 
 
 def _fewest_gains(seen: Floats, n_rows: int, theta: float, z: float) -> Floats:
@@ -153,9 +168,9 @@ def power_of_share(n_rows: int, share: float, shown: Region, confidence: float) 
     0.8761
     """
     least, most = 0, n_rows
-    if shown.low is not None:
+    if shown.low is not None and shown.low >= 0:
         least = _fewest_hits(n_rows, shown.low, 1 - confidence)
-    if shown.high is not None:
+    if shown.high is not None and shown.high <= 1:
         most = n_rows - _fewest_hits(n_rows, 1 - shown.high, 1 - confidence)
     if most < least:
         return 0.0
@@ -181,19 +196,17 @@ def rows_for_share(share: float, shown: Region, confidence: float, power: float 
 def smallest_distance(n_rows: int, shown: Region, confidence: float, power: float = 0.8) -> float | None:
     """How far inside of the region's end the true share must lie, for so many rows to show it with this chance.
 
-    `shown` has one end. None if not even a share of 1 (or 0) would be shown.
+    Of a region with two ends: how far apart from its middle the ends may lie. None if nothing would be shown.
 
     >>> round(smallest_distance(1000, Region(low=0.8), 0.95), 4)
     0.0314
     """
-    end, sign = (shown.low, 1.0) if shown.low is not None else (shown.high, -1.0)
-    assert end is not None, "a region with an end"
-    most = 1 - end if sign > 0 else end
 
     def is_seen(gap: float) -> bool:
-        return power_of_share(n_rows, end + sign * gap, shown, confidence) >= power
+        share, region = shown.reached(gap)
+        return power_of_share(n_rows, share, region, confidence) >= power
 
-    return _smallest(is_seen, most) if is_seen(most) else None
+    return _smallest(is_seen, _most(shown, 0.0))
 
 
 def _fewest_hits(n_rows: int, limit: float, alpha: float) -> int:
@@ -257,7 +270,17 @@ def _settled(is_enough: Callable[[int], bool], first: int) -> int:
     return answer
 
 
-def _smallest(is_seen: Callable[[float], bool], most: float) -> float:
+def _most(shown: Region, least: float) -> float:
+    """The farthest that a value from `least` to 1 can lie inside of the region's end."""
+    if shown.low is not None and shown.high is not None:
+        middle = (shown.low + shown.high) / 2
+        return max(1 - middle, middle - least)
+    return 1 - shown.low if shown.low is not None else (shown.high or 0.0) - least
+
+
+def _smallest(is_seen: Callable[[float], bool], most: float) -> float | None:
+    if not is_seen(most):
+        return None
     low, high = 0.0, most
     # To the sixth digit.
     for _ in range(20):
