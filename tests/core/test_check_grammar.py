@@ -1,11 +1,16 @@
 import math
+import re
+from pathlib import Path
+from typing import get_args
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.core.check import Check
+from headway.core.check import COSTS, Check, Form
 from headway.core.check_grammar import parse_check, parse_checks
+from headway.core.metric import PARAMETERS, WORDS
 from headway.errors import CheckUnreadable, FileFaulty
 from written_checks import OWN, checks
 
@@ -301,3 +306,20 @@ def test_a_metric_of_the_users_own_is_known_where_it_is_named() -> None:
     assert parse_check("new.profit / old.profit > 1.05", own=("profit",)).form == "ratio"
     with pytest.raises(CheckUnreadable, match="'profit' is not a metric"):
         parse_check("new.profit > 1e6")
+
+
+DOCS = Path(__file__).parents[2] / "docs/gates.md"
+
+
+def test_every_check_of_the_docs_is_read() -> None:
+    block = DOCS.read_text().split("## What a check says")[1].split("```")[1]
+    texts = yaml.safe_load(block.removeprefix("yaml"))["checks"]
+    read = parse_checks(texts)
+    assert {check.form for check in read} == set(get_args(Form))
+    assert {check.op for check in read} >= {">=", ">", "<=", "<", "within"}
+    assert len(read) == len(texts) + 1, "a text in the language of ease.ml/ci holds two"
+
+
+def test_every_metric_stands_in_the_docs() -> None:
+    told = set(re.findall(r"`([a-z0-9_]+)(?:@[0-9.]+)?`", DOCS.read_text()))
+    assert {*WORDS, *PARAMETERS, *COSTS} <= told

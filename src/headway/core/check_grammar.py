@@ -24,7 +24,7 @@ _FORMS = (
     " OP being >=, >, <=, < or within"
 )
 
-_INSTEAD = {"ece": "gate new.brier - old.brier or log_loss, for even a perfect model's ece is far from 0"}
+_INSTEAD = {"ece": "even a perfect model's ece is far from 0: write new.calibration, or new.brier - old.brier"}
 
 _UNITS = frozenset({"ms", "s", "mb", "kb", "gb", "point", "points", "pp", "percent"})
 
