@@ -53,7 +53,7 @@ def test_what_was_not_measured_has_no_axis() -> None:
 def test_bounds_that_are_not_there_are_said_to_be_unknown() -> None:
     assert plot(UNBOUNDED)[0].lines[0].told.endswith("(range unknown)")
     assert plot(judged("new.mae <= 12.5", 11.2, None, 13.0))[0].lines[0].told == "11.2 (from below to 13.0)"
-    assert plot(judged("new.auc >= 0.5", 0.7, 0.6, None))[0].lines[0].told == "0.70 (0.60 and up)"
+    assert plot(judged("new.auc >= 0.5", 0.7, 0.6, None))[0].lines[0].told == "0.700 (0.600 and up)"
 
 
 def test_slices_keep_their_order_and_the_small_ones_are_told() -> None:

@@ -26,8 +26,8 @@ section.gate { content-visibility: visible; padding: .9rem 0; }
 figure { margin: .4rem 0; }
 figure svg { max-width: 100%; height: auto; display: block; }
 details { margin: .3rem 0; } summary { cursor: pointer; color: var(--soft); }
-.scroll { overflow-x: auto; } .scroll th, .scroll td { white-space: nowrap; }
-.scroll td:first-child, .scroll td:nth-child(2) { white-space: normal; min-width: 11rem; vertical-align: top; }
+.scroll { overflow-x: auto; } .scroll th, .scroll td { white-space: nowrap; vertical-align: top; }
+.scroll td:first-child, .scroll td:nth-child(2) { white-space: normal; min-width: 11rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .4rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 45rem) { .wide { display: none; } .narrow { display: block; } }

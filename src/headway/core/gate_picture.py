@@ -202,13 +202,13 @@ def _axis(check: Check, found: Sequence[Evidence], limits: Sequence[float], scal
     low, high = max(low, least), min(high, most)
     if not low < high:
         low, high = low - reach, high + reach
-    ticks, step = _ticks(low, high)
+    ticks = _ticks(low, high)
     whole = _scaled((first.estimate, first.low, first.high), scale)
     return Axis(
         low=low,
         high=high,
         ticks=ticks,
-        decimals=_decimals([*limits, *whole], high - low, 0.1 if scale == 100 else step),
+        decimals=_decimals([*limits, *whole], high - low, _few(check)),
         unit=_unit(check),
         is_signed=check.form == "difference",
     )
@@ -237,19 +237,26 @@ def _unit(check: Check) -> str:
     return "points" if check.form in {"difference", "gap"} else "%"
 
 
-def _ticks(low: float, high: float) -> tuple[tuple[float, ...], float]:
-    """Round numbers between the ends, about five, and the step between them."""
+def _ticks(low: float, high: float) -> tuple[float, ...]:
+    """Round numbers between the ends, about five."""
     rough = (high - low) / _TICKS
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
     # Multiples of the step and not sums, which drift.
-    return tuple(i * step + 0.0 for i in range(first, math.floor(high / step + 1e-9) + 1)), step
+    return tuple(i * step + 0.0 for i in range(first, math.floor(high / step + 1e-9) + 1))
 
 
-def _decimals(numbers: Sequence[float], span: float, step: float) -> int:
+def _few(check: Check) -> int:
+    """One decimal of a percentage, three of a share, as sentences have it."""
+    if scale_of(check) == 100:
+        return 1
+    return 3 if math.isfinite(check.words.highest) else 0
+
+
+def _decimals(numbers: Sequence[float], span: float, few: int) -> int:
     """A hundredth of the axis can be told, and each number from the limit unless it is the limit."""
-    few = min(max(1 - math.floor(math.log10(span)), _of_step(step), 0), _MOST_DECIMALS)
+    few = min(max(1 - math.floor(math.log10(span)), few), _MOST_DECIMALS)
     limit = numbers[0]
     for decimals in range(few, _MOST_DECIMALS):
         if all(one == limit or round(one, decimals) != round(limit, decimals) for one in numbers):

@@ -226,7 +226,7 @@ def _see_column(data: "Data", name: str, at: str) -> None:
     if data.column(name) is None:
         names = [column.name for column in data.columns]
         raise ColumnMissing(
-            f"{data.sources[0]} has no column {name!r}",
+            f"{os.path.basename(data.sources[0])} has no column {name!r}",
             at=at,
             remedy=did_you_mean(name, names, f"its columns are {', '.join(names[:20])}"),
         )
