@@ -31,6 +31,7 @@ _SHARE = MetricWords(percent=True)
 _PLAIN = MetricWords()
 _LOSS = MetricWords(highest=math.inf)
 _ANY = MetricWords(lowest=-math.inf, highest=math.inf)
+_SIGNED = MetricWords(lowest=-1.0)
 _RANKED = MetricWords(rows="queries")
 _SHARE_RANKED = MetricWords(percent=True, rows="queries")
 
@@ -40,11 +41,27 @@ WORDS: dict[str, MetricWords] = {
     "specificity": MetricWords(percent=True, rows="negative rows"),
     "precision": _SHARE,
     "f1": _PLAIN,
+    "balanced_accuracy": _SHARE,
+    "recall_macro": _SHARE,
+    "precision_macro": _SHARE,
+    "f1_macro": _PLAIN,
+    "mcc": _SIGNED,
+    "kappa": _SIGNED,
     "auc": _PLAIN,
+    "average_precision": _PLAIN,
     "log_loss": _LOSS,
-    "brier": _PLAIN,
+    "brier": MetricWords(highest=2.0),
+    "bias": _ANY,
     "mae": _LOSS,
     "mse": _LOSS,
+    "mape": _LOSS,
+    "smape": MetricWords(highest=2.0),
+    "calibration": _SIGNED,
+    "rmse": _LOSS,
+    "r2": MetricWords(lowest=-math.inf),
+    "median_absolute_error": _LOSS,
+    "mrr": _RANKED,
+    "crps": _LOSS,
 }
 """The metrics a check can name; how each is measured stands in `stats/metrics`, and a test keeps the two in step."""
 

@@ -22,6 +22,9 @@ Column = npt.NDArray[np.generic]
 """A column as it was read: numbers, flags or texts."""
 
 
+Places = npt.NDArray[np.int64]
+"""A whole number for each row: a place, or the number of a class, unit or query."""
+
 Index = slice | npt.NDArray[np.int64] | Flags
 """Some rows: a stretch (whose columns are views), their places, or a flag for each row."""
 

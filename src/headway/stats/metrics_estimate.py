@@ -12,7 +12,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from scipy import special
 
-from headway.stats.answers import Answers, Column, Rows, Values
+from headway.stats.answers import Answers, Places, Rows, Values
 from headway.stats.compare import bound_by_movement
 
 FEW_ROWS = 30
@@ -107,13 +107,13 @@ def compared(new: float, old: float, bounds: Bounds, counts: tuple[int, int], ti
 # --- units -------------------------------------------------------------------------------------------------------
 
 
-def unit_codes(rows: Rows) -> tuple[Column, int]:
+def unit_codes(rows: Rows) -> tuple[Places, int]:
     """The unit of each row as a number from 0, and how many units there are; without units each row is one."""
     if rows.units is None:
         return np.arange(len(rows)), len(rows)
     units = rows.units
 
-    def code() -> tuple[Column, int]:
+    def code() -> tuple[Places, int]:
         lowest, highest = int(units.min()), int(units.max())
         if highest - lowest <= 4 * len(units):
             # Small numbers need no sorting.
@@ -171,7 +171,7 @@ def bound_linear(rows: Rows, value: float, parts: Values, moves: Moves, level: f
     """
     error = deviation(rows, parts)
     spread = error * len(parts) ** 0.5
-    up_down = _count_moves(rows, moves)
+    up_down = count_moves(rows, moves)
     n_units = unit_codes(rows)[1] if rows.units is not None else len(parts)
     if rows.units is not None and n_units < FEW_UNITS:
         return Bounds(low=None, high=None, method=f"none, fewer than {FEW_UNITS} units", spread=spread)
@@ -190,7 +190,7 @@ def bound_linear(rows: Rows, value: float, parts: Values, moves: Moves, level: f
     )
 
 
-def _count_moves(rows: Rows, moves: Moves) -> tuple[int, int, int]:
+def count_moves(rows: Rows, moves: Moves) -> tuple[int, int, int]:
     """How many rows or units hold one that moves up, one that moves down, and one that moves at all."""
     up, down = np.asarray(moves > 0), np.asarray(moves < 0)
     if rows.units is not None:
