@@ -71,10 +71,14 @@ class HeadwayError(Exception):
 
 
 class Mistake(HeadwayError):
-    """Something a person wrote or typed cannot be used."""
+    """Something a person wrote or typed cannot be used; `offset` is where in a text, if it is about one."""
 
     code = "mistake"
     exit_code = 2
+
+    def __init__(self, problem: str, *, at: str, remedy: str, offset: int = 0) -> None:
+        super().__init__(problem, at=at, remedy=remedy)
+        self.offset = offset
 
 
 class UsageMistaken(Mistake):
@@ -90,10 +94,7 @@ class FileMissing(Mistake):
 
 
 class Fault:
-    """One fault of a file: `line` and `column` count from 1; 0 when the format keeps no marks.
-
-    `file` is named when it is another than the one that was read.
-    """
+    """One fault of a file: `line` and `column` count from 1, 0 without marks; `file` if another than was read."""
 
     __slots__ = ("column", "excerpt", "file", "line", "problem", "remedy", "where")
 
@@ -135,19 +136,11 @@ class ExpressionUnreadable(Mistake):
 
     code = "expression"
 
-    def __init__(self, problem: str, *, at: str, remedy: str, offset: int = 0) -> None:
-        super().__init__(problem, at=at, remedy=remedy)
-        self.offset = offset
-
 
 class CheckUnreadable(Mistake):
     """A check of a gate is not in the language; `offset` is where in its text."""
 
     code = "check"
-
-    def __init__(self, problem: str, *, at: str, remedy: str, offset: int = 0) -> None:
-        super().__init__(problem, at=at, remedy=remedy)
-        self.offset = offset
 
 
 class NameUnknown(Mistake):

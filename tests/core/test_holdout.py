@@ -108,7 +108,7 @@ def test_asks_without_a_budget_have_used_the_holdout_too() -> None:
     assert (told.ledger.n_uncounted, told.ledger.left) == (3, None)
     with pytest.raises(HoldoutSpent):
         told.ledger.claim(asking("3", Reuse(budget=3)))
-    assert "3 more asks were made of it without a budget" in told.promise("3", Reuse(budget=4))
+    assert "3 more asks were made without a budget" in told.promise("3", Reuse(budget=4))
 
 
 def test_the_same_question_is_found_again_and_its_first_answer_stands() -> None:
@@ -125,12 +125,12 @@ def test_the_same_question_is_found_again_and_its_first_answer_stands() -> None:
 @pytest.mark.parametrize(
     ("before", "reuse", "said"),
     [
-        ([], Reuse(reveal="verdict"), "even if they were tuned on the answers"),
-        (["fail"], Reuse(reveal="verdict"), "even if they were tuned on the answers"),
-        (["pass"], Reuse(reveal="verdict"), "if none was tuned on the answers (its passes are used up)"),
-        (["pass"], Reuse(reveal="verdict", passes=2), "even if they were tuned on the answers"),
-        ([], Reuse(reveal="all"), "if none was tuned on the answers (they show numbers"),
-        ([], Reuse(reveal="rounded"), "if none was tuned on the answers (they show numbers"),
+        ([], Reuse(reveal="verdict"), "even if it was tuned on its answers"),
+        (["fail"], Reuse(reveal="verdict"), "even if it was tuned on its answers"),
+        (["pass"], Reuse(reveal="verdict"), "if none was tuned on its answers, for its passes are used up"),
+        (["pass"], Reuse(reveal="verdict", passes=2), "even if it was tuned on its answers"),
+        ([], Reuse(reveal="all"), "if none was tuned on its answers, for they show numbers"),
+        ([], Reuse(reveal="rounded"), "if none was tuned on its answers, for they show numbers"),
         ([], None, "holds for one question alone"),
     ],
     ids=["first", "after a fail", "after its pass", "one of two passes", "numbers", "rounded", "no budget"],

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from headway.core.metric import WORDS
 from headway.core.pipeline import Pipeline
 from headway.errors import FileFaulty
 from headway.flows import pipeline
@@ -75,14 +74,17 @@ def test_faults_of_the_file_and_of_every_step_type_are_told_in_one_round(tmp_pat
     assert found == {
         "4:5": ("the key `tiemout` is not known here", "did you mean `timeout`?"),
         "5:13": ("there is no runner `ray` in this version", "take the key out, or write runner: local"),
-        "8:5": ("`challenger` is missing", 'write it like this: challenger: "models/model.pkl"'),
+        "8:5": (
+                "`challenger` is missing",
+                'write it like this: challenger: "models/model.pkl"; or name what it answered: `predictions`',
+            ),
         "9:7": ("the key `challengr` is not known here", "did you mean `challenger`?"),
         "12:50": (
             "the check 'new.accuracy >= abc' cannot be read: 'abc' is not a number", "write one, such as 0.8 or -0.01"
         ),
         "12:83": (
             "the check 'new.acuracy > 0.8' cannot be read: 'acuracy' is not a metric",
-            f"did you mean 'accuracy'? the metrics are {', '.join(WORDS)}",
+            "did you mean 'accuracy'?",
         ),
         "13:17": (
             "'churn champion' does not name a model version", "write name@version or name@alias: churn@12"

@@ -14,7 +14,7 @@ every = pytest.mark.parametrize("name", steps.known())
 
 
 # Any: a value of the field's type.
-def sample(kind: inspect.Type) -> Any:
+def sample(kind: inspect.Type) -> Any:  # noqa: PLR0911 (one for each kind)
     """Some value that fits the type of a field."""
     if isinstance(kind, inspect.Metadata):
         return sample(kind.type)
@@ -26,6 +26,10 @@ def sample(kind: inspect.Type) -> Any:
         return [sample(kind.item_type)]
     if isinstance(kind, inspect.LiteralType):
         return kind.values[0]
+    if isinstance(kind, inspect.StructType):
+        return {field.encode_name: sample(field.type) for field in kind.fields}
+    if isinstance(kind, inspect.DictType):
+        return {"some-key": sample(kind.value_type)}
     return {inspect.StrType: "some-text", inspect.BoolType: True, inspect.IntType: 1, inspect.AnyType: "anything"}[
         type(kind)
     ]

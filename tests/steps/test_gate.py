@@ -9,11 +9,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from headway.core.check_grammar import parse_checks
+from headway.core.gate_evidence import Material, decide
 from headway.core.ids import Digest
 from headway.core.registry import Registration
 from headway.errors import CheckUnreadable, DataUnreadable, FileMissing, NameUnknown
-from headway.stats.answers import Answers
-from headway.steps.gate import Record, Step, _split, decide
+from headway.stats.answers import Answers, Rows
+from headway.steps.gate import Record, Step
+from headway.tables.predictions import split
 from headway.testing.bench import Trial
 
 CHECKS = ("new.accuracy >= 0.6", "new.auc - old.auc > -0.02")
@@ -78,7 +80,8 @@ def test_a_challenger_as_good_as_the_champion_is_let_through(
     assert set(project.trial.metrics) == {"new.accuracy", "new.auc", "old.auc"}
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "gate: pass, let through (against late@1): 2 of 2 checks hold"
-    assert len(lines) == 3
+    assert len(lines) == 4
+    assert lines[-1].startswith("holdout holdout.csv: ask 1 of 32, 31 left. Decided at 99.844 %")
     record = project.record()
     assert (record.champion, record.exit_code, record.verdict.outcome) == ("late@1", 0, "pass")
     assert record.step.checks == CHECKS
@@ -143,9 +146,9 @@ def test_without_a_champion_nothing_but_comparisons_is_held(project: Project) ->
 def test_parquet_gives_the_verdict_that_csv_gives(project: Project) -> None:
     project.crown("good.pkl")
     project.gate()
-    of_csv = project.record().verdict
+    of_csv = project.record().verdict.checks
     project.gate(data="holdout.parquet")
-    assert project.record().verdict == of_csv
+    assert project.record().verdict.checks == of_csv
 
 
 def test_a_version_that_does_not_exist_is_not_taken_for_no_champion_yet(project: Project) -> None:
@@ -154,7 +157,7 @@ def test_a_version_that_does_not_exist_is_not_taken_for_no_champion_yet(project:
 
 
 def test_faults_of_the_data_are_told(project: Project) -> None:
-    with pytest.raises(DataUnreadable, match="did you mean 'late'"):
+    with pytest.raises(DataUnreadable, match="did you mean `late`"):
         project.gate(target="latee")
     with pytest.raises(FileMissing):
         project.gate(data="missing.csv")
@@ -179,7 +182,7 @@ def test_missing_true_values_are_an_error_and_never_a_pass(
 
 
 def test_the_models_do_not_see_the_true_values() -> None:
-    truth, rows = _split(table(), "late", "holdout.csv")
+    truth, rows = split(table(), "late", "holdout.csv")
     assert set(truth.tolist()) == {0, 1}
     assert rows.columns == ["signal", "noise"]
 
@@ -195,7 +198,7 @@ def test_many_checks_are_told_worst_first_in_a_few_lines(project: Project, capsy
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 6
     assert lines[1].startswith("FAIL  ")
-    assert lines[-1] == "and 6 more in the run's summary"
+    assert lines[-2] == "and 7 more in the run's summary"
     assert all(check in project.trial.summary for check in easy)
 
 
@@ -204,7 +207,8 @@ def test_an_answer_that_is_no_number_is_an_error(broken: float) -> None:
     truth = np.array([0.0, 1.0] * 50)
     answers = truth.copy()
     answers[7] = broken
-    verdict = decide(parse_checks(["new.accuracy > 0.5"]), truth, Answers(labels=answers), None, 0.95)
+    material = Material(rows=Rows(truth=truth), new=Answers(labels=answers))
+    verdict = decide(parse_checks(["new.accuracy > 0.5"]), material, 0.95)
     assert verdict.outcome == "error"
     assert "1 of 100 answers of the new model are missing" in verdict.checks[0].why
 
@@ -213,6 +217,6 @@ def test_a_champion_that_answers_nonsense_is_an_error_too() -> None:
     truth = np.array([0.0, 1.0] * 50)
     nonsense = Answers(labels=np.full(100, np.nan))
     checks = parse_checks(["new.accuracy > 0.5", "new.accuracy - old.accuracy > -0.5"])
-    verdict = decide(checks, truth, Answers(labels=truth), nonsense, 0.95)
+    verdict = decide(checks, Material(rows=Rows(truth=truth), new=Answers(labels=truth), old=nonsense), 0.95)
     assert [judged.outcome for judged in verdict.checks] == ["pass", "error"]
     assert verdict.outcome == "error"

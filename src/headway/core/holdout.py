@@ -133,6 +133,20 @@ class Ledger:
         """The ask that asked this very question, if one did."""
         return next((ask for ask in self.asks if ask.claim.question == question), None)
 
+    def look(self, asking: Asking) -> Asked | None:
+        """The answer that was given to this very question, if there is one; claims nothing.
+
+        Raises what `claim` raises when it is a new question that may not be asked any more.
+        """
+        found = self.find(asking.question)
+        if found is None:
+            self.claim(asking)
+        if found is None or found.answer is None:
+            return None
+        left = "" if self.left is None else f"; {self.left} of {self.budget} asks are left"
+        told = f"holdout {found.claim.path}: the same was asked of it before by {found.claim.key}, whose answer stands"
+        return Asked(claim=found.claim, answer=found.answer, promise=f"{told} and costs nothing{left}")
+
     # --- deciding -----------------------------------------------------------------------------------------------
 
     def claim(self, asking: Asking) -> HoldoutAsked:
@@ -187,12 +201,6 @@ class Ledger:
 
     # --- telling ------------------------------------------------------------------------------------------------
 
-    def kept(self, ask: HoldoutAsked) -> str:
-        """What is said when the same question was answered before."""
-        left = "" if self.left is None else f"; {self.left} of {self.budget} asks are left"
-        told = f"holdout {ask.path}: the same was asked of it before by {ask.key}, whose answer stands"
-        return f"{told} and costs nothing{left}"
-
     def promise(self, ask: HoldoutAsked, asking: Asking) -> str:
         """What is promised of this ask, and for whom, in a sentence or two."""
         odds = f"{_plain((1 - asking.confidence) * 100)} times in 100"
@@ -207,10 +215,11 @@ class Ledger:
         whom = _whom(before, n_passed, passes, asking.reuse.reveal)
         left = budget - ask.ask
         after = f"{left} left" if left > 0 else "now it is spent"
+        passed = f", {n_passed} passed" if n_passed else ""
+        level = _plain(ask.confidence * 100)
         return (
-            f"holdout {asking.path}: ask {ask.ask} of {budget} ({after}), {n_passed} of {passes} passes before;"
-            f" each is decided at {_plain(ask.confidence * 100)} %, so that in all {asks} a model that breaks a check"
-            f" gets through at most {odds}{whom}"
+            f"holdout {asking.path}: ask {ask.ask} of {budget}{passed}, {after}. Decided at {level} %:"
+            f" in all {asks} asks a model that breaks a check gets through at most {odds}{whom}"
         )
 
 
@@ -218,14 +227,14 @@ def _whom(before: list[Ask], n_passed: int, passes: int, reveal: Reveal) -> str:
     """For whom the promise holds: for anybody only as long as nothing but passed or not was ever shown."""
     shown = [one.answer.reveal for one in before if one.answer is not None]
     without = sum(one.claim.budget == 0 for one in before)
-    tuned = ", if none was tuned on the answers"
+    untuned = ", if none was tuned on its answers"
     if without:
-        return f"{tuned}; {without} more asks were made of it without a budget, which this does not cover"
+        return f"{untuned}; {without} more asks were made without a budget, which this does not cover"
     if n_passed >= passes:
-        return f"{tuned} (its passes are used up)"
+        return f"{untuned}, for its passes are used up"
     if reveal != "verdict" or any(one != "verdict" for one in shown):
-        return f"{tuned} (they show numbers; `reveal: verdict` promises it to whoever tunes on them too)"
-    return ", even if they were tuned on the answers"
+        return f"{untuned}, for they show numbers"
+    return ", even if it was tuned on its answers"
 
 
 def _plain(number: float) -> str:

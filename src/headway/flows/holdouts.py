@@ -23,9 +23,9 @@ def ask(log: Log, asking: Asking, *, now: float) -> Asked:
     """Claim an ask, durably, or find the one of the same question. Raises HoldoutSpent, Unmeasurable."""
     while True:
         ledger = read(log, asking.holdout)
+        if (answered := ledger.look(asking)) is not None:
+            return answered
         found = ledger.find(asking.question)
-        if found is not None and found.answer is not None:
-            return Asked(claim=found.claim, answer=found.answer, promise=ledger.kept(found.claim))
         if found is not None:
             return Asked(claim=found.claim, promise=ledger.promise(found.claim, asking))
         claim = ledger.claim(asking)

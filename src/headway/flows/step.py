@@ -23,7 +23,7 @@ from headway.ports import Blobs, Leases, Log, Target
 from headway.steps import Bench, StepTask, find, read_with
 
 if TYPE_CHECKING:
-    from headway.core.holdout import Asked, Asking
+    from headway.core.holdout import Asked, Asking, Ledger
     from headway.flows.rollout import Delivery
 
 
@@ -226,6 +226,11 @@ class _Bench:
 
     def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
         registry.move_alias(self.log, model, alias, version, now=self.now(), why=why, by=self.task.by)
+
+    def holdout(self, digest: Digest) -> "Ledger":
+        from headway.flows import holdouts
+
+        return holdouts.read(self.log, digest)
 
     def ask_holdout(self, asking: "Asking") -> "Asked":
         from headway.flows import holdouts

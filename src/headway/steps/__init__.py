@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     # Named by `Bench` alone: `headway run` reads the list of step types and needs none of them.
     from headway.core.dataset import DatasetRef
     from headway.core.facts import HoldoutAnswered, HoldoutAsked, ModelRegistered
-    from headway.core.holdout import Asked, Asking
-    from headway.core.ids import ModelRef
+    from headway.core.holdout import Asked, Asking, Ledger
+    from headway.core.ids import Digest, ModelRef
     from headway.core.prediction import LoadedModel
     from headway.core.registry import Registered, Registration
     from headway.core.rollout import Order, Released
@@ -161,6 +161,9 @@ class Bench(Protocol):
 
     def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
         """Let an alias mean this version. Doing it twice is harmless. Raises NameUnknown."""
+
+    def holdout(self, digest: "Digest") -> "Ledger":
+        """How often the rows that have this digest were asked, and what they said."""
 
     def ask_holdout(self, asking: "Asking") -> "Asked":
         """Claim one more look at a holdout before anything is measured, or find the one of the same question.

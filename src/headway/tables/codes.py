@@ -6,8 +6,7 @@ For the gate, which judges the rows of each group. Neighbour: `predictions` brin
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
+from headway.core.gate_evidence import Grouping
 from headway.core.problem import did_you_mean
 from headway.errors import DataUnreadable, Unmeasurable
 
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 1000
 """More groups than this are not judged each: a column of so many values is rather a key than a kind."""
-
-
-class Grouping(Struct, frozen=True, kw_only=True, eq=False):
-    """The group of each row, shape `(n_rows,)`, and what the groups are called: `region=south, age=old`."""
-
-    codes: "Codes"
-    names: tuple[str, ...]
 
 
 def grouping(table: "pl.DataFrame", columns: Sequence[str], *, at: str) -> Grouping:

@@ -178,7 +178,7 @@ def by_function(check: DataCheck, data: "Data", n_rows: int) -> Answer:
 
     assert isinstance(check.asks, FunctionHolds)
     path, at = check.asks.function.rpartition(":")[0], check.at or "python"
-    function = _loaded(check.asks.function, at)
+    function = loaded(check.asks.function, at)
     with scratch(tempfile.gettempdir(), "headway-tables-") as folder:
         frame = data.lazy()
         if frame is None:
@@ -186,7 +186,7 @@ def by_function(check: DataCheck, data: "Data", n_rows: int) -> Answer:
         try:
             found = _asked(function, frame)
         except (Exception, SystemExit) as e:
-            raise _fault_of(e, path, at) from e
+            raise fault_of(e, path, at) from e
     match found:
         case bool():
             return Answer(finding=finding_of_truth(check, found, n_rows))
@@ -234,7 +234,8 @@ def _judged(check: DataCheck, found: "pl.DataFrame", n_rows: int, at: str) -> An
     return Answer(finding=finding_of_rows(check, int(bad.sum()), n_rows), bad=Bad(columns=(), start=lambda: mark))
 
 
-def _loaded(function: str, at: str) -> "Callable[[pl.LazyFrame], object]":
+def loaded(function: str, at: str) -> Callable[..., object]:
+    """The user's function that `file.py:name` means. Raises FileMissing, Unmeasurable (with the line that failed)."""
     import importlib.util
     import os
 
@@ -251,15 +252,15 @@ def _loaded(function: str, at: str) -> "Callable[[pl.LazyFrame], object]":
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as e:
         # Who leaves here would leave without a verdict, and with the exit code of a good one.
-        raise _fault_of(e, path, at) from e
+        raise fault_of(e, path, at) from e
     found = getattr(module, name, None)
     if not callable(found):
         raise _mistaken(f"there is no function {name!r} in {path}", at, "check the name")
-    loaded: Callable[[pl.LazyFrame], object] = found
-    return loaded
+    function_found: Callable[..., object] = found
+    return function_found
 
 
-def _fault_of(e: Exception | SystemExit, path: str, at: str) -> Unmeasurable:
+def fault_of(e: Exception | SystemExit, path: str, at: str) -> Unmeasurable:
     """The fault with the last line of the user's file that was at work."""
     import os
 
