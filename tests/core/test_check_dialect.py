@@ -106,3 +106,9 @@ def test_a_text_of_several_clauses_is_not_one_check() -> None:
     with pytest.raises(CheckUnreadable, match="several conditions") as caught:
         parse_check(PAPER)
     assert caught.value.offset == PAPER.index("d <")
+
+
+@pytest.mark.parametrize("column", ["n", "o", "d"])
+def test_columns_may_be_called_like_the_variables(column: str) -> None:
+    assert parse_check(f"disagreement(new, old) within 0.1 +/- 0.02 for each {column}").each == (column,)
+    assert parse_check(f"gap(new.recall by {column}) < 0.1").by == column

@@ -18,6 +18,9 @@ from headway.core.check_tokens import Reader
 
 VARIABLES = ("n", "o", "d")
 
+_OTHERS = frozenset({"new", "old", "disagreement"})
+"""Words of the other language."""
+
 _MEANT: dict[tuple[float, float, float], tuple[str, Form]] = {
     (1, 0, 0): ("accuracy", "value"),
     (1, -1, 0): ("accuracy", "difference"),
@@ -43,11 +46,11 @@ def is_dialect(reader: Reader) -> bool:
     """
     names: list[str] = []
     for token in reader.tokens:
-        if token.kind == "op":
+        if token.kind == "op" or token.text == "within":
             break
         if token.kind == "name":
             names.append(token.text)
-    return any(name in VARIABLES for name in names) and not any("." in name for name in names)
+    return any(name in VARIABLES for name in names) and not any("." in name or name in _OTHERS for name in names)
 
 
 def read(reader: Reader) -> tuple[Check, ...]:
