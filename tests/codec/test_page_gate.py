@@ -162,7 +162,7 @@ def test_words_of_the_data_are_words() -> None:
 def test_slices_beyond_what_can_be_drawn_are_in_the_table() -> None:
     many = sliced(OPEN, {f"a={i}": (0.001 * i, 100) for i in range(MANY + 5)})
     _, found = page(many)
-    assert "and 5 more slices in the table below" in found.words
+    assert "and 5 more slices, in the table below" in found.words
     assert f"a={MANY + 4}" in found.words
     assert f"a={MANY + 4}" not in words(drawn(many))
 

@@ -68,8 +68,15 @@ def test_a_check_for_each_slice_has_no_line_for_all_rows() -> None:
 
 
 def test_one_wide_slice_does_not_flatten_all_others() -> None:
-    _, axis = plot(sliced(OPEN, {"a=1": (0.0, 4)}))
+    _, axis = plot(sliced(OPEN, {"a=1": (0.0, 31)}))
     assert axis.high - axis.low < 30
+
+
+def test_what_is_too_small_to_tell_does_not_stretch_the_axis() -> None:
+    small = sliced(OPEN, {"a=1": (0.9, 4)})
+    assert plot(small)[1] == plot(OPEN)[1]
+    _, axis = plot(replace(small, evidence=None))
+    assert 0 <= axis.place(90) <= 1
 
 
 @given(
@@ -92,7 +99,8 @@ def test_whatever_was_measured_the_limit_and_all_estimates_are_on_the_axis(
     found, axis = plot(verdict)
     assert math.isfinite(axis.low)
     assert axis.low < axis.high
-    for value in (*found.limits, *(line.estimate for line in found.lines if line.estimate is not None)):
+    drawn = [line.estimate for line in found.lines if line.estimate is not None and line.outcome != "small"]
+    for value in (*found.limits, *drawn):
         assert -1e-9 <= axis.place(value) <= 1 + 1e-9
     assert all(-1e-6 <= axis.place(tick) <= 1 + 1e-6 for tick in axis.ticks)
     assert len({tick_told(axis, tick) for tick in axis.ticks}) == len(axis.ticks) <= 12

@@ -59,7 +59,7 @@ def test_of_many_slices_the_first_are_drawn() -> None:
     many = view(sliced(OPEN, {f"a={i}": (0.01 * i, 100) for i in range(MANY + 7)}))
     told = text(many)
     assert told.count("a=") == MANY
-    assert "and 7 more slices, none of them worse" in told
+    assert "and 7 more slices\n" in told
 
 
 def test_signs_are_explained_where_slices_have_them_alone() -> None:

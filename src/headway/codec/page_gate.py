@@ -10,7 +10,7 @@ from headway.codec import page
 from headway.codec.gate_svg import STYLE, drawn, figure
 from headway.core.gate import Verdict
 from headway.core.gate_kept import GateView, headline, next_steps, record
-from headway.core.gate_picture import SIGNS, WORDS, Line, Plot, Shown, plots
+from headway.core.gate_picture import SIGNS, WORDS, Line, Plot, Shown, plots, rest
 
 WIDE, NARROW = 880, 360
 """A page has its pictures twice, and the screen chooses: one that is scaled down to a telephone cannot be read."""
@@ -82,8 +82,8 @@ def _check(plot: Plot, i: int) -> Iterator[str]:
     if plot.axis is not None:
         for kind, width in (("wide", WIDE), ("narrow", NARROW)):
             yield f"<figure class={kind}>{figure(plot, width=width, most=MANY, place=f'{kind}-{i + 1}')}</figure>"
-        if (left := len(plot.lines) - 1 - MANY) > 0:
-            yield f"<p class=soft>and {left:,} more slice{'s' * (left > 1)} in the table below</p>"
+        if left := rest(plot.lines[MANY + 1 :]):
+            yield f"<p class=soft>{left}, in the table below</p>"
     if told := [line for line in plot.lines if line.why]:
         yield f"<details class=noprint><summary>What each of {len(told):,} slices says</summary><ul>"
         yield "".join(f"<li>{_sign(line.outcome)} {page.text(_whose(line))}</li>" for line in told)

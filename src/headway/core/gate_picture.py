@@ -83,6 +83,19 @@ class Line(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+def rest(lines: Sequence[Line]) -> str:
+    """What is said of lines that are not drawn; nothing where there are none.
+
+    >>> rest([Line(name="a=1", outcome="small"), Line(name="a=2", outcome="pass")])
+    'and 2 more slices, 1 of them too small to tell'
+    """
+    if not lines:
+        return ""
+    n_small = sum(line.outcome == "small" for line in lines)
+    small = f", {n_small:,} of them {WORDS['small']}" if n_small else ""
+    return f"and {len(lines):,} more slice{'s' * (len(lines) > 1)}{small}"
+
+
 class Plot(Struct, frozen=True, kw_only=True):
     """One check: `lines` begins with all rows, then slices, the worst first. Without an axis nothing was measured.
 
@@ -123,7 +136,7 @@ def plots(verdict: Verdict) -> tuple[Plot, ...]:
 
 def _plot(judged: CheckVerdict) -> Plot:
     check = judged.check
-    found = [one for one in (judged.evidence, *(part.evidence for part in judged.slices)) if one is not None]
+    found = _of_weight(judged)
     if not found:
         whole = Line(name=WHOLE, outcome=judged.outcome)
         lines = (whole, *(Line(name=one.name, outcome=one.outcome, why=one.why) for one in judged.slices))
@@ -147,6 +160,15 @@ def _plot(judged: CheckVerdict) -> Plot:
         limit=_limit_told(axis, limits),
         still=None if still is None else still * scale,
     )
+
+
+def _of_weight(judged: CheckVerdict) -> list[Evidence]:
+    """What the axis must hold: not what is too small to tell, and may lie anywhere, unless there is nothing else."""
+    parts = [part for part in judged.slices if part.evidence is not None]
+    told = [part.evidence for part in parts if part.outcome != "small"]
+    if judged.evidence is None and not told:
+        told = [part.evidence for part in parts]
+    return [one for one in (judged.evidence, *told) if one is not None]
 
 
 def scale_of(check: Check) -> float:
@@ -208,7 +230,7 @@ def _axis(check: Check, found: Sequence[Evidence], limits: Sequence[float], scal
         low=low,
         high=high,
         ticks=ticks,
-        decimals=_decimals([*limits, *whole], high - low, _few(check)),
+        decimals=_decimals([*limits, *whole], high - low, _few(check, first.estimate)),
         unit=_unit(check),
         is_signed=check.form == "difference",
     )
@@ -247,11 +269,13 @@ def _ticks(low: float, high: float) -> tuple[float, ...]:
     return tuple(i * step + 0.0 for i in range(first, math.floor(high / step + 1e-9) + 1))
 
 
-def _few(check: Check) -> int:
-    """One decimal of a percentage, three of a share, as sentences have it."""
+def _few(check: Check, value: float) -> int:
+    """One decimal of a percentage, three of a share, as sentences have it; else two digits of the value."""
     if scale_of(check) == 100:
         return 1
-    return 3 if math.isfinite(check.words.highest) else 0
+    if math.isfinite(check.words.highest):
+        return 3
+    return min(max(1 - math.floor(math.log10(abs(value))), 0), 4) if value else 0
 
 
 def _decimals(numbers: Sequence[float], span: float, few: int) -> int:

@@ -8,7 +8,7 @@ import math
 from textwrap import wrap
 
 from headway.core.gate_kept import GateView, headline, next_steps, record
-from headway.core.gate_picture import SIGNS, WORDS, Axis, Line, Plot, Shown, plots, shortened, tick_told
+from headway.core.gate_picture import SIGNS, WORDS, Axis, Line, Plot, Shown, plots, rest, shortened, tick_told
 from headway.core.ids import SHORT
 from headway.terminal.paint import Paint
 from headway.terminal.tail import clean
@@ -89,8 +89,7 @@ def _plot(plot: Plot, columns: int, paint: Paint) -> list[str]:
         lines += [_plain(line, columns, paint) for line in drawn[1:]]
     else:
         lines += _drawn(plot, plot.axis, drawn, columns, paint)
-    if left := len(plot.lines) - len(drawn):
-        lines += _told(f"and {left:,} more slice{'s' * (left > 1)}, none of them worse", columns, 4)
+    lines += _told(rest(plot.lines[len(drawn) :]), columns, 4)
     if len(drawn) > 1:
         met = dict.fromkeys(line.outcome for line in drawn)
         lines += _told("; ".join(f"{_sign(one, paint)} {WORDS[one]}" for one in met), columns, 4)
