@@ -204,8 +204,8 @@ def _parser(name: str, doc: str) -> "argparse.ArgumentParser":
             unknown = message.removeprefix("unrecognized arguments: ").partition(" ")[0]
             options = [option for action in self._actions for option in action.option_strings]
             near = _nearest(unknown, options) if unknown.startswith("-") else ""
-            remedy = near or f"`headway {name} --help` shows what it takes"
-            raise UsageMistaken(message, at=f"headway {name}", remedy=remedy)
+            remedy = near or f"`{self.prog} --help` shows what it takes"
+            raise UsageMistaken(message, at=self.prog, remedy=remedy)
 
     return Parser(
         prog=f"headway {name}",
