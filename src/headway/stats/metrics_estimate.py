@@ -32,7 +32,8 @@ class Estimate(Struct, frozen=True, kw_only=True):
     `low` and `high` bound it at the confidence asked for, each on its own side; None: nothing bounds it there.
     `n_rows` is the number of rows that count for this metric (recall: the positive ones), `n_differ` of those on which
     the two models differ. `spread` is the standard deviation of one row's part: that of `value` is spread/sqrt(n_rows).
-    `approximate` says that the method keeps the confidence only about, the better the more rows there are.
+    `approximate` says that the method keeps the confidence only about, the better the more rows there are. `groups`:
+    of a gap between groups, each one's number, value and rows.
     """
 
     value: float
@@ -45,6 +46,7 @@ class Estimate(Struct, frozen=True, kw_only=True):
     old: float | None = None
     n_differ: int | None = None
     approximate: bool = False
+    groups: tuple[tuple[int, float, int], ...] = ()
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -150,7 +152,8 @@ def deviation(rows: Rows, parts: Values) -> float:
     """
     sums = sum_by_unit(rows, parts)
     n = len(sums)
-    return math.sqrt(n / max(n - 1, 1) * float(np.dot(sums, sums))) / len(parts)
+    # Not by `dot`: BLAS wakes threads for it, which cost more than they save, and adds in an order of the machine's.
+    return math.sqrt(n / max(n - 1, 1) * float(np.square(sums).sum())) / len(parts)
 
 
 # --- bounds ------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def of_own(name: str, function: Function) -> Metric:
     """The metric that a user's function measures; `name` is how checks call it."""
 
     def each_row(rows: Rows, answers: Answers) -> Values:
-        return np.asarray(rows.once(f"own {name}", lambda: _call(name, function, rows, answers), answers))
+        return np.asarray(rows.once(f"own {name}", lambda: _call(name, function, rows, answers), answers, function))
 
     mean = mean_loss(each_row, worst=None, lowest=-math.inf)
 
