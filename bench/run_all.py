@@ -28,9 +28,10 @@ ALL = (
     "validation",
     "profiles",
     "drift",
+    "gate",
 )
 STORE = frozenset({"store_files", "store_large", "store_space", "store_remote"})
-TABLES = frozenset({"validation", "profiles", "drift"})
+TABLES = frozenset({"validation", "profiles", "drift", "gate"})
 OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", *STORE, *TABLES})
 BEGIN = "<!-- results: `python bench/run_all.py --docs` writes from here -->"
 END = "<!-- to here -->"
