@@ -161,7 +161,7 @@ def _assumptions(plan: GatePlan) -> list[str]:
         "differ": f"the models differ on {percent(assumed.differ)} of rows (--differ)",
         "bound": "the models differ on as many rows as a check allows at most",
         "spread": f"one row's part varies by {number(assumed.spread or 0.0)} (--spread)",
-        "area": f"an area near its limit, {positives} of rows positive (--positives)",
+        "area": f"{positives} of rows are positive (--positives)",
         "areas": f"areas near {TYPICAL_AREA:g} whose errors go half together, {positives} positive rows (--positives)",
         "half": "a metric of one half in each group, where it varies most (else give --spread)",
     }

@@ -20,8 +20,8 @@ Method = Literal["exact", "hoeffding", "bennett"]
 """By the gate's own rules, or by the bounds of ease.ml/ci, which hold for anything and take more rows."""
 
 Assumption = Literal["", "differ", "bound", "spread", "area", "areas", "half"]
-"""What a way takes for granted: the share that differs; at most the share that a check allows; one row's spread; the
-limit as area under the curve; TYPICAL_AREA for both models; a metric of one half in each group."""
+"""What a way takes for granted: the share that differs; at most the share that a check allows; one row's spread; what
+is supposed as area under the curve; TYPICAL_AREA for both models; a metric of one half in each group."""
 
 FEW_ROWS = 30
 """Fewer never give a range by an approximate method (`stats/metrics`)."""
@@ -111,7 +111,7 @@ def _is_share(check: Check) -> bool:
 
 def _varying(check: Check, assumed: Assumed) -> Way | Unplanned:
     if assumed.spread is not None:
-        return _by_spread(check, assumed, assumed.spread, FEW_ROWS)
+        return _by_spread(check, assumed, FEW_ROWS)
     if check.metric == "auc" and check.form != "ratio":
         return _area(check, assumed)
     return Unplanned(
@@ -180,25 +180,33 @@ def _share(check: Check, assumed: Assumed) -> Way:
 # --- by the spread of one row's part ------------------------------------------------------------------------------
 
 
-def _by_spread(check: Check, assumed: Assumed, spread: float, fewest: int) -> Way:
+def _by_spread(check: Check, assumed: Assumed, fewest: int, spread_at: Callable[[float], float] | None = None) -> Way:
+    """By the spread that is assumed, or `spread_at(gap)` where it depends on what is true."""
     from headway.stats import power
 
     is_within = check.op == "within"
     # Both ends must be shown: each with half of what may be missed.
     each = (1 + assumed.power) / 2 if is_within else assumed.power
+    spread = spread_at or (lambda _: assumed.spread or 0.0)
 
     def need(gap: float, confidence: float) -> Need | None:
-        rows = power.rows_to_decide(gap, spread, confidence, each)
+        rows = power.rows_to_decide(gap, spread(gap), confidence, each)
         return None if rows is None else Need(max(rows, fewest), max(rows, fewest))
 
     def chance(n_rows: int, gap: float, confidence: float) -> float:
         if n_rows < fewest:
             return 0.0
-        one_end = power.chance_to_decide(n_rows, gap, spread, confidence)
+        one_end = power.chance_to_decide(n_rows, gap, spread(gap), confidence)
         return max(2 * one_end - 1, 0.0) if is_within else one_end
 
     def smallest(n_rows: int, confidence: float) -> float | None:
-        return power.gap_to_decide(n_rows, spread, confidence, each) if n_rows >= fewest else None
+        if n_rows < fewest:
+            return None
+        gap = 0.0
+        # Its spread hangs on it; a few rounds settle both.
+        for _ in range(20):
+            gap = power.gap_to_decide(n_rows, spread(gap), confidence, each)
+        return gap
 
     return Way(
         method="t interval",
@@ -215,15 +223,19 @@ def _area(check: Check, assumed: Assumed) -> Way | Unplanned:
 
     from headway.stats.power import spread_of_area
 
-    positives = 0.5 if assumed.positives is None else assumed.positives
-    area = check.limit if check.form == "value" else TYPICAL_AREA
-    if not 0 < area < 1:
+    if check.form == "value" and not 0 < check.limit < 1:
         return Unplanned("an area of nothing or of all is not shown by any number of rows")
-    # Two areas whose errors go together by half: the variance of their difference is that of one.
-    spread = spread_of_area(area, positives)
+    positives = 0.5 if assumed.positives is None else assumed.positives
+    sign = 0 if check.op == "within" else 1 if check.wants_more else -1
+
+    def spread(gap: float) -> float:
+        # Two areas whose errors go together by half: the variance of their difference is that of one.
+        area = TYPICAL_AREA if check.form == "difference" else check.limit + sign * gap
+        return spread_of_area(min(max(area, 0.001), 0.999), positives)
+
     fewest = math.ceil(FEW_OF_A_CLASS / min(positives, 1 - positives))
     assumes: Assumption = "area" if check.form == "value" else "areas"
-    return replace(_by_spread(check, assumed, spread, fewest), method="DeLong", assumes=assumes)
+    return replace(_by_spread(check, assumed, fewest, spread), method="DeLong", assumes=assumes)
 
 
 def _groups(check: Check, assumed: Assumed) -> Way | Unplanned:
@@ -232,16 +244,14 @@ def _groups(check: Check, assumed: Assumed) -> Way | Unplanned:
 
     counted = f"{check.words.rows} in each group"
     if assumed.spread is not None:
-        return replace(_by_spread(check, assumed, assumed.spread, FEW_ROWS), counted=counted)
+        return replace(_by_spread(check, assumed, FEW_ROWS), counted=counted)
     if not math.isfinite(check.words.highest - check.words.lowest):
         return _varying(check, assumed)
     times = 1.0 if check.form == "gap" else check.limit
     # A gap of a ratio is told in shares of the largest group's metric: half of it in the metric's own numbers.
     scale = 1.0 if check.form == "gap" else 0.5
-    spread = 0.5 * math.sqrt(1 + times * times) / scale
-    return replace(
-        _by_spread(check, assumed, spread, FEW_ROWS), method="score intervals", counted=counted, assumes="half"
-    )
+    way = _by_spread(check, assumed, FEW_ROWS, lambda _: 0.5 * math.sqrt(1 + times * times) / scale)
+    return replace(way, method="score intervals", counted=counted, assumes="half")
 
 
 # --- what serving costs -------------------------------------------------------------------------------------------
