@@ -9,7 +9,8 @@ import pytest
 from headway.core.check_grammar import parse_check
 from headway.core.gate_plan import plan
 from headway.core.gate_ways import Assumed
-from headway.stats.answers import Answers
+from headway.stats.answers import Answers, Rows
+from headway.stats.groups import gap_of, ratio_of
 from headway.stats.metrics import measure
 
 WORLDS = 400
@@ -89,3 +90,24 @@ def test_with_so_many_rows_a_good_model_passes_as_often_as_was_planned(
         is_above, is_below = found.low > low_edge, found.high < high_edge
         n_passed += (is_above and is_below) if check.op == "within" else (is_above if check.wants_more else is_below)
     assert n_passed / WORLDS == pytest.approx(assumed.power, abs=apart)
+
+
+@pytest.mark.parametrize("text", ["gap(new.accuracy by group) <= 0.1", "ratio(new.accuracy by group) >= 0.8"])
+def test_groups_that_are_alike_pass_as_often_as_was_planned(text: str) -> None:
+    check = parse_check(text)
+    made = plan([check], Assumed(asks=1), confidence_of_ask=0.95).checks[0]
+    n_rows = made.supposed[0].rows
+    assert n_rows is not None
+    rng = np.random.default_rng(13)
+    codes = np.repeat(np.arange(2), n_rows)
+    n_passed = 0
+    for _ in range(WORLDS):
+        # Right half of the time in either group, as a plan supposes.
+        rows, answers = Rows(truth=rng.integers(0, 2, 2 * n_rows)), Answers(labels=rng.integers(0, 2, 2 * n_rows))
+        measure_groups = gap_of if check.form == "gap" else ratio_of
+        found = measure_groups("accuracy", rows, answers, codes, 0.95)
+        assert found.low is not None
+        assert found.high is not None
+        n_passed += found.high <= check.limit if check.form == "gap" else found.low >= check.limit
+    # Its exact intervals are a little wider than the formula has them.
+    assert 0.7 < n_passed / WORLDS < 0.85

@@ -184,20 +184,26 @@ def _by_spread(check: Check, assumed: Assumed, fewest: int, spread_at: Callable[
     """By the spread that is assumed, or `spread_at(gap)` where it depends on what is true."""
     from headway.stats import power
 
-    is_within = check.op == "within"
-    # Both ends must be shown: each with half of what may be missed.
-    each = (1 + assumed.power) / 2 if is_within else assumed.power
+    # Groups that are alike may seem to differ either way.
+    alike = check.limit if check.form == "gap" else 1 - check.limit if check.form == "gap-ratio" else math.inf
     spread = spread_at or (lambda _: assumed.spread or 0.0)
 
+    def is_within(gap: float) -> bool:
+        return check.op == "within" or gap >= alike - 1e-12
+
+    def each(gap: float) -> float:
+        # Both ends must be shown: each with half of what may be missed.
+        return (1 + assumed.power) / 2 if is_within(gap) else assumed.power
+
     def need(gap: float, confidence: float) -> Need | None:
-        rows = power.rows_to_decide(gap, spread(gap), confidence, each)
+        rows = power.rows_to_decide(gap, spread(gap), confidence, each(gap))
         return None if rows is None else Need(max(rows, fewest), max(rows, fewest))
 
     def chance(n_rows: int, gap: float, confidence: float) -> float:
         if n_rows < fewest:
             return 0.0
         one_end = power.chance_to_decide(n_rows, gap, spread(gap), confidence)
-        return max(2 * one_end - 1, 0.0) if is_within else one_end
+        return max(2 * one_end - 1, 0.0) if is_within(gap) else one_end
 
     def smallest(n_rows: int, confidence: float) -> float | None:
         if n_rows < fewest:
@@ -205,7 +211,7 @@ def _by_spread(check: Check, assumed: Assumed, fewest: int, spread_at: Callable[
         gap = 0.0
         # Its spread hangs on it; a few rounds settle both.
         for _ in range(20):
-            gap = power.gap_to_decide(n_rows, spread(gap), confidence, each)
+            gap = power.gap_to_decide(n_rows, spread(gap), confidence, each(gap))
         return gap
 
     return Way(
@@ -251,7 +257,7 @@ def _groups(check: Check, assumed: Assumed) -> Way | Unplanned:
     # A gap of a ratio is told in shares of the largest group's metric: half of it in the metric's own numbers.
     scale = 1.0 if check.form == "gap" else 0.5
     way = _by_spread(check, assumed, FEW_ROWS, lambda _: 0.5 * math.sqrt(1 + times * times) / scale)
-    return replace(way, method="score intervals", counted=counted, assumes="half")
+    return replace(way, method="squared and added", counted=counted, assumes="half")
 
 
 # --- what serving costs -------------------------------------------------------------------------------------------
