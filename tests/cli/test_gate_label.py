@@ -48,7 +48,7 @@ def test_just_the_rows_that_differ_are_written_and_it_says_what_they_are_worth(
     assert told[1] == "they differ on 100 (10 %)."
     assert told[2].startswith("wrote 100 rows to rows.csv: fill in the column label, from the top")
     assert told[3].endswith(": 635 for 1 point, 169 for 2 points, 76 for 3 points, 28 for 5 points")
-    assert told[4] == "the 100 that there are then show a gain of 2.6 points or more"
+    assert told[4] == "with 100 of them labelled, a gain of 2.6 points or more shows"
     assert told[5].endswith("a limit of 0.01 on all rows is one of 0.1 on these")
     rows = read("rows.csv")
     assert {row["id"] for row in rows} == {f"r{i:04}" for i in range(0, 1000, 10)}

@@ -55,13 +55,13 @@ def test_what_was_found_is_told() -> None:
         "labels that show a true gain 4 times in 5, at 95 %: "
         "635 for 1 point, 169 for 2 points, 76 for 3 points, 28 for 5 points"
     )
-    assert lines[4] == "the 100 that there are then show a gain of 2.6 points or more"
+    assert lines[4] == "with 100 of them labelled, a gain of 2.6 points or more shows"
     assert "one of 0.1 on these" in lines[5]
 
 
 def test_what_cannot_be_shown_is_told_too() -> None:
     few = replace(FOUND, n_differ=3, n_labelled=0, n_written=3, needed=(), smallest_gain=None)
-    assert "the 3 that there are then show no gain surely enough: measure on more rows" in told(few)
+    assert "with 3 of them labelled, no gain shows surely enough: measure on more rows" in told(few)
     done = replace(FOUND, n_labelled=100, n_written=0)
     assert "nothing is left to label, and nothing was written" in told(done)
     none = replace(FOUND, n_differ=0)

@@ -104,9 +104,9 @@ def _worth(found: Labelling) -> list[str]:
         lines.append(f"labels that show a true gain {at}: {wanted}")
     n_labels = found.n_labelled + found.n_written
     if found.smallest_gain is None:
-        lines.append(f"the {n_labels:,} that there are then show no gain surely enough: measure on more rows")
+        lines.append(f"with {n_labels:,} of them labelled, no gain shows surely enough: measure on more rows")
     else:
-        lines.append(f"the {n_labels:,} that there are then show a gain of {_points(found.smallest_gain)} or more")
+        lines.append(f"with {n_labels:,} of them labelled, a gain of {_points(found.smallest_gain)} or more shows")
     return lines
 
 
