@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from headway.errors import Unmeasurable
+from headway.stats import classes
 from headway.stats.answers import Answers, Index, Rows
 from headway.stats.interval import clopper_pearson
 from headway.stats.metrics import disagreement, measure
@@ -119,3 +120,31 @@ def test_probabilities_have_one_for_each_class() -> None:
     said = Answers(labels=np.array([0, 1]), classes=(0, 1, 2), probabilities=np.full((2, 2), 0.5))
     with pytest.raises(Unmeasurable, match=r"answers of shape \(2, 2\) to 2 rows"):
         measure("accuracy", rows, said, None, 0.95)
+
+
+OF_CLASSES = ["balanced_accuracy", "precision_macro", "f1_macro", "mcc", "kappa"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind"),
+    [(metric, kind) for kind in ("0 and 1", "texts", "some unknown") for metric in OF_CLASSES]
+    + [("precision", "0 and 1"), ("f1", "0 and 1")],
+)
+def test_rows_that_are_alike_are_counted_and_nothing_else_changes(
+    metric: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, new, old = world(n_rows=3000)
+    columns = [rows.truth, new.labels, old.labels]
+    if kind == "texts":
+        columns = [np.array(["a", "b"], dtype=object)[column.astype(int)] for column in columns]
+    elif kind == "some unknown":
+        columns[1] = np.where(np.arange(3000) < 50, 7, columns[1])
+    table, ours, theirs = Rows(truth=columns[0]), Answers(labels=columns[1]), Answers(labels=columns[2])
+    asked = [(ours, None, 1.0), (ours, theirs, 1.0), (ours, theirs, 0.9)]
+    merged = [measure(metric, table, a, b, 0.95, times=times) for a, b, times in asked]
+    monkeypatch.setattr(classes, "MANY_ROWS", 10**9)
+    for found, (a, b, times) in zip(merged, asked, strict=True):
+        plain = measure(metric, Rows(truth=columns[0]), a, b, 0.95, times=times)
+        for name in ("value", "low", "high", "n_rows", "new", "old", "n_differ", "spread"):
+            assert getattr(found, name) == pytest.approx(getattr(plain, name), abs=1e-9), name
+        assert found.method == plain.method

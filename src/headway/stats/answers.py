@@ -41,11 +41,26 @@ class Rows(Struct, frozen=True, kw_only=True, eq=False):
     units: npt.NDArray[np.int64] | None = None
     queries: npt.NDArray[np.int64] | None = None
     seed: int = 0
+    weights: Values | None = None
+    """How many rows alike each of these stands for; made by `classes.alike` only, for metrics of labels alone."""
     kept: dict[tuple[str | int, ...], tuple[object, ...]] = field(default_factory=dict)
     """What was worked out of these rows; see `once`."""
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are, those alike counted each."""
+        return len(self.truth) if self.weights is None else int(self.weights.sum())
+
+    def count(self, flags: Flags) -> int:
+        """How many rows are flagged, those alike counted each."""
+        return int(np.count_nonzero(flags)) if self.weights is None else int(self.weights[flags].sum())
+
+    def mean(self, values: Values) -> float:
+        """The mean over all rows."""
+        return float(np.mean(values) if self.weights is None else (self.weights * values).sum() / self.weights.sum())
 
     def take(self, index: Index) -> "Rows":
         """Some of the rows, in the order of `index`. Keep what you take: what is worked out stays with it."""

@@ -1,20 +1,45 @@
 """Labels of several classes as numbers, and what the counts of a confusion matrix say of a model."""
 
+from typing import Any
+
 import numpy as np
 from msgspec import Struct
 
 from headway.errors import Unmeasurable
-from headway.stats.answers import Answers, Column, Flags, Rows, Values, right_answers
+from headway.stats.answers import (
+    Answers,
+    Column,
+    Flags,
+    Places,
+    Rows,
+    Values,
+    called_positive,
+    has_positives,
+    is_binary,
+    positives,
+    right_answers,
+)
+
+MANY_ROWS = 2000
+"""With fewer rows it is not worth while to find those that are alike."""
+
+MOST_KINDS = 65_536
 
 
 class Codes(Struct, frozen=True, kw_only=True, eq=False):
     """True and told classes of each row as numbers from 0; those below `n_true` are classes that the truth holds."""
 
-    truth: Column
-    told: Column
+    truth: Places
+    told: Places
     right: Flags
+    names: tuple[object, ...]
     n_true: int
-    n_classes: int
+    weights: Values | None = None
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes the truth or the model names."""
+        return len(self.names)
 
 
 def code(rows: Rows, answers: Answers, metric: str) -> Codes:
@@ -27,19 +52,59 @@ def code(rows: Rows, answers: Answers, metric: str) -> Codes:
             at="target",
             remedy="gate on rmse or mae, or name a column of classes as target",
         )
+    if rows.once("has both classes", lambda: _has_both(rows)) and is_binary(answers.labels):
+        told = rows.once("told 1", lambda: called_positive(rows, answers).astype(np.int64), answers)
+        codes = rows.once("true 1", lambda: positives(rows).astype(np.int64))
+        return Codes(truth=codes, told=told, right=right, names=(0, 1), n_true=2, weights=rows.weights)
     names, codes = rows.once("true classes", lambda: _code_truth(truth))
 
-    def code_labels() -> tuple[Column, int]:
+    def code_labels() -> tuple[Places, tuple[object, ...]]:
         told = codes.copy()
         wrong = ~right
-        told[wrong], n_classes = _code_others(answers.labels[wrong], names)
-        return told, n_classes
+        told[wrong], all_names = _code_others(answers.labels[wrong], names)
+        return told, all_names
 
-    told, n_classes = rows.once("told classes", code_labels, answers)
-    return Codes(truth=codes, told=told, right=right, n_true=len(names), n_classes=n_classes)
+    told, all_names = rows.once("told classes", code_labels, answers)
+    return Codes(truth=codes, told=told, right=right, names=all_names, n_true=len(names), weights=rows.weights)
 
 
-def _code_truth(truth: Column) -> tuple[dict[object, int], Column]:
+def _has_both(rows: Rows) -> bool:
+    return has_positives(rows) and 0 < int(np.count_nonzero(positives(rows))) < len(rows)
+
+
+def alike(rows: Rows, *answers: Answers) -> tuple[Any, ...]:
+    """The rows and answers with those alike in truth and labels as one, of a weight; as they are if few are alike.
+
+    For metrics of labels alone, where rows are independent: eight kinds of rows tell all of a million.
+    """
+    if rows.units is not None or len(rows) < MANY_ROWS:
+        return rows, *answers
+    return rows.once("alike", lambda: _find_alike(rows, answers), *answers)
+
+
+def _find_alike(rows: Rows, answers: tuple[Answers, ...]) -> tuple[Any, ...]:
+    codes = [code(rows, said, "a metric of classes") for said in answers]
+    names = list(dict.fromkeys(name for each in codes for name in each.names))
+    n = len(names)
+    if n ** (len(answers) + 1) > MOST_KINDS:
+        return rows, *answers
+    kinds = codes[0].truth.copy()
+    for each in codes:
+        places = np.array([names.index(name) for name in each.names])
+        # The truth's classes come first and in one order everywhere.
+        told = each.told if (places == np.arange(len(places))).all() else places[each.told]
+        kinds *= n
+        kinds += told
+    counts = np.bincount(kinds)
+    found = np.flatnonzero(counts)
+    columns = np.unravel_index(found, (n,) * (len(answers) + 1))
+    values = np.array(names) if all(isinstance(name, int) for name in names) else np.array(names, dtype=object)
+    truth, *labels = (values[column] for column in columns)
+    merged = Rows(truth=truth, seed=rows.seed, weights=counts[found].astype(np.float64))
+    return merged, *(Answers(labels=column) for column in labels)
+
+
+def _code_truth(truth: Column) -> tuple[dict[object, int], Places]:
     if truth.dtype.kind in "bf":
         # Whole numbers, as was seen before.
         truth = truth.astype(np.int64)
@@ -55,13 +120,13 @@ def _code_truth(truth: Column) -> tuple[dict[object, int], Column]:
     return names, np.fromiter(map(names.__getitem__, values), dtype=np.int64, count=len(values))
 
 
-def _code_others(labels: Column, names: dict[object, int]) -> tuple[Column, int]:
+def _code_others(labels: Column, names: dict[object, int]) -> tuple[Places, tuple[object, ...]]:
     """The codes of labels by the names that are known; those not known get numbers after them."""
     all_names = dict(names)
     values = labels.tolist()
     for value in sorted(set(values) - set(names), key=str):
         all_names[value] = len(all_names)
-    return np.fromiter(map(all_names.__getitem__, values), dtype=np.int64, count=len(values)), len(all_names)
+    return np.fromiter(map(all_names.__getitem__, values), dtype=np.int64, count=len(values)), tuple(all_names)
 
 
 class Confusion(Struct, frozen=True, kw_only=True, eq=False):
@@ -74,9 +139,10 @@ class Confusion(Struct, frozen=True, kw_only=True, eq=False):
 
 def confuse(codes: Codes) -> Confusion:
     """The shares that a confusion matrix sums up."""
-    n_rows, n = len(codes.truth), codes.n_classes
-    columns = codes.truth, codes.told, codes.truth[codes.right]
-    true, told, right = (np.bincount(column, minlength=n) / n_rows for column in columns)
+    n = codes.n_classes
+    ones = np.ones(len(codes.truth)) if codes.weights is None else codes.weights
+    columns = (codes.truth, ones), (codes.told, ones), (codes.truth, ones * codes.right)
+    true, told, right = (np.bincount(column, weights, minlength=n) / ones.sum() for column, weights in columns)
     return Confusion(true=true, told=told, right=right)
 
 
@@ -163,4 +229,4 @@ def recall_macro(seen: Confusion) -> Slopes:
 def parts_of(codes: Codes, slopes: Slopes) -> Values:
     """Each row's part in the error of a metric of shares, which are 0 on average."""
     parts = slopes.true[codes.truth] + slopes.told[codes.told] + np.where(codes.right, slopes.right[codes.truth], 0.0)
-    return np.asarray(parts - np.mean(parts), dtype=np.float64)
+    return np.asarray(parts - np.average(parts, weights=codes.weights), dtype=np.float64)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from headway.stats import classes, compare
-from headway.stats.answers import Answers, Rows
+from headway.stats.answers import Answers, Flags, Rows
 from headway.stats.interval import Interval, clopper_pearson
 from headway.stats.metrics_estimate import Bounds, Estimate, Metric, alone, compared
 from headway.stats.metrics_linear import Linear, Scale, linear, logit
@@ -25,7 +25,19 @@ def _of_counts(name: str, slopes: Callable[[classes.Confusion], classes.Slopes])
 
 
 def _linear(name: str, slopes: Callable[[classes.Confusion], classes.Slopes], lowest: float, scale: Scale) -> Metric:
-    return linear(_of_counts(name, slopes), lowest, 1.0, scale)
+    inner = linear(_of_counts(name, slopes), lowest, 1.0, scale)
+
+    def of_two(rows: Rows, new: Answers, old: Answers, level: float, times: float) -> Estimate:
+        classes.code(rows, new, name)
+        rows, new, old = classes.alike(rows, new, old)
+        return inner.of_two(rows, new, old, level, times)
+
+    def of_one(rows: Rows, answers: Answers, level: float) -> Estimate:
+        classes.code(rows, answers, name)
+        rows, answers = classes.alike(rows, answers)
+        return inner.of_one(rows, answers, level)
+
+    return Metric(of_one=of_one, of_two=of_two)
 
 
 # --- the mean of recalls: classes are independent of each other --------------------------------------------------
@@ -43,51 +55,54 @@ def _mean_recall(name: str) -> Metric:
     def of_one(rows: Rows, answers: Answers, level: float) -> Estimate:
         if rows.units is not None:
             return over_units.of_one(rows, answers, level)
+        rows, answers = classes.alike(rows, answers)
         codes = classes.code(rows, answers, name)
         counts = _by_class(codes)
         shares = [hits / trials for hits, trials in counts]
         value = math.fsum(shares) / len(shares)
         ranges = [clopper_pearson(hits, trials, level) for hits, trials in counts]
         bounds = _added(shares, ranges, math.sqrt(_variance(codes)), "Clopper-Pearson by class, square-and-add")
-        return alone(value, bounds.within(0.0, 1.0), len(rows))
+        return alone(value, bounds.within(0.0, 1.0), rows.n_rows)
 
     def of_two(rows: Rows, new: Answers, old: Answers, level: float, times: float) -> Estimate:
         if rows.units is not None or times != 1:
             return over_units.of_two(rows, new, old, level, times)
+        rows, new, old = classes.alike(rows, new, old)
         ours, theirs = classes.code(rows, new, name), classes.code(rows, old, name)
         pairs = list(_pairs_by_class(ours, theirs))
         new_value, old_value = (
             math.fsum(hits / trials for hits, trials in _by_class(codes)) / len(pairs) for codes in (ours, theirs)
         )
-        spread = math.sqrt(sum(pair.spread**2 * len(rows) / pair.n_rows for pair in pairs)) / len(pairs)
+        spread = math.sqrt(sum(pair.spread**2 * rows.n_rows / pair.n_rows for pair in pairs)) / len(pairs)
         ranges = [compare.tango_corrected(pair, level) for pair in pairs]
         bounds = _added([pair.difference for pair in pairs], ranges, spread, "Tango by class, square-and-add")
-        n_differ = int(np.count_nonzero(ours.right != theirs.right))
-        return compared(new_value, old_value, bounds.within(-1.0, 1.0), (len(rows), n_differ), times)
+        counts = rows.n_rows, rows.count(ours.right != theirs.right)
+        return compared(new_value, old_value, bounds.within(-1.0, 1.0), counts, times)
 
     return Metric(of_one=of_one, of_two=of_two)
 
 
 def _by_class(codes: classes.Codes) -> list[tuple[int, int]]:
     """The rows right and all rows of each class that the truth holds."""
-    trials = np.bincount(codes.truth, minlength=codes.n_true)
-    hits = np.bincount(codes.truth[codes.right], minlength=codes.n_true)
-    return list(zip(hits.tolist(), trials.tolist(), strict=True))
+    return list(zip(_count(codes, codes.right), _count(codes, codes.right | True), strict=True))
+
+
+def _count(codes: classes.Codes, flags: Flags) -> list[int]:
+    """How many rows of each true class are flagged."""
+    weights = flags if codes.weights is None else codes.weights * flags
+    return [round(count) for count in np.bincount(codes.truth, weights, minlength=codes.n_true).tolist()]
 
 
 def _pairs_by_class(new: classes.Codes, old: classes.Codes) -> Iterator[compare.Pairs]:
-    gained, lost, rows = (
-        np.bincount(new.truth[flags], minlength=new.n_true).tolist()
-        for flags in (new.right & ~old.right, old.right & ~new.right, slice(None))
-    )
-    for up, down, n_rows in zip(gained, lost, rows, strict=True):
-        yield compare.Pairs(gained=up, lost=down, n_rows=n_rows)
+    counts = (_count(new, flags) for flags in (new.right & ~old.right, old.right & ~new.right, new.right | True))
+    for gained, lost, n_rows in zip(*counts, strict=True):
+        yield compare.Pairs(gained=gained, lost=lost, n_rows=n_rows)
 
 
 def _variance(codes: classes.Codes) -> float:
     """The variance of one row's part in the mean recall."""
     counts = _by_class(codes)
-    n_rows = len(codes.truth)
+    n_rows = sum(trials for _, trials in counts)
     return sum(hits / trials * (1 - hits / trials) * n_rows / trials for hits, trials in counts) / len(counts) ** 2
 
 

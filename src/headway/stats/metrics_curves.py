@@ -97,9 +97,9 @@ def _work_out_precision(rows: Rows, answers: Answers) -> Linear:
     """
     positive = some(positives(rows), "average_precision", "positive")
     chances = chances_of_one(rows, answers, "average_precision")
-    order = np.argsort(-chances, kind="stable")
-    hit = positive[order]
-    ends = np.flatnonzero(np.concatenate([chances[order][1:] != chances[order][:-1], [True]]))
+    order = np.argsort(chances)[::-1]
+    hit, ordered = positive[order], chances[order]
+    ends = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
     starts = np.concatenate([[0], ends[:-1] + 1])
     sizes = np.diff(np.concatenate([[0], ends + 1]))
     hits_up_to = np.cumsum(hit, dtype=np.float64)[ends]

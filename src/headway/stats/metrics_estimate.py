@@ -151,9 +151,10 @@ def deviation(rows: Rows, parts: Values) -> float:
     Source for units: Liang & Zeger (1986), Biometrika 73, 13-22, with the factor n/(n - 1).
     """
     sums = sum_by_unit(rows, parts)
-    n = len(sums)
+    n = len(sums) if rows.units is not None else rows.n_rows
     # Not by `dot`: BLAS wakes threads for it, which cost more than they save, and adds in an order of the machine's.
-    return math.sqrt(n / max(n - 1, 1) * float(np.square(sums).sum())) / len(parts)
+    squares = np.square(sums) if rows.weights is None else rows.weights * np.square(sums)
+    return math.sqrt(n / max(n - 1, 1) * float(squares.sum())) / rows.n_rows
 
 
 # --- bounds ------------------------------------------------------------------------------------------------------
@@ -173,9 +174,9 @@ def bound_linear(rows: Rows, value: float, parts: Values, moves: Moves, level: f
     many those are, if a share s of rows can move the value by at most `reach` * s; else none.
     """
     error = deviation(rows, parts)
-    spread = error * len(parts) ** 0.5
+    spread = error * rows.n_rows**0.5
     up_down = count_moves(rows, moves)
-    n_units = unit_codes(rows)[1] if rows.units is not None else len(parts)
+    n_units = unit_codes(rows)[1] if rows.units is not None else rows.n_rows
     if rows.units is not None and n_units < FEW_UNITS:
         return Bounds(low=None, high=None, method=f"none, fewer than {FEW_UNITS} units", spread=spread)
     if up_down[2] >= FEW_ROWS:
@@ -199,4 +200,6 @@ def count_moves(rows: Rows, moves: Moves) -> tuple[int, int, int]:
     if rows.units is not None:
         codes, n_units = unit_codes(rows)
         up, down = (np.bincount(codes[flags], minlength=n_units) > 0 for flags in (up, down))
-    return int(np.count_nonzero(up)), int(np.count_nonzero(down)), int(np.count_nonzero(up | down))
+        return int(np.count_nonzero(up)), int(np.count_nonzero(down)), int(np.count_nonzero(up | down))
+    n_up, n_down = rows.count(up), rows.count(down)
+    return n_up, n_down, n_up + n_down

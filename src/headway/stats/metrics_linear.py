@@ -68,7 +68,7 @@ def linear(make: Callable[[Rows, Answers], Linear], lowest: float, highest: floa
         value, parts = made.value, made.parts
         if not lowest < value < highest:
             few = Bounds(low=None, high=None, method="none, the value is as far as it goes", spread=0.0)
-            return alone(value, few, len(rows))
+            return alone(value, few, rows.n_rows)
         slope = scale.slope(value)
         found = bound_linear(rows, scale.to(value), parts * slope, made.off, level, None)
         bounds = Bounds(
@@ -78,7 +78,7 @@ def linear(make: Callable[[Rows, Answers], Linear], lowest: float, highest: floa
             spread=found.spread / slope,
             approximate=found.approximate,
         )
-        return alone(value, bounds, len(rows))
+        return alone(value, bounds, rows.n_rows)
 
     def of_two(rows: Rows, new: Answers, old: Answers, level: float, times: float) -> Estimate:
         ours, theirs = make(rows, new), make(rows, old)
@@ -92,6 +92,6 @@ def linear(make: Callable[[Rows, Answers], Linear], lowest: float, highest: floa
             spread=found.spread,
             approximate=found.approximate,
         ).within(lowest - times * highest, highest - times * lowest)
-        return compared(ours.value, theirs.value, bounds, (len(rows), int(np.count_nonzero(moves))), times)
+        return compared(ours.value, theirs.value, bounds, (rows.n_rows, rows.count(moves != 0)), times)
 
     return Metric(of_one=of_one, of_two=of_two)

@@ -19,7 +19,6 @@ from headway.stats.metrics_estimate import (
     compared,
     count_moves,
     deviation,
-    sum_by_unit,
     unit_codes,
 )
 from headway.stats.metrics_linear import LOG, Linear, linear, log_below
@@ -120,7 +119,7 @@ def _median_of_two(rows: Rows, new: Answers, old: Answers, level: float, times: 
     if few or new_bounds.low is None or new_bounds.high is None or old_bounds.low is None or old_bounds.high is None:
         method = f"none, fewer than {FEW_ROWS} rows tell" if few else new_bounds.method
         return compared(*values, Bounds(low=None, high=None, method=method, spread=new_bounds.spread), counts, times)
-    alike = ratio.correlation(sum_by_unit(rows, new_below), sum_by_unit(rows, old_below))
+    alike = ratio.correlation(rows, new_below, old_below)
     added = compare.square_and_add(
         values[0],
         Interval(low=new_bounds.low, high=new_bounds.high, level=level),

@@ -139,9 +139,9 @@ class _Sample(Struct, frozen=True, kw_only=True, eq=False):
 
     def value(self, index: Places) -> float:
         """The value on some rows; NaN where it has none."""
-        some, total = self.rows.take(index), 0.0
+        some, total = Rows(truth=self.rows.truth[index]), 0.0
         for answers, factor in self.answers:
-            given = _run(self.name, self.function, some, answers.take(index))
+            given = _run(self.name, self.function, some, _needed(self.function, answers).take(index))
             if given.shape != ():
                 raise _theirs(self.name, "gives one number for all rows, and then several", "let it always give one")
             total += factor * float(given)
@@ -156,6 +156,13 @@ class _Sample(Struct, frozen=True, kw_only=True, eq=False):
         if self.rows.units is not None:
             keys.insert(0, self.rows.units)
         return np.lexsort(keys[::-1])
+
+
+def _needed(function: Function, answers: Answers) -> Answers:
+    """The answers without what the function does not take, which then need not be copied for each sample."""
+    if _n_parameters(function) > 2:
+        return answers
+    return Answers(labels=answers.labels)
 
 
 def _number(column: Column) -> Places:

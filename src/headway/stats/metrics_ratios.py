@@ -5,32 +5,35 @@ from collections.abc import Callable
 import numpy as np
 
 from headway.stats import compare, ratio
-from headway.stats.answers import Answers, Rows, right_answers
+from headway.stats.answers import Answers, Rows, positives, right_answers
+from headway.stats.classes import alike
 from headway.stats.interval import Interval, clopper_pearson, wilson
 from headway.stats.metrics_estimate import FEW_ROWS, Bounds, Estimate, Metric, alone, bound_linear, compared
 
 
 def of_ratio(make: Callable[[Rows, Answers], ratio.Ratio]) -> Metric:
-    """One model: exact, given how many rows count. Two: by square-and-add. Over units: by what each adds to first
-    order.
-    """  # noqa: D205 - one sentence
+    """One model: exact, given how many rows count. Two: by square-and-add. Units: by what each adds to first order."""
 
     def of_one(rows: Rows, answers: Answers, level: float) -> Estimate:
+        positives(rows)
+        rows, answers = alike(rows, answers)
         made = make(rows, answers)
         value, parts = made.value, made.parts()
         if rows.units is not None:
             bounds = bound_linear(rows, value, parts, made.hits.astype(np.int8) - made.trials, level, None).within(
                 0.0, 1.0
             )
-            return alone(value, bounds, len(rows))
+            return alone(value, bounds, rows.n_rows)
         exact = made.between(clopper_pearson, level)
-        bounds = Bounds(low=exact.low, high=exact.high, method="Clopper-Pearson", spread=float(np.std(parts)))
-        return alone(value, bounds, len(rows))
+        bounds = Bounds(low=exact.low, high=exact.high, method="Clopper-Pearson", spread=rows.mean(parts**2) ** 0.5)
+        return alone(value, bounds, rows.n_rows)
 
     def of_two(rows: Rows, new: Answers, old: Answers, level: float, times: float) -> Estimate:
+        positives(rows)
+        rows, new, old = alike(rows, new, old)
         ours, theirs = make(rows, new), make(rows, old)
         moves = right_answers(rows, new).astype(np.int8) - right_answers(rows, old)
-        counts = len(rows), int(np.count_nonzero(moves))
+        counts = rows.n_rows, rows.count(moves != 0)
         reach = max(ours.reach, theirs.reach) if times == 1 else None
         parts = ours.parts() - times * theirs.parts()
         bounds = bound_linear(rows, ours.value - times * theirs.value, parts, moves, level, reach)
@@ -40,7 +43,7 @@ def of_ratio(make: Callable[[Rows, Answers], ratio.Ratio]) -> Metric:
                 ours.between(wilson, level),
                 times * theirs.value,
                 scaled(theirs.between(wilson, level), times),
-                ratio.correlation(ours.parts(), theirs.parts()),
+                ratio.correlation(rows, ours.parts(), theirs.parts()),
             )
             bounds = Bounds(
                 low=added.low, high=added.high, method="square-and-add", spread=bounds.spread, approximate=True

@@ -138,7 +138,8 @@ def _negative_rows(rows: Rows, answers: Answers) -> Hits:
 
 
 def _some_rows(rows: Rows, answers: Answers, kind: str, chosen: Flags) -> Hits:
-    subset = rows.once(f"{kind} rows", lambda: rows.take(chosen))
+    # Without units the rows themselves tell nothing that the flags do not.
+    subset = rows if rows.units is None else rows.once(f"{kind} rows", lambda: rows.take(chosen))
     return Hits(rows=subset, right=rows.once(f"{kind} right", lambda: right_answers(rows, answers)[chosen], answers))
 
 
