@@ -215,6 +215,13 @@ def test_where_one_row_tells_how_much_is_not_known_no_number_of_rows_is_promised
     assert explain(check, evidence, "unsure").endswith("More rows would decide it; a limit of 0.780 would let it pass.")
 
 
+def test_a_range_that_ends_at_the_limit_itself_is_advised_the_next_one() -> None:
+    check, evidence = found("new.accuracy - old.accuracy > 0", 0.01, 0.0, 0.02, spread=0.3)
+    assert "; a limit of -0.001 would let it pass." in explain(check, evidence, "unsure")
+    check, evidence = found("new.accuracy >= 0.8", 0.82, 0.79, 0.85, spread=0.3)
+    assert "; a limit of 0.790 would let it pass." in explain(check, evidence, "unsure")
+
+
 def test_a_limit_that_no_one_could_write_is_not_advised() -> None:
     check, evidence = found("new.mae / old.mae >= 0.9", 0.95, -0.1, 1.2, spread=1.0)
     assert explain(check, evidence, "unsure").endswith("would decide it 4 times in 5.")
