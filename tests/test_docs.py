@@ -91,11 +91,21 @@ SECTIONS = dict(sections(page("cli.md")))
 
 
 def options(command: str) -> Iterator[str]:
-    """The options of a command's own, each by its longest name."""
+    """The options of a command's own and of its words', each by its longest name."""
     parser = argparse.ArgumentParser(add_help=False)
     import_module(f"headway.cli.{command.replace('-', '_')}").add_arguments(parser)
+    yield from options_of(parser)
+
+
+EVERY = {"--help", "--json", "--folder"}
+
+
+def options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
     for action in parser._actions:
-        if action.option_strings:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from (option for option in options_of(below) if option not in EVERY)
+        elif action.option_strings:
             yield max(action.option_strings, key=len)
 
 

@@ -1,10 +1,13 @@
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from headway.core.check_grammar import parse_checks
+from headway.core.check_grammar import parse_check, parse_checks
 from headway.core.gate_plan import CheckPlan, GatePlan, HoldoutUse, plan, suppositions
 from headway.core.gate_plan_words import about, often, tell
 from headway.core.gate_ways import Assumed
+from headway.errors import CheckUnreadable
 from headway.stats.compare import Pairs, tango_corrected
 from headway.stats.interval import clopper_pearson
 from headway.stats.power import rows_to_decide, rows_within
@@ -292,3 +295,81 @@ def test_numbers_are_told_as_what_they_are() -> None:
         "124,000,000",
     )
     assert (often(0.8), often(0.9)) == ("4 times in 5", "90 times in 100")
+
+
+# --- whatever is asked --------------------------------------------------------------------------------------------
+
+METRICS = st.sampled_from(
+    [
+        "accuracy",
+        "recall",
+        "precision",
+        "f1",
+        "auc",
+        "log_loss",
+        "mae",
+        "ndcg@10",
+        "hit_rate@5",
+        "coverage@0.8",
+        "bias",
+        "mcc",
+        "latency_p99_ms",
+        "size_mb",
+    ]
+)
+LIMITS = st.sampled_from([0, 0.001, -0.01, 0.02, -0.5, 0.5, 0.8, 0.999, 1, 1.05, 5])
+REACHES = st.sampled_from([0.0001, 0.01, 0.3, 0.9])
+FORMS = st.sampled_from(
+    [
+        "new.{m} {op} {limit}",
+        "new.{m} - old.{m} {op} {limit}",
+        "new.{m} / old.{m} {op} {limit}",
+        "gap(new.{m} by g) {op} {limit}",
+        "ratio(new.{m} by g) {op} {limit}",
+        "disagreement(new, old) {op} {limit}",
+        "new.{m} within {limit} +/- {reach}",
+        "new.{m} - old.{m} within {limit} +/- {reach}",
+        "new.{m} - old.{m} {op} {limit} +/- {reach} for each a, b",
+    ]
+)
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    op = draw(st.sampled_from([">=", ">", "<=", "<"]))
+    return draw(FORMS).format(m=draw(METRICS), op=op, limit=draw(LIMITS), reach=draw(REACHES))
+
+
+ASSUMED = st.builds(
+    Assumed,
+    confidence=st.sampled_from([0.9, 0.95, 0.999]),
+    power=st.sampled_from([0.5, 0.8, 0.99]),
+    asks=st.sampled_from([1, 32]),
+    passes=st.sampled_from([1, 4]),
+    method=st.sampled_from(["exact", "exact", "hoeffding", "bennett"]),
+    rows=st.sampled_from([None, 1, 10, 100, 5000]),
+    differ=st.sampled_from([0.0, 0.001, 0.1, 0.5, 1.0]),
+    spread=st.sampled_from([None, 0.01, 1.0, 100.0]),
+    positives=st.sampled_from([None, 0.01, 0.5, 0.99]),
+)
+
+
+@settings(max_examples=150)
+@given(texts(), ASSUMED)
+def test_whatever_can_be_read_is_planned_without_contradiction(text: str, assumed: Assumed) -> None:
+    try:
+        check = parse_check(text)
+    except CheckUnreadable:
+        return
+    made = planned(text, assumed=assumed)
+    one = only(made)
+    assert bool(one.supposed) != bool(one.unplanned)
+    assert not any(word in line for line in tell(made) for word in ("nan", "None", "infinity"))
+    for supposed in one.supposed:
+        if supposed.rows is None or supposed.chance is None or one.n_rows is None or check.costs:
+            continue
+        # What so many rows see, and how many it takes, are two ways to say one thing.
+        if one.n_rows >= supposed.rows * 1.02:
+            assert supposed.chance >= assumed.power - 0.03
+        if one.n_rows <= supposed.rows * 0.95 - 2:
+            assert supposed.chance <= assumed.power + 0.03

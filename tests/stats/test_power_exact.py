@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, multinomial, norm
 
+from headway.stats import power_exact
 from headway.stats.compare import Pairs, tango_corrected
 from headway.stats.interval import clopper_pearson
 from headway.stats.power import rows_to_see
@@ -192,3 +193,12 @@ def test_an_end_beyond_all_values_asks_nothing() -> None:
     assert power_of_share(50, 0.1, Region(low=-0.2), 0.95) == 1.0
     within, above = Region(low=0.0, high=1.5), Region(low=0.0)
     assert power_of_pairs(50, 0.3, 0.2, within, 0.95) == power_of_pairs(50, 0.3, 0.2, above, 0.95)
+
+
+@pytest.mark.parametrize(("n_rows", "differ", "low"), [(5_000_000, 0.5, -0.001), (2_000_000, 0.2, -0.0008)])
+def test_of_very_many_numbers_some_stand_for_all(
+    n_rows: int, differ: float, low: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = power_of_pairs(n_rows, differ, 0.0, Region(low=low), 0.95)
+    monkeypatch.setattr(power_exact, "LOOKED_AT", 10**9)
+    assert some == pytest.approx(power_of_pairs(n_rows, differ, 0.0, Region(low=low), 0.95), abs=5e-6)

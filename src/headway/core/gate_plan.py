@@ -119,10 +119,13 @@ def _of_check(check: Check, assumed: Assumed, checks: Sequence[Check], confidenc
     way = way_of(check, assumed, checks)
     if isinstance(way, Unplanned):
         return CheckPlan(check=check, unplanned=way.why)
+    true = suppositions(check, assumed)
+    if not true:
+        return CheckPlan(check=check, unplanned=_beyond(check, assumed))
     share = _share_counted(way, assumed)
     n_rows = None if assumed.rows is None else max(1, round(assumed.rows * (share or 1.0)))
     supposed = []
-    for gap, truth in suppositions(check, assumed):
+    for gap, truth in true:
         needed, once = way.need(gap, confidence), way.need(gap, assumed.confidence)
         chance = None
         if n_rows is not None and way.chance is not None:
@@ -147,7 +150,6 @@ def _of_check(check: Check, assumed: Assumed, checks: Sequence[Check], confidenc
         assumes=way.assumes,
         smallest=None if n_rows is None else _smallest(check, way, n_rows, confidence),
         hopeless=n_rows is not None and _is_hopeless(check, way, assumed.differ, n_rows, confidence),
-        unplanned="" if supposed else _beyond(check, assumed),
     )
 
 
@@ -168,7 +170,7 @@ def _room(check: Check) -> float:
 def _beyond(check: Check, assumed: Assumed) -> str:
     if check.form == "disagreement":
         return f"the models are supposed to differ on {percent(assumed.differ)} of rows, which breaks it: see --differ"
-    return "no value can lie on the good side of its limit"
+    return "no value can lie so far on the good side of its limit"
 
 
 def _share_counted(way: Way, assumed: Assumed) -> float | None:
@@ -228,10 +230,11 @@ def suppositions(check: Check, assumed: Assumed) -> list[tuple[float, str]]:
     """
     if check.costs:
         return [(0.0, "")]
+    lowest, highest = span(check)
     if check.op == "within":
-        return [(check.tolerance, _in_the_middle(check))]
+        return [(check.tolerance, _in_the_middle(check))] if lowest <= check.limit <= highest else []
     if check.tolerance > 0:
-        return [(check.tolerance, _better(check, check.tolerance))]
+        return [(check.tolerance, _better(check, check.tolerance))] if check.tolerance <= _room(check) else []
     if check.form == "disagreement":
         gap = assumed.differ - check.limit if check.wants_more else check.limit - assumed.differ
         return [(gap, f"they differ on {percent(assumed.differ)} of rows")] if gap > 0 else []
