@@ -83,7 +83,7 @@ def test_a_multiple_of_a_clause_says_the_same(times: float, op: str, limit: floa
         ("n > 0.5 +/- 0", 13, "no tolerance", "0.01"),
         ("n > 80", 3, "accuracy runs from 0 to 1", "write 0.8"),
         ("n > 0.5 /\\ d > 1", 14, "disagreement runs from 0 to 1", "mend"),
-        ("n > 80 %", 5, "as a fraction", "0.8 for 80 %"),
+        ("n > 80 %", 5, "written as fractions", "0.8 for 80 %"),
         ("n * 1e999 > 1", 5, "'1e999' is no variable", "the variables are"),
     ],
 )

@@ -80,7 +80,7 @@ class Reader:
         if not math.isfinite(value):
             raise self.fault(start, f"{told} is no limit", "write a finite number, such as 0.8 or -0.01")
         if self.takes("%"):
-            raise self.fault(start, f"a {what} is written as a fraction", f"write {value / 100:.15g} for {told} %")
+            raise self.fault(start, "shares are written as fractions", f"write {value / 100:.15g} for {told} %")
         if self.next.text == "," and self.after_next.kind == "number" and "." not in told:
             raise self.fault(start, "a comma is no decimal point", f"write {told}.{self.after_next.text}")
         return value
