@@ -50,6 +50,27 @@ def test_only_a_range_that_lies_wholly_on_one_side_decides(
     assert judge(check, found(low, high)).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"),
+    [
+        (-0.02, 0.02, "pass"),
+        (-0.02, 0.03, "unsure"),
+        (-0.03, 0.02, "unsure"),
+        (-0.03, 0.03, "unsure"),
+        (0.02, 0.04, "unsure"),
+        (0.03, 0.04, "fail"),
+        (-0.04, -0.03, "fail"),
+        (None, 0.01, "unsure"),
+        (-0.01, None, "unsure"),
+        (0.03, None, "fail"),
+        (None, None, "unsure"),
+    ],
+)
+def test_within_looks_at_both_ends(low: float | None, high: float | None, outcome: str) -> None:
+    check = parse_check("new.accuracy - old.accuracy within +/- 0.02")
+    assert judge(check, found(low, high)).outcome == outcome
+
+
 bounds = st.one_of(st.none(), st.floats(-1, 1))
 
 

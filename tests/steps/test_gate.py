@@ -85,6 +85,9 @@ def test_a_challenger_as_good_as_the_champion_is_let_through(
     record = project.record()
     assert (record.champion, record.exit_code, record.verdict.outcome) == ("late@1", 0, "pass")
     assert record.step.checks == CHECKS
+    # 5 in 100 for all 32 asks: each has its part of it.
+    found = [judged.evidence for judged in record.verdict.checks]
+    assert [one and one.confidence for one in found] == [1 - 0.05 / 32] * 2
     assert (record.challenger.path, record.data.path) == ("good.pkl", "holdout.csv")
 
 
