@@ -145,6 +145,15 @@ def test_models_are_asked_as_the_gate_asks_them(folder: Path, capsys: pytest.Cap
     # A file of predictions beside a model.
     assert dispatch([*words, "--new", "old.csv", "--old", "late@1", "--out", "none.csv"]) == 0
     assert json.loads(capsys.readouterr().out)["n_differ"] == 0
+    # The label is not for them to see.
+    (folder / "source.py").write_text("def predict(rows): return [int('late' in row) for row in rows]\n")
+    assert dispatch(["run"]) == 0
+    capsys.readouterr()
+    table("data.csv", [("id", "x", "late"), *((row["id"], row["x"], "") for row in read("data.csv"))])
+    table("zero.csv", [("id", "prediction"), *((row["id"], 0) for row in read("data.csv"))])
+    sides = ["--new", "model.py", "--old", "zero.csv"]
+    assert dispatch([*words, *sides, "--out", "none.csv", "--target", "late"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_differ"] == 0
     assert dispatch([*words, "--new", "late@7", "--old", "late@1", "--out", "none.csv"]) == 2
     assert "late@7 means no version" in capsys.readouterr().out
 

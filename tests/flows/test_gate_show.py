@@ -5,11 +5,11 @@ import pytest
 
 from gate_views import GOOD
 from headway.backends import connect
-from headway.core.facts import ModelRegistered
+from headway.core.facts import ModelRegistered, RunOptions, RunStarted, StepFinished
 from headway.core.gate import conclude
 from headway.core.gate_kept import GateView, KeptGate
 from headway.core.holdout import Asking, Reuse
-from headway.core.ids import Artifact, Digest
+from headway.core.ids import Artifact, Digest, RunId
 from headway.errors import BlobMissing, NameUnknown
 from headway.flows import gate_show, holdouts
 from headway.ports import Blobs, Log
@@ -80,3 +80,26 @@ def test_digits_that_name_several_are_too_few() -> None:
     store.keep(RECORD + b" ", version=2)
     with pytest.raises(NameUnknown, match="2 verdicts begin with"):
         store.found("")
+
+
+def test_what_another_step_calls_a_verdict_is_no_gate() -> None:
+    store = Store()
+    digests = {
+        "script": store.blobs.put(b"all is well"),
+        "gate": store.blobs.put(RECORD),
+        "words": Digest("all is well"),
+    }
+    started = RunStarted(run=RunId(1), name="x", file="x.yaml", pipeline=Digest("0" * 64), options=RunOptions())
+    ended = [StepFinished(step=step, outcome="passed", values={"verdict": one}) for step, one in digests.items()]
+    store.log.append("run/1", [started, *ended], expect=0, at=1.0)
+    found = gate_show.of_run(None, None, log=store.log, blobs=store.blobs)
+    assert (found.run, found.step, found.digest) == (1, "gate", digests["gate"])
+
+
+def test_a_gate_whose_record_is_gone_is_told_to_be_so() -> None:
+    store = Store()
+    started = RunStarted(run=RunId(1), name="x", file="x.yaml", pipeline=Digest("0" * 64), options=RunOptions())
+    ended = StepFinished(step="gate", outcome="passed", values={"verdict": "1" * 64})
+    store.log.append("run/1", [started, ended], expect=0, at=1.0)
+    with pytest.raises(BlobMissing):
+        gate_show.of_run(RunId(1), None, log=store.log, blobs=store.blobs)

@@ -126,8 +126,8 @@ class _Frame:
         self.track = width - self.at - self.beside - 2 * _GAP
 
     def x(self, value: float) -> float:
-        """Across, for a value; never beyond the track."""
-        return self.at + min(max(self.axis.place(value), 0.0), 1.0) * self.track
+        """Across, for a value on the axis."""
+        return self.at + self.axis.place(value) * self.track
 
 
 def _body(plot: Plot, width: int, top: float, most: int) -> tuple[str, float]:
