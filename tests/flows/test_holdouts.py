@@ -1,8 +1,9 @@
 """Writing the ledger of a holdout beside others, and killed between the claim and the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from headway.backends import connect
 from headway.core.facts import Entry, Fact, HoldoutAnswered, HoldoutAsked
@@ -62,6 +63,16 @@ def test_a_spent_holdout_still_gives_its_old_answers(log: Log) -> None:
     assert holdouts.ask(log, asking("q", budget=1), now=3.0).answer is not None
 
 
+def test_other_rows_at_the_same_path_have_a_budget_of_their_own_and_are_told_of(log: Log) -> None:
+    holdouts.ask(log, asking("q"), now=1.0)
+    fresh = replace(asking("q"), holdout=Digest("b" * 64))
+    asked = holdouts.ask(log, fresh, now=2.0)
+    assert asked.claim.ask == 1
+    assert "What lay at h.csv before was asked 1 time: rows that are still there are not fresh" in asked.promise
+    assert "What lay" not in holdouts.ask(log, replace(fresh, path="other.csv", question=Digest("r")), now=3.0).promise
+    assert holdouts.read(log, HOLDOUT).left == 31
+
+
 class Overtaken:
     """A log to which somebody else appends just before us, once."""
 
@@ -82,6 +93,9 @@ class Overtaken:
 
     def read(self, stream: str, *, after: int = 0) -> list[Entry]:
         return self._log.read(stream, after=after)
+
+    def scan(self, kinds: Sequence[str]) -> Iterator[Entry]:
+        return self._log.scan(kinds)
 
     def sync(self) -> None:
         self._log.sync()

@@ -8,9 +8,11 @@ import pytest
 from headway.backends.log_memory import MemoryLog
 from headway.codec.lock import Lock, render
 from headway.core.dataset import Pin, Snapshot
+from headway.core.facts import HoldoutAnswered
+from headway.core.holdout import Asking
 from headway.core.ids import Artifact, Digest
 from headway.errors import FileFaulty
-from headway.flows import dataset, git
+from headway.flows import dataset, git, holdouts
 from headway.flows.needed import needed
 
 
@@ -131,6 +133,15 @@ def test_every_version_of_a_dataset_is_kept_until_it_is_forgotten(tmp_path: Path
     alone = Repository.__new__(Repository)
     alone.folder = tmp_path
     assert signs(alone, log) == {"a": "dataset d@1", "c": "dataset d@3"}
+
+
+def test_what_a_holdout_answered_is_kept_for_it_may_be_asked_the_same_again(tmp_path: Path) -> None:
+    log, holdout = MemoryLog(), Digest("b" * 64)
+    asking = Asking(holdout=holdout, path="h.csv", question=Digest("q"), key="run/1/gate", confidence=0.95)
+    claim = holdouts.ask(log, asking, now=1.0).claim
+    answer = HoldoutAnswered(ask=1, question=Digest("q"), outcome="pass", reveal="all", verdict=Digest("c" * 64))
+    holdouts.answer(log, claim, answer, now=2.0)
+    assert needed(log, str(tmp_path), keep_runs=20).digests == {"c" * 64: "an answer of holdout/bbbbbbbbbbbb"}
 
 
 def test_git_tells_what_it_tracks_and_passes_over(repo: Repository) -> None:

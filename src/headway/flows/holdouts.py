@@ -27,7 +27,7 @@ def ask(log: Log, asking: Asking, *, now: float) -> Asked:
             return answered
         found = ledger.find(asking.question)
         if found is not None:
-            return Asked(claim=found.claim, promise=ledger.promise(found.claim, asking))
+            return Asked(claim=found.claim, promise=ledger.promise(found.claim, asking) + _others(log, asking))
         claim = ledger.claim(asking)
         try:
             log.append(_stream(asking.holdout), [claim], expect=ledger.length, at=now)
@@ -36,7 +36,7 @@ def ask(log: Log, asking: Asking, *, now: float) -> Asked:
             continue
         # What is shown must not be forgotten by a loss of power.
         log.sync()
-        return Asked(claim=claim, promise=ledger.promise(claim, asking))
+        return Asked(claim=claim, promise=ledger.promise(claim, asking) + _others(log, asking))
 
 
 def answer(log: Log, claim: HoldoutAsked, answered: HoldoutAnswered, *, now: float) -> HoldoutAnswered:
@@ -52,6 +52,19 @@ def answer(log: Log, claim: HoldoutAsked, answered: HoldoutAnswered, *, now: flo
             continue
         log.sync()
         return answered
+
+
+def _others(log: Log, asking: Asking) -> str:
+    """What is said where other rows lay at the same path before: rows of theirs that are still there are not fresh."""
+    claims = [entry.fact for entry in log.scan(("HoldoutAsked",))]
+    n = sum(
+        isinstance(claim, HoldoutAsked) and claim.path == asking.path and claim.holdout != asking.holdout
+        for claim in claims
+    )
+    if not n:
+        return ""
+    times = f"{n} time{'s' * (n != 1)}"
+    return f". What lay at {asking.path} before was asked {times}: rows that are still there are not fresh"
 
 
 def _stream(holdout: Digest) -> str:

@@ -117,7 +117,9 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     def problems(values: Mapping[str, Any]) -> Iterator[Problem]:
         """Checks that cannot be read, each where it went wrong, and values that cannot stand beside each other."""
         checks, own = values.get("checks"), own_names(values.get("metrics"))
-        for i, text in enumerate(checks if isinstance(checks, list) else ()):
+        # Metrics that an expression brings are known when it is filled in.
+        is_open = isinstance(values.get("metrics"), str)
+        for i, text in enumerate(checks if isinstance(checks, list) and not is_open else ()):
             try:
                 parse_checks([text], own)
             except CheckUnreadable as e:
