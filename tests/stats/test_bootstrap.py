@@ -33,7 +33,7 @@ def test_the_range_is_that_of_scipy_within_the_noise_of_resampling(n_rows: int) 
         n_resamples=9999,
         method="BCa",
         vectorized=True,
-        rng=np.random.default_rng(4),
+        random_state=np.random.default_rng(4),
     ).confidence_interval
     assert ours is not None
     width = theirs.high - theirs.low
@@ -51,7 +51,7 @@ def test_more_resamples_come_nearer_to_scipy() -> None:
         method="BCa",
         vectorized=True,
         batch=2000,
-        rng=np.random.default_rng(4),
+        random_state=np.random.default_rng(4),
     ).confidence_interval
     assert many is not None
     assert (many.low, many.high) == pytest.approx((theirs.low, theirs.high), abs=0.02 * (theirs.high - theirs.low))

@@ -1,10 +1,11 @@
 """Metrics of a ranking of all rows by their probability: the areas under the ROC and the precision-recall curve."""
 
 import numpy as np
+from msgspec.structs import replace
 
 from headway.stats import auc
 from headway.stats.answers import Answers, Rows, Values, chances_of_one, positives, some
-from headway.stats.metrics_estimate import Bounds, Estimate, Metric, alone, compared
+from headway.stats.metrics_estimate import Bounds, Estimate, Metric, alone, compared, count_moves
 from headway.stats.metrics_linear import Linear, linear, logit
 
 
@@ -40,7 +41,7 @@ def _auc_of_one(rows: Rows, answers: Answers, level: float) -> Estimate:
         Bounds(
             low=bounds.low if bounds else None,
             high=bounds.high if bounds else None,
-            method="DeLong, logit" if bounds else f"none, fewer than {auc.FEW_OF_A_CLASS} rows of a class",
+            method="DeLong, logit" if bounds else f"none, {_TOO_FEW}",
             spread=error * len(rows) ** 0.5,
             approximate=True,
         ),
@@ -60,7 +61,7 @@ def _auc_of_two(rows: Rows, new: Answers, old: Answers, level: float, times: flo
         Bounds(
             low=bounds.low if bounds else None,
             high=bounds.high if bounds else None,
-            method="paired DeLong" if bounds else f"none, fewer than {auc.FEW_OF_A_CLASS} rows of a class",
+            method="paired DeLong" if bounds else f"none, {_TOO_FEW}",
             spread=auc.standard_error(*moves) * len(rows) ** 0.5,
             approximate=True,
         ),
@@ -79,7 +80,31 @@ def _area(rows: Rows, answers: Answers) -> Linear:
     return Linear(value=places.area, parts=parts, said=said, off=1 - said)
 
 
-_AUC_OVER_UNITS = linear(_area, 0.0, 1.0, logit(0.0, 1.0))
+def _if_rich(metric: Metric) -> Metric:
+    """The metric, without a range where fewer than FEW_OF_A_CLASS rows or units hold one of the classes."""
+
+    def is_rich(rows: Rows) -> bool:
+        is_positive = positives(rows)
+        return all(
+            count_moves(rows, flags.astype(np.int8))[2] >= auc.FEW_OF_A_CLASS for flags in (is_positive, ~is_positive)
+        )
+
+    def without(found: Estimate) -> Estimate:
+        return replace(found, low=None, high=None, method=f"none, {_TOO_FEW}")
+
+    def of_one(rows: Rows, answers: Answers, level: float) -> Estimate:
+        found = metric.of_one(rows, answers, level)
+        return found if is_rich(rows) else without(found)
+
+    def of_two(rows: Rows, new: Answers, old: Answers, level: float, times: float) -> Estimate:
+        found = metric.of_two(rows, new, old, level, times)
+        return found if is_rich(rows) else without(found)
+
+    return Metric(of_one=of_one, of_two=of_two)
+
+
+_TOO_FEW = f"fewer than {auc.FEW_OF_A_CLASS} rows or units of a class"
+_AUC_OVER_UNITS = _if_rich(linear(_area, 0.0, 1.0, logit(0.0, 1.0)))
 
 
 # --- average precision -------------------------------------------------------------------------------------------
@@ -118,10 +143,10 @@ def _work_out_precision(rows: Rows, answers: Answers) -> Linear:
     own = np.repeat(precision - value + as_hit, sizes) * hit
     parts = np.empty(len(rows))
     parts[order] = (own - np.repeat(as_called, sizes)) * (len(rows) / n_positive)
-    return Linear(value=value, parts=parts - np.mean(parts), said=chances, off=np.asarray(1.0 - positive))
+    return Linear(value=value, parts=parts - np.mean(parts), said=chances, off=np.ones(len(rows)))
 
 
 METRICS = {
     "auc": Metric(of_one=_auc_of_one, of_two=_auc_of_two),
-    "average_precision": linear(_average_precision, 0.0, 1.0, logit(0.0, 1.0)),
+    "average_precision": _if_rich(linear(_average_precision, 0.0, 1.0, logit(0.0, 1.0))),
 }

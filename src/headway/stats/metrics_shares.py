@@ -97,7 +97,8 @@ def bound_difference(rows: Rows, new: Flags, old: Flags, level: float, times: fl
     theirs = _share(old)
     return Bounds(
         low=(around.low - times) * theirs,
-        high=(around.high - times) * theirs,
+        # Nothing bounds a ratio whose lower side may be 0.
+        high=(around.high - times) * theirs if around.high < np.inf else None,
         method="Nam-Blackwelder, continuity-corrected",
         spread=spread,
     )
