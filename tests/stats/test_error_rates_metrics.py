@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from headway.errors import Unmeasurable
 from headway.stats.answers import Answers, Places, Rows
+from headway.stats.bootstrap import bca
 from headway.stats.metrics import Estimate, measure
 
 pytestmark = pytest.mark.slow
@@ -242,7 +243,7 @@ def shares_apart(n_rows: int, new: float, old: float, both: float) -> World:
 @pytest.mark.parametrize("n_rows", [100, 200, 1000])
 @pytest.mark.parametrize(("new", "old"), [(0.72, 0.8), (0.81, 0.9), (0.891, 0.99), (0.27, 0.3)])
 def test_a_ratio_at_its_limit_seldom_gets_through(n_rows: int, new: float, old: float) -> None:
-    world = shares_apart(n_rows, new, old, both=0.95 * new)
+    world = shares_apart(n_rows, new, old, both=max(0.95 * new, new + old - 0.995))
     above, below, _ = rates("accuracy", world, 4000, times=0.9)
     assert max(above, below) <= three_errors_above(ALPHA, 4000)
 
@@ -251,3 +252,26 @@ def test_a_ratio_at_its_limit_seldom_gets_through(n_rows: int, new: float, old: 
 def test_a_ratio_of_nearly_one_keeps_its_level_too(metric: str) -> None:
     above, below, _ = rates(metric, two_classes(1000), times=1.0001)
     assert max(above, below) <= three_errors_above(MOST_APPROXIMATE)
+
+
+def resampled(n_rows: int, n_runs: int, *, heavy: bool) -> tuple[float, float]:
+    """How often BCa tells the difference of two root mean squared errors above, and below, 0."""
+    world, rng = predicted_numbers(n_rows, heavy=heavy), np.random.default_rng(20130101)
+    above = below = 0
+    for seed in range(n_runs):
+        rows, new, old = world(rng)
+        squares = [(answers.labels.astype(float) - rows.truth.astype(float)) ** 2 for answers in (new, old)]
+        found = bca(np.stack(squares, axis=1), lambda sums: np.sqrt(sums[..., 0]) - np.sqrt(sums[..., 1]), 0.9, seed)
+        above += found is not None and found.low > 0
+        below += found is not None and found.high < 0
+    return above / n_runs, below / n_runs
+
+
+def test_bca_keeps_its_level_where_tails_are_light() -> None:
+    assert max(resampled(200, 1000, heavy=False)) <= three_errors_above(MOST_APPROXIMATE, 1000)
+
+
+def test_bca_errs_more_often_than_what_is_used_instead_where_tails_are_heavy() -> None:
+    above, below, _ = rates("rmse", predicted_numbers(200, heavy=True), 1000)
+    assert max(above, below) <= three_errors_above(0.07, 1000)
+    assert min(resampled(200, 1000, heavy=True)) > 0.08

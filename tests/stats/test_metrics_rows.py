@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import xlogy
 
 from headway.errors import Unmeasurable
 from headway.stats import classes
 from headway.stats.answers import Answers, Index, Rows
+from headway.stats.compare import Pairs, ratio_corrected
 from headway.stats.interval import clopper_pearson
 from headway.stats.metrics import disagreement, measure
 
@@ -148,3 +153,41 @@ def test_rows_that_are_alike_are_counted_and_nothing_else_changes(
         for name in ("value", "low", "high", "n_rows", "new", "old", "n_differ", "spread"):
             assert getattr(found, name) == pytest.approx(getattr(plain, name), abs=1e-9), name
         assert found.method == plain.method
+
+
+@pytest.mark.parametrize(("gained", "lost", "both", "n_rows"), [(16, 8, 40, 86), (3, 11, 300, 400), (40, 0, 100, 150)])
+def test_the_bound_of_a_ratio_is_where_the_score_test_stops_rejecting(
+    gained: int, lost: int, both: int, n_rows: int
+) -> None:
+    ratio = ratio_corrected(Pairs(gained=gained, lost=lost, n_rows=n_rows), both, level=0.9).low
+
+    def shares(only_old: float) -> tuple[float, float, float, float]:
+        # If the new share is `ratio` times the old one, and neither right as often as seen.
+        right = (both + gained + lost) / n_rows
+        of_both = (right - (1 + ratio) * only_old) / ratio
+        return of_both, right - of_both - only_old, only_old, 1 - right
+
+    def unlikely(only_old: float) -> float:
+        chances = shares(only_old)
+        counts = both, gained, lost
+        if min(chances[:3]) < 0:
+            return 1e9
+        return -float(sum(xlogy(count, chance) for count, chance in zip(counts, chances, strict=False)))
+
+    right = (both + gained + lost) / n_rows
+    ends = max(0.0, (1 - ratio) * right), right / (1 + ratio)
+    likeliest = minimize_scalar(unlikely, bounds=ends, method="bounded", options={"xatol": 1e-10}).x
+    of_both, only_new, only_old, _ = shares(float(likeliest))
+    new, old = of_both + only_new, of_both + only_old
+    variance = n_rows * (new * (1 - new) + ratio**2 * old * (1 - old) - 2 * ratio * (of_both - new * old))
+    statistic = both + gained - ratio * (both + lost) - (1 + ratio) / 2
+    assert statistic == pytest.approx(1.644854 * variance**0.5, rel=1e-3)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 200), st.integers(0, 200))
+def test_the_two_ends_of_a_ratio_mirror_each_other(gained: int, lost: int, both: int, neither: int) -> None:
+    n_rows = gained + lost + both + neither
+    found = ratio_corrected(Pairs(gained=gained, lost=lost, n_rows=n_rows), both)
+    swapped = ratio_corrected(Pairs(gained=lost, lost=gained, n_rows=n_rows), both)
+    assert found.low <= (both + gained) / (both + lost) <= found.high
+    assert found.low * swapped.high == pytest.approx(1)
