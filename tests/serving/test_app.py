@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from headway.core.prediction import Prediction
+from headway.core.prediction_log import Label
 from headway.errors import DataUnreadable
-from headway.serving.app import About, Answered, App
+from headway.serving.app import About, App
+from headway.serving.record import Answered
 
 ABOUT = About(endpoint="flights", model="m", version=2, digest="d", format="fake", columns=("x",))
 
@@ -29,6 +31,23 @@ class Doubler:
         if self.fails is not None:
             raise self.fails
         return Prediction(labels=np.array([row["x"] * 2 for row in rows]))
+
+
+class Noted:
+    """A recorder that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.answered: list[Answered] = []
+        self.labels: list[Label] = []
+        self.has_room = True
+
+    def note(self, entry: Answered) -> None:
+        self.answered.append(entry)
+
+    def label(self, labels: tuple[Label, ...]) -> bool:
+        if self.has_room:
+            self.labels += labels
+        return self.has_room
 
 
 class Reply:
@@ -157,12 +176,36 @@ def test_a_body_in_pieces_is_put_together(app: App) -> None:
 
 
 def test_only_what_clients_got_is_recorded() -> None:
-    seen: list[Answered] = []
-    app = App(Doubler(), ABOUT, record=seen.append)
+    recorder = Noted()
+    app = App(Doubler(), ABOUT, recorder=recorder)
     ask(app, b'{"x": 2}', headers={"x-request-id": "r"})
     ask(app, b"{")
     ask(app, is_public=False)
-    assert [(a.request_id, a.rows, a.prediction.labels.tolist()) for a in seen] == [("r", [{"x": 2}], [4])]
+    (a,) = recorder.answered
+    assert (a.request_id, a.form, a.request, json.loads(a.answer)["predictions"]) == ("r", "predict", b'{"x": 2}', [4])
+
+
+def test_what_a_version_that_no_longer_serves_hands_on_is_a_clients() -> None:
+    recorder = Noted()
+    ask(App(Doubler(), ABOUT, recorder=recorder), is_public=False, headers={"x-headway-handed-on": "1"})
+    assert len(recorder.answered) == 1
+
+
+def test_labels_are_taken_whole_or_not_at_all() -> None:
+    recorder = Noted()
+    app = App(Doubler(), ABOUT, recorder=recorder)
+    good = b'[{"request_id": "r", "label": 1, "at": 5}, {"request_id": "q", "label": "late", "row": 1, "at": 6}]'
+    assert ask(app, good, path="/labels").json == {"accepted": 2}
+    bad = ask(app, b'[{"request_id": "r", "label": 1}, {"request_id": "a b", "lable": 1}]', path="/labels")
+    assert bad.status == 400
+    assert [(f["row"], f["field"]) for f in bad.json["fields"]] == [(1, "label"), (1, "lable"), (1, "request_id")]
+    assert [(one.request_id, one.label, one.at, one.row) for one in recorder.labels] == [
+        ("r", 1, 5.0, 0),
+        ("q", "late", 6.0, 1),
+    ]
+    recorder.has_room = False
+    assert ask(app, good, path="/labels").status == 503
+    assert ask(App(Doubler(), ABOUT), good, path="/labels").status == 409
 
 
 def test_a_draining_version_closes_its_clients_connections_but_not_the_private_one(app: App) -> None:

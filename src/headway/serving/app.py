@@ -1,6 +1,7 @@
 """One model version over HTTP, as a raw ASGI application.
 
     POST /predict          JSON rows in, predictions out (see `protocol`)
+    POST /labels           the truth about predictions given before (see `labels`)
     GET  /                 what is served: model, version, digest, format, columns
     GET  /health/live      the process answers            (also /v2/health/live)
     GET  /health/ready     the model is loaded            (also /v2/health/ready)
@@ -14,17 +15,19 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from msgspec import Struct
 
-from headway.core.prediction import LoadedModel, Prediction
+from headway.core.prediction import LoadedModel
 from headway.errors import DataUnreadable
 from headway.serving import protocol
-from headway.serving.forward import Headers, forward
-from headway.serving.protocol import Refusal, Row
+from headway.serving.forward import HANDED_ON, Headers, forward
+from headway.serving.labels import read_labels
+from headway.serving.protocol import Refusal
+from headway.serving.record import Answered, Recorder
 
 MAX_BODY_BYTES = 16 * 2**20
 """A larger request is refused (413): some 50,000 rows of 30 numbers; more belongs into a batch job."""
@@ -51,41 +54,32 @@ class About(Struct, frozen=True, kw_only=True):
         return f"{self.model}@{self.version}"
 
 
-class Answered(Struct, frozen=True, kw_only=True):
-    """A prediction that was given to a client: what a prediction log needs. `ms` of the model's time and ours."""
-
-    request_id: str
-    at: float
-    ms: float
-    rows: Sequence[Row]
-    prediction: Prediction
-
-
 class Reply(Struct, frozen=True, kw_only=True):
-    """What goes back to the client."""
+    """What goes back to the client. `noted` is set on a prediction: what the prediction log is to be told of it."""
 
     status: int
     body: bytes
     headers: Headers = []
+    noted: Answered | None = None
 
 
 class App:
     """The application. `sibling` is the private socket of the version that took over, once one has."""
 
-    __slots__ = ("_about", "_model", "_pool", "_record", "is_draining", "max_body_bytes", "sibling")
+    __slots__ = ("_about", "_model", "_pool", "_recorder", "is_draining", "max_body_bytes", "sibling")
 
     def __init__(
         self,
         model: LoadedModel,
         about: About,
         *,
-        record: Callable[[Answered], None] | None = None,
+        recorder: Recorder | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        """`record` is told of each prediction that a client got (never of checks); it must not block."""
+        """`recorder` is told of each prediction that a client got (never of checks), after it was sent."""
         self._model = model
         self._about = about
-        self._record = record
+        self._recorder = recorder
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
@@ -99,21 +93,24 @@ class App:
         request_id = protocol.request_id_from(headers.get(b"x-request-id")) or uuid.uuid4().hex
         # On the private socket there is no port: those are checks and what siblings hand on.
         is_public = bool(scope["server"] and scope["server"][1])
+        is_clients = is_public or HANDED_ON in headers
         body = await _read(receive, headers, self.max_body_bytes)
         reply = None
         if self.sibling is not None and is_public and isinstance(body, bytes):
             reply = await self._handed_on(scope, body, request_id)
         if reply is None:
-            reply = await self._answer(scope, body, request_id, is_public=is_public)
+            reply = await self._answer(scope, body, request_id)
         closing = (self.is_draining and is_public) or reply.status == 413
         await send({"type": "http.response.start", "status": reply.status, "headers": _framed(reply, closing=closing)})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+        if self._recorder is not None and reply.noted is not None and is_clients:
+            self._recorder.note(reply.noted)
 
     async def _handed_on(self, scope: Scope, body: bytes, request_id: str) -> Reply | None:
         """The answer of the version that took over; None when it gives none, and this one had better answer."""
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
         headers = [h for h in scope["headers"] if h[0] != b"x-request-id"]
-        headers.append((b"x-request-id", request_id.encode()))
+        headers += [(b"x-request-id", request_id.encode()), (HANDED_ON, b"1")]
         try:
             back = await forward(self.sibling or "", method=scope["method"], target=target, headers=headers, body=body)
         except (OSError, EOFError, ValueError) as e:
@@ -121,10 +118,11 @@ class App:
             return None
         return Reply(status=back.status, body=back.body, headers=back.headers)
 
-    async def _answer(self, scope: Scope, body: bytes | Refusal, request_id: str, *, is_public: bool) -> Reply:
+    async def _answer(self, scope: Scope, body: bytes | Refusal, request_id: str) -> Reply:
+        began = time.perf_counter()
         method, path = scope["method"], scope["path"]
         headers = [(b"x-headway-version", self._about.name.encode()), (b"x-request-id", request_id.encode())]
-        allowed = ("POST",) if path == "/predict" else ("GET", "HEAD")
+        allowed = ("POST",) if path in ("/predict", "/labels") else ("GET", "HEAD")
         if path not in _ROUTES:
             told: bytes | Refusal = Refusal(status=404, error=f"there is nothing at {path}; POST rows to /predict")
         elif method not in allowed:
@@ -133,15 +131,20 @@ class App:
         elif isinstance(body, Refusal):
             told = body
         elif path == "/predict":
-            told = await self._predict(body, request_id, is_public=is_public)
+            told = await self._predict(body, request_id)
+        elif path == "/labels":
+            told = self._label(body)
         else:
             told = _ROUTES[path] or protocol.write(self._about)
         if isinstance(told, Refusal):
             return Reply(status=told.status, body=protocol.write_refusal(told, request_id=request_id), headers=headers)
-        return Reply(status=200, body=told, headers=headers)
+        noted = None
+        if path == "/predict" and isinstance(body, bytes):
+            ms = (time.perf_counter() - began) * 1000
+            noted = Answered(request_id, time.time(), ms, "predict", body, told)
+        return Reply(status=200, body=told, headers=headers, noted=noted)
 
-    async def _predict(self, body: bytes, request_id: str, *, is_public: bool) -> bytes | Refusal:
-        began = time.perf_counter()
+    async def _predict(self, body: bytes, request_id: str) -> bytes | Refusal:
         rows = protocol.read_rows(body, self._about.columns)
         if isinstance(rows, Refusal):
             return rows
@@ -153,10 +156,19 @@ class App:
         except Exception as e:  # noqa: BLE001 (a model's code may raise anything; the server answers and goes on)
             _print(f"{request_id}: {self._about.name} raised\n{''.join(traceback.format_exception(e))}")
             return Refusal(status=500, error=f"the model failed: {type(e).__name__}; its log tells more")
-        if self._record is not None and is_public:
-            ms = (time.perf_counter() - began) * 1000
-            self._record(Answered(request_id=request_id, at=time.time(), ms=ms, rows=rows, prediction=prediction))
         return told
+
+    def _label(self, body: bytes) -> bytes | Refusal:
+        if self._recorder is None:
+            return Refusal(
+                status=409, error="predictions are not logged here, so that labels have nothing to be joined to"
+            )
+        labels = read_labels(body, now=time.time())
+        if isinstance(labels, Refusal):
+            return labels
+        if not self._recorder.label(labels):
+            return Refusal(status=503, error="the prediction log has no room now; send these labels again later")
+        return protocol.write({"accepted": len(labels)})
 
 
 _LIVE = b'{"live":true}'
@@ -165,6 +177,7 @@ _READY = b'{"live":true,"ready":true}'
 _ROUTES: dict[str, bytes] = {
     "/": b"",
     "/predict": b"",
+    "/labels": b"",
     "/health/live": _LIVE,
     "/v2/health/live": _LIVE,
     # A worker listens only once its model is loaded: whoever is heard is ready. Both keys: the specification of the

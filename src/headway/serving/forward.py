@@ -10,6 +10,9 @@ from typing import NamedTuple
 HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"date", b"upgrade", b"expect"})
 """Headers that speak of one connection only."""
 
+HANDED_ON = b"x-headway-handed-on"
+"""Tells a client's request that a version handed on from a check: both come on the private socket."""
+
 MAX_ANSWER_BYTES = 256 * 2**20
 
 Headers = list[tuple[bytes, bytes]]

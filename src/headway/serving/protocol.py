@@ -96,7 +96,7 @@ def _faults(rows: list[Row], columns: Sequence[str]) -> list[FieldFault]:
         if wanted and row.keys() != wanted:
             found += [FieldFault(row=at, field=name, problem="missing") for name in columns if name not in row]
             found += [
-                FieldFault(row=at, field=name, problem="unknown" + _nearest(name, columns))
+                FieldFault(row=at, field=name, problem="unknown" + nearest(name, columns))
                 for name in row
                 if name not in wanted
             ]
@@ -106,7 +106,8 @@ def _faults(rows: list[Row], columns: Sequence[str]) -> list[FieldFault]:
     return found
 
 
-def _nearest(name: str, columns: Sequence[str]) -> str:
+def nearest(name: str, columns: Sequence[str]) -> str:
+    """What to add to the word `unknown`: the name that was probably meant, or nothing."""
     from difflib import get_close_matches
 
     close = get_close_matches(name, columns, n=1)
