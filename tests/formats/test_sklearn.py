@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from headway.core.prediction import LoadedModel
+from headway.core.signature import Field, outputs_of
 from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
 from headway.formats import sklearn
 
@@ -215,3 +216,20 @@ def test_without_the_library_the_extra_to_install_is_named(tmp_path: Path, monke
     with pytest.raises(ExtraMissing) as raised:
         sklearn.load(str(path))
     assert raised.value.remedy == "pip install 'headway[sklearn]'"
+
+
+def test_it_says_what_it_takes_and_gives_and_does_not_guess(tmp_path: Path) -> None:
+    told = saved(tmp_path, pipeline().fit(as_polars(WHOLE), LATE)).signature
+    assert told.inputs == (Field(name="colour", kind="BYTES"), Field(name="size"))
+    assert told.outputs == outputs_of(label="INT64", n_classes=2)
+    assert told.classes == (0, 1)
+    nameless = saved(tmp_path, KNeighborsClassifier(1).fit(np.array([[0.0, 1.0], [1.0, 0.0]]), ["a", "b"])).signature
+    assert nameless.matrix == Field(name="input", width=2)
+    assert (nameless.outputs, nameless.classes) == (outputs_of(label="BYTES", n_classes=2), ("a", "b"))
+    number = saved(tmp_path, LinearRegression().fit(as_polars({"x": [0.0, 1.0]}), [1.0, 3.0])).signature
+    assert (number.outputs, number.classes) == (outputs_of(label="FP64"), ())
+    several = KNeighborsClassifier(1).fit(np.array([[0.0], [1.0]]), [[0, 1], [1, 0]])
+    model = saved(tmp_path, several)
+    assert model.signature.outputs == outputs_of(label=None)
+    told = model.predict([{"x": 0.1}, {"x": 0.9}])
+    assert (told.labels.tolist(), told.probabilities) == ([[0, 1], [1, 0]], None)

@@ -10,6 +10,7 @@ import pytest
 
 from headway.core.check_grammar import parse_checks
 from headway.core.prediction import LoadedModel, Prediction
+from headway.core.signature import Field, Signature
 from headway.errors import DataUnreadable, Unmeasurable
 from headway.stats.answers import Answers, Rows
 from headway.tables import asked, gate_inputs
@@ -73,7 +74,7 @@ def test_rows_come_in_one_order_with_their_groups() -> None:
 class Echo:
     """A model that says whether `q` is 3, and counts how often it was asked for one row."""
 
-    format, columns, notes = "echo", ("q",), ()
+    format, columns, notes, signature = "echo", ("q",), (), Signature(inputs=(Field(name="q"),))
 
     def __init__(self, *, chances: bool = True) -> None:
         self.singles: list[object] = []

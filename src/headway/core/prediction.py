@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
+from headway.core.signature import Signature
+
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
@@ -42,6 +44,10 @@ class LoadedModel(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What whoever uses it should be told, a sentence each: made with another version of its library."""
+
+    @property
+    def signature(self) -> Signature:
+        """What the model says by itself of what it takes and gives; what it does not say is unknown, not guessed."""
 
     # Any: a row is a JSON object of a request; the model's columns say what may stand there.
     def predict(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Prediction:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headway.core.prediction import LoadedModel, Prediction
+from headway.core.signature import Field, Signature, outputs_of
 from headway.errors import DataUnreadable, ModelUnreadable
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ class _Function:
         self.columns: tuple[str, ...] = tuple(names.get("COLUMNS", ()))
         self._names = names
         self._path = path
+        classes = tuple(names.get("CLASSES", ()))
+        self.signature = Signature(
+            inputs=tuple(Field(name=n) for n in self.columns),
+            outputs=outputs_of(label=None, n_classes=len(classes)),
+            classes=classes,
+        )
 
     # Any: as in `LoadedModel.predict`.
     def predict(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Prediction:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headway.core.prediction import LoadedModel, Prediction
+from headway.core.signature import ANY_WIDTH, MATRIX, Field, Kind, Signature, kind_of, outputs_of
 from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
 
 if TYPE_CHECKING:
@@ -114,10 +115,11 @@ class _Estimator:
         self._estimator = estimator
         self._asks_probabilities = hasattr(estimator, "predict_proba")
         self._prepare, self._last = _split(estimator)
-        self._classes = tuple(_plain(c) for c in getattr(estimator, "classes_", ()))
         self._texts, knows_none = _texts(estimator)
         # Both libraries serve a model that was taught without gaps; with them, None betrays Polars.
         self._wants_pandas = not knows_none and _has_pandas()
+        self.signature = _signature(estimator, self.columns, self._texts)
+        self._classes = self.signature.classes
 
     # Any: as in `LoadedModel.predict`.
     def predict(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Prediction:
@@ -233,6 +235,35 @@ def _texts(estimator: Any) -> tuple[frozenset[str], bool]:  # noqa: ANN401 (as a
         for categories in getattr(part, "categories_", ()):
             knows_none |= categories.dtype.kind == "O" and any(c is None for c in categories)
     return frozenset(texts), knows_none
+
+
+def _signature(estimator: Any, columns: tuple[str, ...], texts: frozenset[str]) -> Signature:  # noqa: ANN401 (as above)
+    """What the estimator says of itself: names of columns, texts among them, classes; no kinds of numbers."""
+    import numpy as np
+
+    inputs: tuple[Field, ...] = tuple(Field(name=n, kind="BYTES" if n in texts else None) for n in columns)
+    if not columns:
+        inputs = (Field(name=MATRIX, width=int(getattr(estimator, "n_features_in_", ANY_WIDTH))),)
+    found = getattr(estimator, "classes_", None)
+    # A list of arrays: several outputs at once, which have no one table.
+    if not isinstance(found, np.ndarray) or found.ndim != 1:
+        label: Kind | None = "FP64" if found is None and _foretells_numbers(estimator) else None
+        return Signature(inputs=inputs, outputs=outputs_of(label=label))
+    classes = tuple(_plain(c) for c in found)
+    kind = kind_of(str(found.dtype))
+    if kind == "BYTES" and not all(isinstance(c, str) for c in classes):
+        kind = None
+    n_classes = len(classes) if hasattr(estimator, "predict_proba") else 0
+    return Signature(inputs=inputs, outputs=outputs_of(label=kind, n_classes=n_classes), classes=classes)
+
+
+def _foretells_numbers(estimator: Any) -> bool:  # noqa: ANN401 (as above)
+    from importlib import import_module
+
+    try:
+        return bool(import_module("sklearn.base").is_regressor(estimator))
+    except (ImportError, AttributeError, TypeError):  # an estimator of another library that does not tell
+        return False
 
 
 def _split(estimator: Any) -> tuple[Any, Any]:  # noqa: ANN401 (as above)
