@@ -111,7 +111,7 @@ def test_slices_come_by_harm_and_small_ones_last() -> None:
         ("region=c", "small"),
     ]
     assert "the worst is region=b" in verdict.why
-    assert "1 of 4 is too small to tell, and could hide -53.3 points" in verdict.why
+    assert "1 of 4 is too small to tell, and could hide as much as -53.3 points" in verdict.why
 
 
 def test_the_larger_error_is_the_more_harmful() -> None:

@@ -69,7 +69,8 @@ def smallest_gain(n_labels: int, differ: float, confidence: float) -> float | No
     shown = Region(low=0.0)
     if n_labels < 1 or power_of_pairs(n_labels, 1.0, 1.0, shown, confidence) < POWER:
         return None
-    return differ * smallest_difference(n_labels, 1.0, shown, confidence, POWER)
+    smallest = smallest_difference(n_labels, 1.0, shown, confidence, POWER)
+    return None if smallest is None else differ * smallest
 
 
 def told(found: Labelling) -> list[str]:

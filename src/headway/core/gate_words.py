@@ -104,7 +104,7 @@ def explain_slices(  # noqa: PLR0913 - what is known of all slices together
     >>> print(explain_slices(check, 9, ("region=south", recall), 0, 2, -0.12))
     recall in each region may not fall by more than 2 points: no region is shown to break it; the worst is region=south:
     it moved by -1.0 points, range -3.5 to +1.4 (310 positive rows). 2 of 9 are too small to tell, and could hide
-    -12.0 points.
+    as much as -12.0 points.
     """
     of_each = check.each[0] if len(check.each) == 1 else f"combination of {' and '.join(check.each)}"
     noun = short(of_each)
@@ -116,7 +116,9 @@ def explain_slices(  # noqa: PLR0913 - what is known of all slices together
         slice_name, evidence = worst
         parts[0] += f"; the worst is {short(slice_name)}: {_finding(check, evidence)}{_rows(check, evidence)}"
     if n_small:
-        hidden = f", and could hide {told(check, could_hide, 1)}{unit(check)}" if could_hide is not None else ""
+        hidden = (
+            f", and could hide as much as {told(check, could_hide, 1)}{unit(check)}" if could_hide is not None else ""
+        )
         parts.append(f"{n_small} of {n_slices} {'are' if n_small != 1 else 'is'} too small to tell{hidden}")
     if n_failed:
         parts.append(f"{_instead(check)}; look at those rows first")

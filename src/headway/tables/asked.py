@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from headway.stats.answers import Answers, Values
 
-TIMED, WARM_UP = 1000, 50
+TIMED, WARM_UP = 500, 30
 """Rows that are answered one by one to time them, and those before, whose times do not count."""
 
-TIME_LIMIT_S = 60.0
+TIME_LIMIT_S = 30.0
 """Timing ends after so long, with the times that there are."""
 
 
