@@ -174,8 +174,9 @@ def test_latency_and_size_are_measured_on_models_and_ask_nothing_of_the_holdout(
     assert project.trial.run("gate", values) == 0
     assert project.trial.metrics["new.size_mb"] == len(MODEL) / 1e6
     assert project.kinds == []
-    assert project.gate(checks="new.latency_p50_ms < 1000") == 1
-    assert "there is nothing that could be timed" in project.trial.summary
+    with pytest.raises(UsageMistaken, match="nothing can be timed"):
+        project.gate(checks=[BETTER, "new.latency_p50_ms < 1000"])
+    assert project.kinds == []
 
 
 # --- the budget --------------------------------------------------------------------------------------------------
@@ -306,6 +307,10 @@ def faults(**fields: Any) -> list[str]:
         ({"reuse": {"bugdet": 1}}, "the key `bugdet` is not known"),
         ({"reuse": "never"}, "`reuse`"),
         ({"predictions": {"new": "n.csv"}}, "`key` is missing"),
+        (
+            {"predictions": {"new": "n.csv", "key": "id"}, "checks": ["new.auc > 0.5", "new.latency_p99_ms < 20"]},
+            "no model is run where `predictions` are given",
+        ),
         ({"min-slice": 0}, "`min-slice` must be at least 1"),
         ({"slices": "show"}, "`slices` must be"),
         ({"multiplicity": "bonferroni"}, "`multiplicity` must be"),

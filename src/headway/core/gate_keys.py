@@ -1,11 +1,14 @@
 """What cannot be meant by the keys of a gate's `with:`, beyond their kinds. Neighbour: `steps/gate` has the keys."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from headway.core.check import COSTS
+from headway.core.check_grammar import parse_checks
 from headway.core.metric import is_metric
 from headway.core.problem import Problem
+from headway.errors import HeadwayError
 
 
 def own_names(metrics: object) -> tuple[str, ...]:
@@ -20,6 +23,7 @@ def misfits(values: Mapping[str, Any]) -> Iterator[Problem]:
         remedy = 'write it like this: challenger: "models/model.pkl"; or name what it answered: `predictions`'
         yield Problem(path=(), problem="`challenger` is missing", remedy=remedy)
     reuse, metrics = values.get("reuse"), values.get("metrics")
+    yield from _untimed(values)
     if isinstance(reuse, dict) and reuse.get("reveal") == "verdict" and values.get("unsure") == "pass":
         yield Problem(
             path=("unsure",),
@@ -34,3 +38,19 @@ def misfits(values: Mapping[str, Any]) -> Iterator[Problem]:
                 remedy="choose another word of letters, digits and _",
                 at_key=True,
             )
+
+
+# Any: as above.
+def _untimed(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Checks of how long answers take, where no model is run."""
+    texts = values.get("checks") if values.get("predictions") else ()
+    for i, text in enumerate(texts if isinstance(texts, list | tuple) else ()):
+        # What cannot be read is told elsewhere.
+        with suppress(HeadwayError):
+            checks = parse_checks([text], own_names(values.get("metrics")))
+            if any(check.costs and check.metric != "size_mb" for check in checks):
+                yield Problem(
+                    path=("checks", i),
+                    problem="no model is run where `predictions` are given, so nothing can be timed",
+                    remedy="leave the check out, or name the models instead (challenger, champion)",
+                )
