@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from headway.stats import metrics_calibration
 from headway.stats.answers import Answers, Rows
 from headway.stats.auc import place
 from headway.stats.interval import clopper_pearson
@@ -166,3 +167,13 @@ def test_a_class_in_few_units_bounds_no_area(metric: str) -> None:
     truth = np.where(few, 1, 0)
     found = measure(metric, Rows(truth=truth, units=rows.units), new, old, 0.95)
     assert (found.low, found.high, found.method) == (None, None, "none, fewer than 10 rows or units of a class")
+
+
+def test_the_root_of_a_covariance_is_choleskys() -> None:
+    parts = np.random.default_rng(1).standard_normal((40, 6))
+    covariance = parts.T @ parts
+    assert metrics_calibration._root(covariance) == pytest.approx(np.linalg.cholesky(covariance))
+    # Where two are one, nothing is left for the second.
+    twice = covariance[:, [0, 0, 1]][[0, 0, 1]]
+    root = metrics_calibration._root(twice)
+    assert root @ root.T == pytest.approx(twice)

@@ -81,16 +81,29 @@ def _covariance(rows: Rows, bins: Places, gaps: Values) -> Values:
         return np.diag(np.bincount(bins, residuals**2, minlength=N_BINS)) / len(rows) ** 2
     codes, n_units = unit_codes(rows)
     sums = np.bincount(codes * N_BINS + bins, residuals, minlength=n_units * N_BINS).reshape(n_units, N_BINS)
-    return np.asarray(sums.T @ sums * (n_units / max(n_units - 1, 1)) / len(rows) ** 2)
+    return np.asarray(np.einsum("ui,uj->ij", sums, sums) * (n_units / max(n_units - 1, 1)) / len(rows) ** 2)
 
 
 def _sum_of_sizes(covariance: Values, share: float, seed: int) -> float:
     """The quantile of the summed sizes of normal errors with this covariance."""
     uniform = bootstrap.uniform(bootstrap.generator(seed, 3), N_DRAWS * N_BINS).reshape(N_DRAWS, N_BINS)
     normal = special.ndtri(np.clip(uniform, 2.0**-54, None))
-    values, vectors = np.linalg.eigh(covariance)
-    errors = normal @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    errors = np.einsum("ij,kj->ik", normal, _root(covariance))
     return float(np.quantile(np.abs(errors).sum(axis=1), share))
+
+
+def _root(covariance: Values) -> Values:
+    """Cholesky's lower triangle L with L L' = `covariance`; a row of zeros where nothing is left.
+
+    Written out for the few bins there are: LAPACK's roots differ from machine to machine.
+    """
+    root = np.zeros_like(covariance)
+    for i in range(len(covariance)):
+        for j in range(i):
+            if root[j, j] > 0:
+                root[i, j] = (covariance[i, j] - (root[i, :j] * root[j, :j]).sum()) / root[j, j]
+        root[i, i] = math.sqrt(max(float(covariance[i, i] - (root[i, :i] ** 2).sum()), 0.0))
+    return root
 
 
 def _of_one(rows: Rows, answers: Answers, level: float) -> Estimate:
