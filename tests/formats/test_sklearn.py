@@ -231,5 +231,5 @@ def test_it_says_what_it_takes_and_gives_and_does_not_guess(tmp_path: Path) -> N
     several = KNeighborsClassifier(1).fit(np.array([[0.0], [1.0]]), [[0, 1], [1, 0]])
     model = saved(tmp_path, several)
     assert model.signature.outputs == outputs_of(label=None)
-    told = model.predict([{"x": 0.1}, {"x": 0.9}])
-    assert (told.labels.tolist(), told.probabilities) == ([[0, 1], [1, 0]], None)
+    answer = model.predict([{"x": 0.1}, {"x": 0.9}])
+    assert (answer.labels.tolist(), answer.probabilities) == ([[0, 1], [1, 0]], None)
