@@ -6,7 +6,7 @@ Group: The loop
     headway demo DIR     somewhere else
     headway demo --port 9000    with the model on another port than 8723
 
-Every command it runs is shown and can be typed by hand. It takes about a minute.
+Every command it runs is shown and can be typed by hand. It takes one to two minutes.
 """
 
 import argparse
