@@ -1,5 +1,7 @@
 """Resampling against SciPy's, and the user's own metrics, which go by it."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -218,6 +220,7 @@ def failing(truth: Column, labels: Column) -> float:
 @pytest.mark.parametrize(
     ("function", "said"),
     [
+        (lambda _, __: sys.exit(0), "your metric mine raises SystemExit: 0"),
         (failing, "your metric mine raises KeyError: 'price'"),
         (lambda t, _: t[:5], r"your metric mine gives shape \(5,\) for 300 rows"),
         (lambda t, _: np.where(t, np.nan, 1.0), "your metric mine gives [0-9]+ numbers that are not finite"),
@@ -226,7 +229,7 @@ def failing(truth: Column, labels: Column) -> float:
         (lambda _, __: None, "your metric mine"),
         (lambda t: t, "your metric mine raises TypeError"),
     ],
-    ids=["raises", "short", "nan", "nan for all", "text", "none", "takes one"],
+    ids=["leaves", "raises", "short", "nan", "nan for all", "text", "none", "takes one"],
 )
 def test_what_a_function_gets_wrong_is_said_to_be_its_own(function: object, said: str) -> None:
     rows, new, _ = world()

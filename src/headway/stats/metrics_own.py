@@ -103,7 +103,7 @@ def _run(name: str, function: Function, rows: Rows, answers: Answers) -> Values:
     arguments = (rows.truth, answers.labels, told) if wants_chances else (rows.truth, answers.labels)
     try:
         given = function(*arguments)
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         what = f"raises {type(e).__name__}: {e}"
         raise _theirs(name, what, "mend it, or leave it out of the checks") from e
     try:
