@@ -4,7 +4,7 @@ The value that formats make and that the gate and the server read. Knows no mode
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -52,3 +52,16 @@ class LoadedModel(Protocol):
     # Any: a row is a JSON object of a request; the model's columns say what may stand there.
     def predict(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Prediction:
         """Answer for all rows at once. Raises DataUnreadable when a column is missing or holds what it cannot use."""
+
+
+@runtime_checkable
+class TakesArrays(Protocol):
+    """A loaded model that can also be asked with arrays: what a tensor of a request is, without a row being made."""
+
+    # Any: arrays of the kinds of the model's inputs.
+    def predict_arrays(self, arrays: "Mapping[str, np.ndarray[Any, np.dtype[Any]]]") -> Prediction:
+        """Answer as `predict` does, from one array for each input of its signature, by name.
+
+        Shapes are those of the signature: (n_rows,), (n_rows, 1) is taken as well, or (n_rows, width). Texts are
+        arrays of objects. Raises DataUnreadable when one is missing or cannot be used.
+        """

@@ -25,14 +25,18 @@ class Format(Protocol):
     def fits(self, path: str, head: bytes) -> bool:
         """Whether the file or folder at `path` is of this format; `head` are its first bytes, empty for a folder."""
 
-    def load(self, path: str) -> LoadedModel:
-        """The model in memory. Raises ModelUnreadable, ExtraMissing."""
+    def load(self, path: str, *, threads: int | None = None) -> LoadedModel:
+        """The model in memory, computing in `threads` threads (None: as its library will); some cannot be told.
+
+        Raises ModelUnreadable, ExtraMissing.
+        """
 
 
 def known() -> tuple[str, ...]:
     """The formats there are, sorted; read from the folder, nothing is imported."""
-    files = os.listdir(os.path.dirname(__file__))
-    return tuple(sorted(f[:-3] for f in files if f.endswith(".py") and not f.startswith("_")))
+    # A file, or a folder of files when one would be long; no compiled ones, whose folder begins with `_`.
+    files = (f for f in os.listdir(os.path.dirname(__file__)) if not f.startswith("_"))
+    return tuple(sorted(f.removesuffix(".py") for f in files if f.endswith(".py") or "." not in f))
 
 
 def detect(path: str) -> str:
@@ -53,11 +57,19 @@ def detect(path: str) -> str:
     )
 
 
-def load(path: str, *, format: str, digest: Digest, trusted: Collection[Digest]) -> LoadedModel:  # noqa: A002 (its name)
+def load(
+    path: str,
+    *,
+    format: str,  # noqa: A002 (its name)
+    digest: Digest,
+    trusted: Collection[Digest],
+    threads: int | None = None,
+) -> LoadedModel:
     """The model at `path` in memory.
 
     `digest` names what the file should hold; a file that would run code is loaded only if it holds just that, and
-    `trusted` (the digests that the registry or runs of this project made) has it too.
+    `trusted` (the digests that the registry or runs of this project made) has it too. A process that answers many
+    requests at once is best served by `threads=1`; one that answers one table by None, which leaves it to the model.
 
     Raises ModelUntrusted, ModelUnreadable, ExtraMissing, FileMissing.
     """
@@ -70,7 +82,7 @@ def load(path: str, *, format: str, digest: Digest, trusted: Collection[Digest])
     chosen = _find(format)
     if chosen.RUNS_CODE:
         _vouched(path, digest, trusted)
-    return chosen.load(path)
+    return chosen.load(path, threads=threads)
 
 
 def _vouched(path: str, digest: Digest, trusted: Collection[Digest]) -> None:

@@ -25,7 +25,7 @@ def fits(path: str, head: bytes) -> bool:
     return path.endswith(".py") and bool(head)
 
 
-def load(path: str) -> LoadedModel:
+def load(path: str, *, threads: int | None = None) -> LoadedModel:  # noqa: ARG001 (a program decides that by itself)
     """Run the file and take its functions. Raises ModelUnreadable."""
     # Any: the names that the file defines.
     names: dict[str, Any] = {"__name__": "headway_model", "__file__": path}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headway.core.prediction import LoadedModel, Prediction
 from headway.core.signature import ANY_WIDTH, MATRIX, Field, Kind, Signature, kind_of, outputs_of
 from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
+from headway.tables.model_rows import check_some, frame_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,8 +32,11 @@ def fits(path: str, head: bytes) -> bool:
     return head.startswith(_PICKLE) or (head.startswith(_COMPRESSED) and any(e in name[-12:] for e in _ENDINGS))
 
 
-def load(path: str) -> LoadedModel:
-    """The model in memory. Raises ExtraMissing, ModelUnreadable."""
+def load(path: str, *, threads: int | None = None) -> LoadedModel:
+    """The model in memory; parts that were told how many threads to use are told anew unless `threads` is None.
+
+    Raises ExtraMissing, ModelUnreadable.
+    """
     import warnings
 
     with warnings.catch_warnings(record=True) as caught:
@@ -44,6 +48,10 @@ def load(path: str) -> LoadedModel:
             at=path,
             remedy="save the fitted estimator or pipeline itself, not something that contains it",
         )
+    if threads is not None:
+        for part in _parts(estimator):
+            if getattr(part, "n_jobs", None) is not None:
+                part.n_jobs = threads
     return _Estimator(estimator, notes=tuple(_notes(caught)), path=path)
 
 
@@ -146,9 +154,8 @@ class _Estimator:
 
     # Any: what the estimator takes: a frame of either library, or an array.
     def _table(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Any:  # noqa: ANN401 (as above)
-        if not len(rows):
-            raise DataUnreadable("there are no rows to predict for", at="rows", remedy="send at least one row")
-        frame = _frame(rows, self.columns, self._texts)
+        check_some(rows)
+        frame = frame_of(rows, self.columns, self._texts)
         if self.columns:
             return _to_pandas(frame) if self._wants_pandas else frame
         wanted = getattr(self._estimator, "n_features_in_", frame.width)
@@ -159,45 +166,6 @@ class _Estimator:
                 remedy=f"send its {wanted} columns in their order, or train it on a data frame: names then count",
             )
         return frame.to_numpy()
-
-
-# Any: a cell of a row is what JSON holds.
-def _frame(
-    rows: "Sequence[Mapping[str, Any]] | pl.DataFrame", wanted: tuple[str, ...], texts: frozenset[str]
-) -> "pl.DataFrame":
-    """The wanted columns (all, when none are named). Raises DataUnreadable for a column that is not there."""
-    import polars as pl
-
-    if isinstance(rows, pl.DataFrame):
-        _all_there(rows.columns, wanted, "the data")
-        return rows.select(wanted) if wanted else rows
-    names = wanted or tuple(rows[0])
-    try:
-        columns = {name: [row[name] for row in rows] for name in names}
-    except KeyError:
-        number = next(i for i, row in enumerate(rows) if not row.keys() >= set(names))
-        _all_there(list(rows[number]), names, f"row {number}")
-        raise
-    frame = pl.DataFrame(columns, strict=False, infer_schema_length=None)
-    # A column of nothing but gaps has no type: say which, so that a number's gap becomes NaN and a text's None.
-    empty = [name for name, kind in frame.schema.items() if kind == pl.Null]
-    return frame.cast({name: pl.String if name in texts else pl.Float64 for name in empty}) if empty else frame
-
-
-def _all_there(have: Sequence[str], wanted: tuple[str, ...], place: str) -> None:
-    missing = [name for name in wanted if name not in set(have)]
-    if not missing:
-        return
-    from difflib import get_close_matches
-
-    close = get_close_matches(missing[0], [h for h in have if h not in wanted], n=1)
-    raise DataUnreadable(
-        f"{place} lacks {len(missing)} column{'s' * (len(missing) > 1)} of the model: {', '.join(missing[:5])}",
-        at=place,
-        remedy=f"is {close[0]!r} meant to be {missing[0]!r}?"
-        if close
-        else "send every column the model was trained on",
-    )
 
 
 # Any: a pandas frame, whose import this spares.
