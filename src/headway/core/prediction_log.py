@@ -1,11 +1,41 @@
-"""What the prediction log is made of: how it is to be kept, and the labels that arrive for it later.
+"""What the prediction log is made of: how it is kept, the labels that arrive for it later, the names of its files.
 
-Values only. Does not know files: `tables/prediction_log` writes and reads them.
+Values and decisions only. Does not know files: `serving/log_writer` writes them, `tables/prediction_log` reads them.
 """
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from headway.core.facts import Scalar
+
+DAY_S = 86400.0
+
+Kind = Literal["predictions", "labels"]
+
+
+class Recording(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How an endpoint's predictions are logged.
+
+    `is_on`: at all. `share` (0..1) of the requests, chosen by their id: the same id is always in or always out. Columns
+    in `leave_out` are not written down, of those in `hashed` only a keyed hash is. Segments are deleted when all of one
+    is older than `keep_s`, and the oldest when there are more than `keep_bytes`.
+    """
+
+    is_on: bool = True
+    share: float = 1.0
+    leave_out: tuple[str, ...] = ()
+    hashed: tuple[str, ...] = ()
+    # A quarter: labels, bakes and comparisons with last month fit in; longer is for who wants it and has the disk.
+    keep_s: float = 90 * DAY_S
+    keep_bytes: int = 20 * 10**9
+
+    @property
+    def redacts(self) -> bool:
+        """Whether some column is not written down as it came."""
+        return bool(self.leave_out or self.hashed)
 
 
 class Label(Struct, frozen=True, array_like=True):
@@ -18,3 +48,119 @@ class Label(Struct, frozen=True, array_like=True):
     label: Scalar
     at: float
     row: int = 0
+
+
+# Any: values of rows, labels and classes are whatever the model was trained on.
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request as the log keeps it: its rows, and an answer for each. See docs/formats/predictions.md."""
+
+    request_id: str
+    at: float
+    ms: float
+    model: str
+    version: int
+    rows: list[dict[str, Any]]
+    predictions: list[Any]
+    classes: list[Any] = []
+    probabilities: list[list[float | None]] = []
+    outputs: dict[str, list[Any]] = {}
+
+
+class LabelLine(Struct, frozen=True, kw_only=True):
+    """A label as the log keeps it; `received_at` is when it came."""
+
+    request_id: str
+    row: int
+    label: Scalar
+    at: float
+    received_at: float
+
+
+class Segment(Struct, frozen=True, kw_only=True):
+    """One file of the log. `first_at` and `last_at` (UTC seconds, whole milliseconds) hold all that is in it.
+
+    `is_open`: lines of JSON that are still written to (or were, when their writer was killed); the times are then
+    unknown, from 0 to infinity.
+    """
+
+    name: str
+    kind: Kind
+    token: str
+    first_at: float = 0.0
+    last_at: float = float("inf")
+    version: int = 0
+    is_open: bool = False
+
+
+def is_chosen(request_id: str, share: float) -> bool:
+    """Whether a request is among the `share` (0..1) that is logged; for one id always the same, in every process.
+
+    >>> [sum(is_chosen(f"order-{i}", share) for i in range(1000)) for share in (0.0, 0.1, 1.0)]
+    [0, 99, 1000]
+    """
+    return int.from_bytes(blake2b(request_id.encode(), digest_size=8).digest(), "big") < share * 2.0**64
+
+
+def open_name(kind: Kind, token: str) -> str:
+    """The name of a file that is still written to."""
+    return f"{kind}-{token}.jsonl"
+
+
+def sealed_name(kind: Kind, token: str, *, first_at: float, last_at: float, version: int) -> str:
+    """The name of a segment that is whole; sorted by name they are sorted by their first entry.
+
+    >>> sealed_name("predictions", "a1", first_at=1.0005, last_at=2.0, version=3)
+    'predictions-0000000001000-0000000002001-v3-a1.parquet'
+    """
+    return f"{kind}-{int(first_at * 1000):013d}-{int(last_at * 1000) + 1:013d}-v{version}-{token}.parquet"
+
+
+def segment(name: str) -> Segment | None:
+    """What a file's name says; None when it is no file of the log.
+
+    >>> segment("labels-a1.jsonl").is_open, segment("predictions-0000000001000-0000000002001-v3-a1.parquet").last_at
+    (True, 2.001)
+    >>> segment("notes.txt")
+    """
+    stem, _, ending = name.rpartition(".")
+    kind, *rest = stem.split("-")
+    if kind not in ("predictions", "labels"):
+        return None
+    # mypy cannot see that `kind` is one of the two by now.
+    known: Kind = "predictions" if kind == "predictions" else "labels"
+    if ending == "jsonl" and len(rest) == 1:
+        return Segment(name=name, kind=known, token=rest[0], is_open=True)
+    if ending != "parquet" or len(rest) != 4:
+        return None
+    first, last, version, token = rest
+    if not (first.isdigit() and last.isdigit() and version[:1] == "v" and version[1:].isdigit()):
+        return None
+    return Segment(
+        name=name,
+        kind=known,
+        token=token,
+        first_at=int(first) / 1000,
+        last_at=int(last) / 1000,
+        version=int(version[1:]),
+    )
+
+
+def segments(names: Iterable[str]) -> list[Segment]:
+    """The files of a log in order of time, open ones last; an open one that was sealed meanwhile is left out."""
+    found = [one for one in map(segment, names) if one is not None]
+    sealed = {one.token for one in found if not one.is_open}
+    kept = [one for one in found if not (one.is_open and one.token in sealed)]
+    return sorted(kept, key=lambda one: (one.is_open, one.first_at, one.name))
+
+
+def expired(found: Iterable[tuple[Segment, int]], recording: Recording, *, now: float) -> list[Segment]:
+    """The segments that are not kept any longer, oldest first; each is given with its size in bytes."""
+    sealed = sorted(((s, size) for s, size in found if not s.is_open), key=lambda pair: pair[0].last_at)
+    total = sum(size for _, size in sealed)
+    gone = []
+    for one, size in sealed:
+        if one.last_at >= now - recording.keep_s and total <= recording.keep_bytes:
+            break
+        gone.append(one)
+        total -= size
+    return gone

@@ -1,0 +1,361 @@
+"""The prediction log as tables: sealing open files into Parquet, reading both by time or by request, joining labels.
+
+The files are specified in docs/formats/predictions.md. Readers need no lock: a segment appears whole or not at all, and
+of an open file they take the lines that are whole. Does not know which endpoint a folder belongs to.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from headway.core.prediction_log import Kind, LabelLine, Line, Segment, sealed_name, segment, segments
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FEATURE = "feature."
+PREDICTION = "prediction"
+PROBABILITY = "probability."
+OUTPUT = "output."
+
+_INT64 = 2**63
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A request found by its id: the version that answered it, its rows as a table, the labels that came for it."""
+
+    model: str
+    version: int
+    at: float
+    # polars.DataFrame, which is not imported before a table is read.
+    rows: Any
+    labels: tuple[LabelLine, ...] = ()
+
+
+class Joined(Struct, frozen=True, kw_only=True):
+    """Predictions with `label` and `label_at` (null where none came yet).
+
+    `n_labelled` rows have one; `n_unknown` labels are of no prediction there (kept: it may have been left out by the
+    share, or be older than `since`); `n_repeated` were replaced by one that came later for the same row.
+    """
+
+    # polars.DataFrame, as above.
+    frame: Any
+    n_labelled: int = 0
+    n_unknown: int = 0
+    n_repeated: int = 0
+
+
+def seal(path: str) -> str | None:
+    """Make a segment of an open file that nobody writes to any more; its path, None when there was nothing in it.
+
+    Killed anywhere, doing it again does the rest. Lines that cannot be read are kept beside it, in `….damaged`.
+    Raises OSError.
+    """
+    folder, name = os.path.split(path)
+    one = segment(name)
+    assert one is not None
+    try:
+        lines, damaged = _lines(path, one.kind)
+    except FileNotFoundError:
+        return None
+    if damaged:
+        with open(path.removesuffix(".jsonl") + ".damaged", "ab") as f:
+            f.write(b"".join(damaged))
+    sealed = None
+    if lines:
+        frame = _frame(lines, one.kind)
+        times = frame["at" if one.kind == "predictions" else "received_at"]
+        ends = (_number(times.min()), _number(times.max()))
+        version = lines[-1].version if isinstance(lines[-1], Line) else 0
+        sealed = os.path.join(
+            folder, sealed_name(one.kind, one.token, first_at=ends[0], last_at=ends[1], version=version)
+        )
+        made = f"{sealed}.{os.getpid()}"
+        with open(made, "wb") as f:
+            frame.write_parquet(f, compression="zstd", compression_level=3)
+            f.flush()
+            os.fsync(f.fileno())
+        os.rename(made, sealed)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        # Two writers took over the same file: both made the same segment of it.
+        return sealed
+    return sealed
+
+
+def scan(
+    folder: str, kind: Kind = "predictions", *, since: float = 0.0, until: float = float("inf")
+) -> "Iterator[pl.DataFrame]":
+    """The log from `since` up to `until` (UTC seconds), a segment at a time, ordered by each one's first entry.
+
+    Predictions are in order of `at`, labels of `received_at`. What a killed writer left twice is given once. Columns
+    are those of each segment: a column may have another type in the next, or not be there.
+    """
+    import polars as pl
+
+    by = "at" if kind == "predictions" else "received_at"
+    keys = ["request_id", "row", by]
+    recent: list[tuple[float, pl.DataFrame]] = []
+    for first_at, read in _in_order(folder, kind, since, until):
+        frame = read()
+        if frame is None or not frame.height:
+            continue
+        frame = frame.unique(subset=keys, keep="first", maintain_order=True)
+        # The same entry has the same time in both files, so that only files whose times overlap can share one.
+        recent = [(last_at, seen) for last_at, seen in recent if last_at >= first_at]
+        for _, seen in recent:
+            frame = frame.join(seen, on=keys, how="anti")
+        if not frame.height:
+            continue
+        recent.append((_number(frame[by].max()), frame.select(keys)))
+        frame = frame.filter((pl.col(by) >= since) & (pl.col(by) < until)).sort(by, maintain_order=True)
+        if frame.height:
+            yield frame
+
+
+def read(folder: str, kind: Kind = "predictions", *, since: float = 0.0, until: float = float("inf")) -> "pl.DataFrame":
+    """All of `scan` in one table, in order of time: columns that a segment lacks are null there.
+
+    A column of numbers in one segment and of texts in another is one of texts.
+    """
+    import polars as pl
+
+    frames = list(scan(folder, kind, since=since, until=until))
+    if not frames:
+        names = {"request_id": pl.String, "row": pl.Int64, "at": pl.Float64}
+        return pl.DataFrame(schema=names | ({} if kind == "predictions" else {"received_at": pl.Float64}))
+    kinds: dict[str, pl.DataType] = {}
+    for frame in frames:
+        for name, dtype in frame.schema.items():
+            kinds[name] = _common(kinds.get(name, pl.Null()), dtype)
+    alike = [frame.cast({n: kinds[n] for n in frame.columns if frame.schema[n] != kinds[n]}) for frame in frames]
+    by = "at" if kind == "predictions" else "received_at"
+    return pl.concat(alike, how="diagonal").sort(by, maintain_order=True)
+
+
+def joined(folder: str, *, since: float = 0.0, until: float = float("inf")) -> Joined:
+    """Predictions of a time with the labels that came for them until now: of several for one row the last to come."""
+    import polars as pl
+
+    frame = read(folder, since=since, until=until)
+    labels = read(folder, "labels", since=since)
+    if not labels.height:
+        missing = [pl.lit(None, pl.Float64).alias("label"), pl.lit(None, pl.Float64).alias("label_at")]
+        return Joined(frame=frame.with_columns(missing))
+    last = labels.unique(subset=["request_id", "row"], keep="last", maintain_order=True)
+    last = last.select("request_id", "row", "label", pl.col("at").alias("label_at"))
+    n_unknown = last.join(frame.select("request_id", "row"), on=["request_id", "row"], how="anti").height
+    both = frame.join(last, on=["request_id", "row"], how="left")
+    return Joined(
+        frame=both,
+        n_labelled=both.height - both["label_at"].null_count(),
+        n_unknown=n_unknown,
+        n_repeated=labels.height - last.height,
+    )
+
+
+def find(folder: str, request_id: str) -> Found | None:
+    """The newest request of that id, with its labels; None when the log has none. Reads back until it is found."""
+    import polars as pl
+
+    for one in reversed(_listed(folder, "predictions")):
+        rows = _of(os.path.join(folder, one.name), one, request_id)
+        if rows is not None and rows.height:
+            rows = rows.filter(pl.col("at") == rows["at"].max()).unique(subset="row", maintain_order=True)
+            first = rows.row(0, named=True)
+            kept = [name for name in rows.columns if rows[name].null_count() < rows.height]
+            return Found(
+                model=first["model"],
+                version=first["version"],
+                at=first["at"],
+                rows=rows.select(kept),
+                labels=_labels_of(folder, request_id),
+            )
+    return None
+
+
+def _labels_of(folder: str, request_id: str) -> tuple[LabelLine, ...]:
+    found: list[LabelLine] = []
+    for one in _listed(folder, "labels"):
+        rows = _of(os.path.join(folder, one.name), one, request_id)
+        if rows is not None:
+            found += (LabelLine(**row) for row in rows.to_dicts())
+    return tuple(sorted(set(found), key=lambda label: (label.row, label.received_at)))
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+def _listed(folder: str, kind: Kind) -> list[Segment]:
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [one for one in segments(names) if one.kind == kind]
+
+
+def _in_order(folder: str, kind: Kind, since: float, until: float) -> "Iterator[tuple[float, _Reader]]":
+    """Each file's first time and how it is read, by that time. Open ones are read now: only they do not say it."""
+    ordered: list[tuple[float, str, _Reader]] = []
+    for one in _listed(folder, kind):
+        reader = _Reader(folder, one)
+        if one.is_open:
+            frame = reader()
+            if frame is not None and frame.height:
+                first_at = _number(frame["at" if kind == "predictions" else "received_at"].min())
+                ordered.append((first_at, one.name, reader))
+        elif one.last_at >= since and one.first_at < until:
+            ordered.append((one.first_at, one.name, reader))
+    yield from ((first_at, reader) for first_at, _, reader in sorted(ordered, key=lambda item: item[:2]))
+
+
+class _Reader:
+    """Reads a file once it is called; an open one once and for all, since it may be sealed and gone the next time."""
+
+    __slots__ = ("_folder", "_frame", "_segment")
+
+    def __init__(self, folder: str, one: Segment) -> None:
+        self._folder = folder
+        self._segment = one
+        self._frame: pl.DataFrame | None = None
+
+    def __call__(self) -> "pl.DataFrame | None":
+        if self._frame is None:
+            self._frame = _table(self._folder, self._segment)
+        frame, self._frame = self._frame, self._frame if self._segment.is_open else None
+        return frame
+
+
+def _table(folder: str, one: Segment) -> "pl.DataFrame | None":
+    """All of a file; None when it is gone: deleted because it was too old."""
+    import polars as pl
+
+    path = os.path.join(folder, one.name)
+    try:
+        if not one.is_open:
+            return pl.read_parquet(path)
+        lines, _ = _lines(path, one.kind)
+    except FileNotFoundError:
+        sealed = [other for other in _listed(folder, one.kind) if other.token == one.token and not other.is_open]
+        return _table(folder, sealed[0]) if one.is_open and sealed else None
+    return _frame(lines, one.kind) if lines else None
+
+
+def _of(path: str, one: Segment, request_id: str) -> "pl.DataFrame | None":
+    """The rows of one request in one file."""
+    import polars as pl
+
+    if not one.is_open:
+        try:
+            return pl.scan_parquet(path).filter(pl.col("request_id") == request_id).collect()
+        except FileNotFoundError:
+            return None
+    frame = _table(os.path.dirname(path), one)
+    return None if frame is None else frame.filter(pl.col("request_id") == request_id)
+
+
+def _lines(path: str, kind: Kind) -> tuple[list[Any], list[bytes]]:
+    """The lines of an open file, and those that are damaged: a power failure, not a kill, can leave such."""
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Line if kind == "predictions" else LabelLine)
+    with open(path, "rb") as f:
+        # What stands behind the last newline is being written, or was when the writer was killed.
+        raw = f.read().splitlines(keepends=True)
+    if raw and not raw[-1].endswith(b"\n"):
+        raw.pop()
+    good, damaged = [], []
+    for line in raw:
+        try:
+            good.append(decoder.decode(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            damaged.append(line)
+    return good, damaged
+
+
+# --- lines to columns -------------------------------------------------------------------------------------------
+
+
+def _frame(lines: Sequence[Any], kind: Kind) -> "pl.DataFrame":
+    import polars as pl
+
+    if kind == "labels":
+        names = LabelLine.__struct_fields__
+        return pl.DataFrame([_series(name, [getattr(line, name) for line in lines]) for name in names])
+    columns: dict[str, list[Any]] = {}
+    n_rows = [max(len(line.rows), len(line.predictions)) for line in lines]
+    for name in ("request_id", "at", "ms", "model", "version"):
+        values = (getattr(line, name) for line in lines)
+        columns[name] = [value for value, n in zip(values, n_rows, strict=True) for _ in range(n)]
+    columns["row"] = [i for n in n_rows for i in range(n)]
+    cells = [_cells(line, n) for line, n in zip(lines, n_rows, strict=True)]
+    flat = [row for rows in cells for row in rows]
+    seen = dict.fromkeys(name for row in flat for name in row)
+    columns |= {name: [row.get(name) for row in flat] for name in seen}
+    order = ["request_id", "row", *(name for name in columns if name not in ("request_id", "row"))]
+    return pl.DataFrame([_series(name, columns[name]) for name in order])
+
+
+# Any: cells are what JSON has.
+def _cells(line: Line, n_rows: int) -> list[dict[str, Any]]:
+    """Each row's features and outputs under the names of their columns."""
+    rows: list[dict[str, Any]] = [{} for _ in range(n_rows)]
+    for row, features in zip(rows, line.rows, strict=False):
+        row.update((FEATURE + name, value) for name, value in features.items())
+    for row, told in zip(rows, line.predictions, strict=False):
+        if isinstance(told, list):
+            row.update((f"{PREDICTION}.{i}", value) for i, value in enumerate(told))
+        else:
+            row[PREDICTION] = told
+    if line.probabilities:
+        names = [f"{PROBABILITY}{c}" for c in (line.classes or range(len(line.probabilities[0])))]
+        for row, chances in zip(rows, line.probabilities, strict=False):
+            row.update(zip(names, chances, strict=False))
+    for name, values in line.outputs.items():
+        for row, value in zip(rows, values, strict=False):
+            row[OUTPUT + name] = value
+    return rows
+
+
+# Any: as above.
+def _series(name: str, values: list[Any]) -> "pl.Series":
+    """A column of the one type that fits all of its values; of texts when there is none."""
+    import polars as pl
+
+    kinds = set(map(type, values)) - {type(None)}
+    if not kinds:
+        return pl.Series(name, values, dtype=pl.Null)
+    if kinds == {bool}:
+        return pl.Series(name, values, dtype=pl.Boolean)
+    if kinds == {int} and all(value is None or -_INT64 <= value < _INT64 for value in values):
+        return pl.Series(name, values, dtype=pl.Int64)
+    if kinds <= {int, float}:
+        return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
+    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+
+
+# Any: as above.
+def _text(value: Any) -> str | None:  # noqa: ANN401 (as above)
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _common(one: "pl.DataType", other: "pl.DataType") -> "pl.DataType":
+    import polars as pl
+
+    if other in (one, pl.Null()):
+        return one
+    if one == pl.Null():
+        return other
+    if {one, other} == {pl.Int64(), pl.Float64()}:
+        return pl.Float64()
+    return pl.String()
+
+
+# Any: what Polars says of the type of an extreme.
+def _number(value: Any) -> float:  # noqa: ANN401 (as above)
+    return float(value)
