@@ -10,8 +10,11 @@ import pytest
 
 from headway.core.prediction import Prediction
 from headway.core.prediction_log import Label
+from headway.core.signature import Field, Signature
 from headway.errors import DataUnreadable
-from headway.serving.app import About, App
+from headway.serving.about import About
+from headway.serving.app import App
+from headway.serving.limits import Limits
 from headway.serving.record import Answered
 
 ABOUT = About(endpoint="flights", model="m", version=2, digest="d", format="fake", columns=("x",))
@@ -23,6 +26,7 @@ class Doubler:
     format = "fake"
     columns = ("x",)
     notes = ()
+    signature = Signature(inputs=(Field(name="x"),))
 
     def __init__(self, fails: Exception | None = None) -> None:
         self.fails = fails
@@ -165,9 +169,9 @@ def test_a_model_that_raises_gives_500_and_tells_its_log(capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("parts", [[b"x" * 101], [b"x" * 60, b"x" * 60]], ids=["one-piece", "in-pieces"])
 def test_a_body_over_the_limit_is_refused_and_its_connection_closed(parts: list[bytes]) -> None:
-    reply = ask(App(Doubler(), ABOUT, max_body_bytes=100), parts=parts)
+    reply = ask(App(Doubler(), ABOUT, limits=Limits(max_body_bytes=100)), parts=parts)
     assert (reply.status, reply.headers["connection"]) == (413, "close")
-    reply = ask(App(Doubler(), ABOUT, max_body_bytes=100), parts=[], headers={"content-length": "101"})
+    reply = ask(App(Doubler(), ABOUT, limits=Limits(max_body_bytes=100)), parts=[], headers={"content-length": "101"})
     assert reply.status == 413
 
 

@@ -4,54 +4,57 @@
     POST /labels           the truth about predictions given before (see `labels`)
     GET  /                 what is served: model, version, digest, format, columns
     GET  /health/live      the process answers            (also /v2/health/live)
-    GET  /health/ready     the model is loaded            (also /v2/health/ready)
+    GET  /health/ready     the model answers              (also /v2/health/ready)
+    GET  /metrics          counts for Prometheus (see `metrics`)
+    GET  /docs, /openapi.json                             (see `pages`)
+    /v2…                   the Open Inference Protocol (see `v2`)
 
-Each answer carries `X-Headway-Version` and `X-Request-Id`. The model runs in one thread of its own, so that health
-stays answerable while it computes. Does not know ports, releases or other versions.
+Each answer carries `X-Headway-Version` and `X-Request-Id`. Whatever a client sends, it is told in 4xx or 503 what is
+wrong; 500 means that the model raised. Does not know ports, releases or other versions.
 """
 
 import asyncio
+import os
 import sys
 import time
 import traceback
-import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from headway.core.prediction import LoadedModel
+from headway.core.prediction import LoadedModel, Prediction
 from headway.errors import DataUnreadable
-from headway.serving import protocol
+from headway.serving import pages, protocol, v2, v2_request
+from headway.serving.about import About
+from headway.serving.batch import Batcher
+from headway.serving.body import Gathering, Receive, packed, packing, read
 from headway.serving.forward import HANDED_ON, Headers, forward
 from headway.serving.labels import read_labels
-from headway.serving.protocol import Refusal
+from headway.serving.limits import Limits
+from headway.serving.metrics import CONTENT_TYPE, Meter, render
+from headway.serving.protocol import Refusal, Row
 from headway.serving.record import Answered, Recorder
-
-MAX_BODY_BYTES = 16 * 2**20
-"""A larger request is refused (413): some 50,000 rows of 30 numbers; more belongs into a batch job."""
 
 # Any: ASGI's own types are open mappings.
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+RETRY_S = b"1"
+"""When a client that was refused for want of room may come back."""
 
-class About(Struct, frozen=True, kw_only=True):
-    """What is served, as `GET /` tells it."""
+ALONE = frozenset({"function"})
+"""Formats whose models may look at all rows of a request at once (to rank them, say): their requests stay apart."""
 
-    endpoint: str
-    model: str
-    version: int
-    digest: str
-    format: str
-    columns: tuple[str, ...] = ()
 
-    @property
-    def name(self) -> str:
-        """`churn@12`."""
-        return f"{self.model}@{self.version}"
+class Request(Struct, frozen=True, gc=False):
+    """A whole request."""
+
+    path: str
+    headers: dict[bytes, bytes]
+    body: bytes
+    request_id: str
+    began: float
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -63,10 +66,33 @@ class Reply(Struct, frozen=True, kw_only=True):
     noted: Answered | None = None
 
 
+Handle = Callable[[Request], Awaitable[Reply | Refusal]]
+
+
+class Route(Struct, frozen=True, gc=False):
+    """What is at a path: its name in `/metrics`, the methods it takes, and who answers."""
+
+    name: str
+    methods: tuple[str, ...]
+    handle: Handle
+
+
+_READS = ("GET", "HEAD")
+_POST = ("POST",)
+_LIVE = b'{"live":true}'
+_READY = b'{"live":true,"ready":true}'
+_NOT_READY = b'{"live":true,"ready":false}'
+_JSON = (b"content-type", b"application/json")
+_BINARY = (b"content-type", b"application/octet-stream")
+
+
 class App:
     """The application. `sibling` is the private socket of the version that took over, once one has."""
 
-    __slots__ = ("_about", "_model", "_pool", "_recorder", "is_draining", "max_body_bytes", "sibling")
+    __slots__ = (
+        "_about", "_addresses", "_batcher", "_gathering", "_id", "_kinds", "_limits", "_meter", "_named", "_recorder",
+        "_routes", "_signature", "is_draining", "sibling",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -74,42 +100,88 @@ class App:
         about: About,
         *,
         recorder: Recorder | None = None,
-        max_body_bytes: int = MAX_BODY_BYTES,
+        limits: Limits | None = None,
     ) -> None:
         """`recorder` is told of each prediction that a client got (never of checks), after it was sent."""
-        self._model = model
         self._about = about
+        self._signature = model.signature
+        self._kinds = protocol.kinds_of(model.signature)
         self._recorder = recorder
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
-        self.max_body_bytes = max_body_bytes
+        self._limits = limits or Limits()
+        self._gathering = Gathering()
+        self._meter = Meter()
+        self._batcher = Batcher(model, self._limits, shares=about.format not in ALONE)
+        self._batcher.note_batch = self._meter.rows.add
+        self._addresses = v2.Addresses(about, model.signature)
+        self._named = (b"x-headway-version", about.name.encode())
+        self._id = (os.urandom(10).hex(), 0)
+        self._routes = self._routed()
         self.is_draining = False
         self.sibling: str | None = None
+
+    def _routed(self) -> dict[str, Route]:
+        addresses = self._addresses
+        fixed = {
+            "/": ("about", protocol.write(self._about)),
+            "/health/live": ("live", _LIVE),
+            "/v2/health/live": ("live", _LIVE),
+            "/openapi.json": ("openapi", pages.openapi(self._about, self._signature)),
+            **{path: ("metadata", body) for path, body in addresses.documents.items()},
+            **{path: ("model_ready", addresses.model_ready()) for path in addresses.ready},
+        }
+        routes = {path: Route(name, _READS, _always(body)) for path, (name, body) in fixed.items()}
+        others: dict[str, tuple[str, tuple[str, ...], Handle]] = {
+            "/health/ready": ("ready", _READS, self._ready),
+            "/v2/health/ready": ("ready", _READS, self._ready),
+            "/metrics": ("metrics", _READS, self._metrics),
+            "/docs": ("docs", _READS, self._docs),
+            "/predict": ("predict", _POST, self._predict),
+            "/labels": ("labels", _POST, self._label),
+            "/v2/repository/index": ("repository", _POST, _always(addresses.index())),
+            addresses.load: ("repository", _POST, _always(b"{}")),
+            addresses.unload: ("repository", _POST, self._unload),
+            **dict.fromkeys(addresses.stats, ("stats", _READS, self._stats)),
+            **dict.fromkeys(addresses.infer, ("infer", _POST, self._infer)),
+        }
+        return routes | {path: Route(*what) for path, what in others.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         headers = dict(scope["headers"])
-        request_id = protocol.request_id_from(headers.get(b"x-request-id")) or uuid.uuid4().hex
+        request_id = protocol.request_id_from(headers.get(b"x-request-id")) or self._new_id()
         # On the private socket there is no port: those are checks and what siblings hand on.
         is_public = bool(scope["server"] and scope["server"][1])
-        is_clients = is_public or HANDED_ON in headers
-        body = await _read(receive, headers, self.max_body_bytes)
-        reply = None
-        if self.sibling is not None and is_public and isinstance(body, bytes):
-            reply = await self._handed_on(scope, body, request_id)
-        if reply is None:
-            reply = await self._answer(scope, body, request_id)
+        self._meter.n_running += 1
+        try:
+            body = await read(receive, headers, self._limits, self._gathering)
+            reply = None
+            if self.sibling is not None and is_public and isinstance(body, bytes):
+                reply = await self._handed_on(scope, body, request_id)
+            if reply is None:
+                reply = await self._answer(scope, body, headers, request_id)
+        finally:
+            self._meter.n_running -= 1
         closing = (self.is_draining and is_public) or reply.status == 413
+        if b"accept-encoding" in headers:
+            reply = _packed(reply, headers[b"accept-encoding"])
         await send({"type": "http.response.start", "status": reply.status, "headers": _framed(reply, closing=closing)})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
-        if self._recorder is not None and reply.noted is not None and is_clients:
+        if reply.noted is not None and self._recorder is not None and (is_public or HANDED_ON in headers):
             self._recorder.note(reply.noted)
+
+    def _new_id(self) -> str:
+        """A name that no other request has: random for the process, counted within it."""
+        prefix, n = self._id
+        self._id = (prefix, n + 1)
+        return f"{prefix}{n:012x}"
 
     async def _handed_on(self, scope: Scope, body: bytes, request_id: str) -> Reply | None:
         """The answer of the version that took over; None when it gives none, and this one had better answer."""
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        headers = [h for h in scope["headers"] if h[0] != b"x-request-id"]
+        # The body was unpacked here, and the answer is packed here.
+        headers = [h for h in scope["headers"] if h[0] not in _OF_THIS_HOP]
         headers += [(b"x-request-id", request_id.encode()), (HANDED_ON, b"1")]
         try:
             back = await forward(self.sibling or "", method=scope["method"], target=target, headers=headers, body=body)
@@ -118,100 +190,165 @@ class App:
             return None
         return Reply(status=back.status, body=back.body, headers=back.headers)
 
-    async def _answer(self, scope: Scope, body: bytes | Refusal, request_id: str) -> Reply:
-        began = time.perf_counter()
-        method, path = scope["method"], scope["path"]
-        headers = [(b"x-headway-version", self._about.name.encode()), (b"x-request-id", request_id.encode())]
-        allowed = ("POST",) if path in ("/predict", "/labels") else ("GET", "HEAD")
-        if path not in _ROUTES:
-            told: bytes | Refusal = Refusal(status=404, error=f"there is nothing at {path}; POST rows to /predict")
-        elif method not in allowed:
-            told = Refusal(status=405, error=f"{path} takes {' or '.join(allowed)}, not {method}")
-            headers.append((b"allow", ", ".join(allowed).encode()))
+    async def _answer(self, scope: Scope, body: bytes | Refusal, headers: dict[bytes, bytes], request_id: str) -> Reply:
+        path: str = scope["path"]
+        route = self._routes.get(path)
+        told: Reply | Refusal
+        more: Headers = []
+        if route is None:
+            told = self._addresses.lost(path) if path.startswith("/v2/") else _nowhere(path)
+        elif scope["method"] not in route.methods:
+            told = Refusal(status=405, error=f"{path} takes {' or '.join(route.methods)}, not {scope['method']}")
+            more = [(b"allow", ", ".join(route.methods).encode())]
         elif isinstance(body, Refusal):
             told = body
-        elif path == "/predict":
-            told = await self._predict(body, request_id)
-        elif path == "/labels":
-            told = self._label(body)
         else:
-            told = _ROUTES[path] or protocol.write(self._about)
+            told = await route.handle(Request(path, headers, body, request_id, time.perf_counter()))
         if isinstance(told, Refusal):
-            return Reply(status=told.status, body=protocol.write_refusal(told, request_id=request_id), headers=headers)
-        noted = None
-        if path == "/predict" and isinstance(body, bytes):
-            ms = (time.perf_counter() - began) * 1000
-            noted = Answered(request_id, time.time(), ms, "predict", body, told)
-        return Reply(status=200, body=told, headers=headers, noted=noted)
-
-    async def _predict(self, body: bytes, request_id: str) -> bytes | Refusal:
-        rows = protocol.read_rows(body, self._about.columns)
-        if isinstance(rows, Refusal):
-            return rows
-        try:
-            prediction = await asyncio.get_running_loop().run_in_executor(self._pool, self._model.predict, rows)
-            told = protocol.write_prediction(prediction, model=self._about.name, request_id=request_id)
-        except DataUnreadable as e:
-            return Refusal(status=400, error=e.problem)
-        except Exception as e:  # noqa: BLE001 (a model's code may raise anything; the server answers and goes on)
-            _print(f"{request_id}: {self._about.name} raised\n{''.join(traceback.format_exception(e))}")
-            return Refusal(status=500, error=f"the model failed: {type(e).__name__}; its log tells more")
+            if told.status in (503, 504):
+                more.append((b"retry-after", RETRY_S))
+            told = Reply(status=told.status, body=protocol.write_refusal(told, request_id=request_id), headers=more)
+        self._meter.answered("unknown" if route is None else route.name, told.status)
+        told.headers[:0] = (self._named, (b"x-request-id", request_id.encode()))
         return told
 
-    def _label(self, body: bytes) -> bytes | Refusal:
+    # --- predictions --------------------------------------------------------------------------------------------
+
+    async def _predict(self, request: Request) -> Reply | Refusal:
+        rows = protocol.read_rows(request.body, self._about.columns, self._kinds)
+        prediction = rows if isinstance(rows, Refusal) else await self._asked(rows, request)
+        if isinstance(prediction, Refusal):
+            return prediction
+        body = protocol.write_prediction(prediction, model=self._about.name, request_id=request.request_id)
+        return Reply(status=200, body=body, headers=[], noted=self._noted(request, "predict", body))
+
+    async def _infer(self, request: Request) -> Reply | Refusal:
+        length = request.headers.get(v2.HEAD_LENGTH)
+        if length is not None and not length.isdigit():
+            return Refusal(status=400, error="Inference-Header-Content-Length is no number of bytes")
+        head = None if length is None else int(length)
+        asked = v2_request.read(request.body, self._signature, head_bytes=head)
+        prediction = asked if isinstance(asked, Refusal) else await self._asked(asked.rows, request)
+        if isinstance(asked, Refusal) or isinstance(prediction, Refusal):
+            return prediction  # type: ignore[return-value] # a refused request has no prediction, but that refusal
+        body, answer_head = v2.write(asked, prediction, self._about, request.request_id)
+        headers: Headers = []
+        if answer_head is not None:
+            headers = [_BINARY, (v2.HEAD_LENGTH, str(answer_head).encode())]
+        noted = self._noted(request, "infer", body, -1 if head is None else head, answer_head)
+        return Reply(status=200, body=body, headers=headers, noted=noted)
+
+    async def _asked(self, rows: Sequence[Row], request: Request) -> Prediction | Refusal:
+        outcome = await self._batcher.ask(rows)
+        if isinstance(outcome, Prediction | Refusal):
+            return outcome
+        if isinstance(outcome, DataUnreadable):
+            return Refusal(status=400, error=outcome.problem)
+        _print(f"{request.request_id}: {self._about.name} raised\n{''.join(traceback.format_exception(outcome))}")
+        return Refusal(status=500, error=f"the model failed: {type(outcome).__name__}; its log tells more")
+
+    def _noted(
+        self, request: Request, form: str, answer: bytes, head: int = -1, answer_head: int | None = None
+    ) -> Answered | None:
+        took_s = time.perf_counter() - request.began
+        self._meter.latency.add(took_s)
+        if self._recorder is None:
+            return None
+        back = -1 if answer_head is None else answer_head
+        return Answered(request.request_id, time.time(), took_s * 1000, form, request.body, answer, head, back)
+
+    # --- what else is asked -------------------------------------------------------------------------------------
+
+    async def _ready(self, _request: Request) -> Reply | Refusal:
+        # A worker listens only once its model is loaded: whoever is heard is ready, unless it ends or hangs. Both keys:
+        # the specification of the protocol names the one, KServe's client reads the other.
+        is_ending = self.is_draining and self.sibling is None
+        is_ready = not is_ending and not self._batcher.is_stuck(asyncio.get_running_loop().time())
+        return Reply(status=200 if is_ready else 503, body=_READY if is_ready else _NOT_READY, headers=[])
+
+    async def _metrics(self, _request: Request) -> Reply | Refusal:
+        # In a thread: the first time prometheus-client is imported for it.
+        log = _log_counts(self._recorder)
+        body = await asyncio.to_thread(render, self._about, self._meter, self._batcher, log)
+        return Reply(status=200, body=body, headers=[(b"content-type", CONTENT_TYPE)])
+
+    async def _docs(self, request: Request) -> Reply | Refusal:
+        host = request.headers.get(b"host", b"127.0.0.1").decode("latin-1")
+        body = pages.docs(self._about, self._signature, host=host)
+        return Reply(status=200, body=body, headers=[(b"content-type", b"text/html; charset=utf-8")])
+
+    async def _stats(self, _request: Request) -> Reply | Refusal:
+        counts, latency = self._batcher.counts, self._meter.latency
+        good = {"count": sum(latency.counts), "ns": round(latency.total * 1e9)}
+        infer = {"count": counts.n_batches, "ns": round(counts.model_s * 1e9)}
+        told = {
+            "name": self._about.model,
+            "version": str(self._about.version),
+            "inference_count": counts.n_rows,
+            "execution_count": counts.n_batches,
+            "inference_stats": {"success": good, "compute_infer": infer},
+        }
+        return Reply(status=200, body=protocol.write({"model_stats": [told]}), headers=[])
+
+    async def _unload(self, _request: Request) -> Reply | Refusal:
+        return Refusal(
+            status=400,
+            error=f"{self._about.name} serves the endpoint {self._about.endpoint}: release another version, or stop it",
+        )
+
+    async def _label(self, request: Request) -> Reply | Refusal:
         if self._recorder is None:
             return Refusal(
                 status=409, error="predictions are not logged here, so that labels have nothing to be joined to"
             )
-        labels = read_labels(body, now=time.time())
+        labels = read_labels(request.body, now=time.time())
         if isinstance(labels, Refusal):
             return labels
         if not self._recorder.label(labels):
             return Refusal(status=503, error="the prediction log has no room now; send these labels again later")
-        return protocol.write({"accepted": len(labels)})
+        return Reply(status=200, body=protocol.write({"accepted": len(labels)}), headers=[])
 
 
-_LIVE = b'{"live":true}'
-_READY = b'{"live":true,"ready":true}'
-
-_ROUTES: dict[str, bytes] = {
-    "/": b"",
-    "/predict": b"",
-    "/labels": b"",
-    "/health/live": _LIVE,
-    "/v2/health/live": _LIVE,
-    # A worker listens only once its model is loaded: whoever is heard is ready. Both keys: the specification of the
-    # Open Inference Protocol names the one, KServe's client reads the other.
-    "/health/ready": _READY,
-    "/v2/health/ready": _READY,
-}
+_OF_THIS_HOP = frozenset({b"x-request-id", b"content-encoding", b"accept-encoding"})
 
 
-async def _read(receive: Receive, headers: dict[bytes, bytes], limit_bytes: int) -> bytes | Refusal:
-    too_large = Refusal(status=413, error=f"the body is larger than {limit_bytes} bytes; send fewer rows at a time")
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > limit_bytes:
-        return too_large
-    parts = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return Refusal(status=400, error="the client went away before its request was whole")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit_bytes:
-            return too_large
-        parts.append(part)
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+def _always(body: bytes) -> Handle:
+    async def handle(_request: Request) -> Reply | Refusal:
+        return Reply(status=200, body=body, headers=[])
+
+    return handle
+
+
+def _log_counts(recorder: Recorder | None) -> dict[str, float]:
+    """What a recorder counts, if it does: a recorder need not."""
+    counts = getattr(recorder, "counts", None)
+    if counts is None:
+        return {}
+    told = structs.asdict(counts)
+    found: dict[str, float] = {name: value for name, value in told.items() if isinstance(value, int)}
+    return found | {"failing": int(bool(told.get("trouble")))}
+
+
+def _nowhere(path: str) -> Refusal:
+    return Refusal(status=404, error=f"there is nothing at {path}; POST rows to /predict")
+
+
+def _packed(reply: Reply, accepted: bytes) -> Reply:
+    encoding = packing(accepted, len(reply.body))
+    if encoding is None:
+        return reply
+    headers = [*reply.headers, (b"content-encoding", encoding), (b"vary", b"accept-encoding")]
+    return Reply(status=reply.status, body=packed(reply.body, encoding), headers=headers, noted=reply.noted)
 
 
 def _framed(reply: Reply, *, closing: bool) -> Headers:
-    names = {name for name, _ in reply.headers}
-    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
-    if b"content-type" not in names:
-        headers.append((b"content-type", b"application/json"))
+    headers = reply.headers
+    headers.append((b"content-length", str(len(reply.body)).encode()))
+    for name, _ in headers:
+        if name == b"content-type":
+            break
+    else:
+        headers.append(_JSON)
     if closing:
         headers.append((b"connection", b"close"))
     return headers

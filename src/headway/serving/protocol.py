@@ -3,16 +3,20 @@
 One object, a list of objects, or `{"inputs": …}` with either. Does not know HTTP's transport nor any model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from headway.core.prediction import Prediction
+from headway.core.signature import Kind, Signature
 
 MAX_FAULTS = 20
 """Faults of fields told in one answer: enough to see a pattern, little enough to read."""
+
+MAX_TOLD = 10_000
+"""Faults that are counted: a body of nothing else is not read to its end."""
 
 MAX_ID = 128
 """Characters of a request id that are taken over from a client."""
@@ -52,20 +56,25 @@ class Predicted(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
+_decoder = msgspec.json.Decoder()
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+=")
 
 
-def read_rows(body: bytes, columns: Sequence[str]) -> list[Row] | Refusal:
+def read_rows(body: bytes, columns: Sequence[str], kinds: Mapping[str, Kind] = {}) -> list[Row] | Refusal:
     """The rows of a request. With `columns` (those the model names) each row must have these and no others.
+
+    Values must be of the kinds that are known (see `kinds_of`). A gap, `null`, is for the model to judge.
 
     >>> read_rows(b'{"a": 1}', ["a"])
     [{'a': 1}]
     >>> read_rows(b'{"a": 1}', ["a", "b"]).fields[0].problem
     'missing'
+    >>> read_rows(b'{"a": "1"}', ["a"], {"a": "FP64"}).fields[0].problem
+    'is a text; a number is wanted'
     """
     try:
-        value = msgspec.json.decode(body)
-    except msgspec.DecodeError as e:
+        value = _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as e:
         hint = "; write null for a value that is missing" if b"NaN" in body or b"Infinity" in body else ""
         return Refusal(status=400, error=f"the body is not JSON: {e}{hint}")
     # A model may have a column called `inputs`: only an object with that one key, which holds objects, is a wrapper.
@@ -77,7 +86,7 @@ def read_rows(body: bytes, columns: Sequence[str]) -> list[Row] | Refusal:
     for at, row in enumerate(rows):
         if not isinstance(row, dict):
             return Refusal(status=400, error=f"row {at} is no object: send {{column: value}} for each row")
-    faults = _faults(rows, columns)
+    faults = _faults(rows, columns, kinds)
     if faults:
         n_more = len(faults) - MAX_FAULTS
         error = f"{faults[0].field}: {faults[0].problem}" if len(faults) == 1 else f"{len(faults)} values are at fault"
@@ -89,7 +98,12 @@ def read_rows(body: bytes, columns: Sequence[str]) -> list[Row] | Refusal:
     return rows
 
 
-def _faults(rows: list[Row], columns: Sequence[str]) -> list[FieldFault]:
+def kinds_of(signature: Signature) -> dict[str, Kind]:
+    """The kinds that the values of rows are checked against: those that the model tells, by column."""
+    return {field.name: field.kind for field in signature.inputs if field.width is None and field.kind is not None}
+
+
+def _faults(rows: list[Row], columns: Sequence[str], kinds: Mapping[str, Kind]) -> list[FieldFault]:
     wanted = frozenset(columns)
     found = []
     for at, row in enumerate(rows):
@@ -101,9 +115,30 @@ def _faults(rows: list[Row], columns: Sequence[str]) -> list[FieldFault]:
                 if name not in wanted
             ]
         for name, value in row.items():
-            if isinstance(value, dict | list):
-                found.append(FieldFault(row=at, field=name, problem="is no single value"))
+            # Most columns are numbers, and most values fit: those are let through by one look.
+            if value.__class__ is float and kinds.get(name, "FP64")[0] == "F":
+                continue
+            problem = _problem(value, kinds.get(name))
+            if problem:
+                found.append(FieldFault(row=at, field=name, problem=problem))
+        if len(found) > MAX_TOLD:
+            break
     return found
+
+
+def _problem(value: object, kind: Kind | None) -> str:
+    """What is wrong with a value of this kind; empty when nothing is."""
+    if isinstance(value, dict | list):
+        return "is no single value"
+    if kind is None or value is None:
+        return ""
+    if kind == "BYTES":
+        return "" if isinstance(value, str) else "is no text, which is wanted"
+    if isinstance(value, str):
+        return f"is a text; {'true or false' if kind == 'BOOL' else 'a number'} is wanted"
+    if isinstance(value, float) and kind[0] != "F" and not value.is_integer():
+        return f"has a fraction; {'true or false' if kind == 'BOOL' else 'a whole number'} is wanted"
+    return ""
 
 
 def nearest(name: str, columns: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 Started by `holder`, which speaks to it over its stdin and stdout, one JSON object a line:
 
-    holder: {"serving": {…}, "listener": 5, "private": "/…/v3.sock"}     the first line
+    holder: {"serving": {…}, "listener": 5, "private": "/…/v3.sock", "folder": "/…"}     the first line
     worker: {"ready": true}                                              the model is loaded, the private socket answers
     holder: {"do": "accept"}                     take new connections from the shared socket, too
     holder: {"do": "drain", "to": "/…/v4.sock"}  take no more; what still comes on old connections is for that one
@@ -16,7 +16,6 @@ import asyncio
 import os
 import socket
 import sys
-from typing import Any
 
 import msgspec
 import uvicorn
@@ -26,7 +25,10 @@ from msgspec import Struct
 from headway.core.prediction import LoadedModel
 from headway.errors import HeadwayError
 from headway.ports import Serving
-from headway.serving.app import About, App
+from headway.serving.about import About
+from headway.serving.app import App
+from headway.serving.limits import Connection, Limits, watch
+from headway.serving.record import log_of
 
 KEEP_ALIVE_S = 75
 """Idle connections are kept this long. Longer than clients' and proxies' own limit (60 s is usual), so that it is
@@ -47,6 +49,8 @@ class Begin(Struct, frozen=True, kw_only=True):
     serving: Serving
     listener: int
     private: str
+    # An older holder does not say it: it lives on while headway is brought up to date.
+    folder: str = ""
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -98,7 +102,7 @@ def _load(serving: Serving) -> LoadedModel:
 class _Worker:
     """The process's one server, and whether it takes new connections."""
 
-    __slots__ = ("_app", "_begin", "_config", "_public", "_reports", "_server")
+    __slots__ = ("_app", "_begin", "_config", "_limits", "_log", "_public", "_reports", "_server")
 
     def __init__(self, begin: Begin, model: LoadedModel, reports: int) -> None:
         s = begin.serving
@@ -112,11 +116,13 @@ class _Worker:
         )
         self._begin = begin
         self._reports = reports
-        self._app = App(model, about)
+        self._limits = Limits(idle_s=KEEP_ALIVE_S)
+        self._log = log_of(s, model.signature, begin.folder or os.path.dirname(begin.private))
+        self._app = App(model, about, recorder=self._log, limits=self._limits)
         self._config = uvicorn.Config(
             self._app,
             uds=begin.private,
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -139,8 +145,12 @@ class _Worker:
         if self._server.started:
             self._report({"ready": True})
         obeying = asyncio.create_task(self._obey(lines))
+        watching = asyncio.create_task(watch(self._server.server_state.connections, self._limits))
         await serving
         obeying.cancel()
+        watching.cancel()
+        if self._log is not None:
+            await self._log.close()
 
     async def _obey(self, lines: asyncio.StreamReader) -> None:
         while line := await lines.readline():
@@ -173,10 +183,8 @@ class _Worker:
         self._public = await asyncio.get_running_loop().create_server(self._connection, sock=shared, backlog=2048)
 
     def _connection(self) -> asyncio.Protocol:
-        # Any: uvicorn picks the class by name (httptools); it makes its own connections by this very call.
-        protocol: Any = self._config.http_protocol_class
-        made: asyncio.Protocol = protocol(config=self._config, server_state=self._server.server_state, app_state={})
-        return made
+        # As uvicorn makes its own.
+        return Connection(config=self._config, server_state=self._server.server_state, app_state={})
 
     def _drain(self, to: str | None) -> None:
         self._app.sibling = to

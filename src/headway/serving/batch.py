@@ -1,0 +1,236 @@
+"""Requests that wait together are predicted together; nobody waits for others to come.
+
+There is no time window. A request that finds the model free is computed in this turn of the event loop, with whatever
+else arrived in the same turn; while a slow model computes, the next batch gathers. So one client alone pays nothing,
+and many together share what a call of the model costs.
+
+A quick model (under a millisecond a call) is asked on the event loop itself, since a thread costs more than it; a slow
+one in a thread, so that health stays answerable. Requests go together only if the model cannot tell: rows of the same
+columns with values of the same sorts. When a batch fails its requests are asked one by one: only who is wrong is told.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec import Struct
+
+from headway.core.prediction import LoadedModel, Prediction
+from headway.serving.limits import Limits
+from headway.serving.protocol import Refusal, Row
+
+MAX_ROWS = 512
+"""Rows of a batch; a request with more goes alone. More in one call gain nothing and make the first one wait."""
+
+QUICK_S = 0.001
+"""A model that needs less for a batch is asked on the event loop."""
+
+MAX_QUICK_ROWS = 256
+"""Larger batches always go to the thread: what they take is not what small ones took."""
+
+_LEARNING = 0.1
+"""How much the last batch counts in the running mean of what a batch takes."""
+
+_SORTS: dict[type, str] = {bool: "b", int: "n", float: "n", str: "s", type(None): "0"}
+
+Outcome = Prediction | Refusal | BaseException
+
+
+class Ask:
+    """One request's rows, and the future of its answer. `key` is equal for requests that may go together."""
+
+    __slots__ = ("answer", "key", "n_rows", "rows", "since")
+
+    def __init__(self, rows: Sequence[Row], key: Hashable, answer: "asyncio.Future[Outcome]", since: float) -> None:
+        self.rows = rows
+        self.n_rows = len(rows)
+        self.key = key
+        self.answer = answer
+        self.since = since
+
+
+class Counts(Struct, kw_only=True):
+    """What the batcher did, for `/metrics`."""
+
+    n_batches: int = 0
+    n_rows: int = 0
+    model_s: float = 0.0
+    n_full: int = 0
+    n_late: int = 0
+
+
+class Batcher:
+    """The one place that calls the model. Lives on the event loop; `shares`: whether requests may go together."""
+
+    __slots__ = (
+        "_busy_since", "_is_due", "_limits", "_model", "_n_rows_waiting", "_pool", "_running", "_shares", "_took_s",
+        "_waiting", "_watch", "counts", "note_batch",
+    )  # fmt: skip
+
+    def __init__(self, model: LoadedModel, limits: Limits, *, shares: bool = True) -> None:
+        self._model = model
+        self._limits = limits
+        self._shares = shares
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._waiting: deque[Ask] = deque()
+        self._n_rows_waiting = 0
+        self._running: list[Ask] = []
+        self._is_due = False
+        self._busy_since: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        # A model is slow until it has shown that it is not.
+        self._took_s = 10 * QUICK_S
+        self.counts = Counts()
+        self.note_batch: Callable[[int], None] | None = None
+
+    @property
+    def n_waiting(self) -> int:
+        """Requests that have not begun."""
+        return len(self._waiting)
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether the model has been computing for longer than a request may take."""
+        return self._busy_since is not None and now - self._busy_since > self._limits.answer_s
+
+    async def ask(self, rows: Sequence[Row]) -> Outcome:
+        """The model's answer to these rows, a refusal, or what the model raised."""
+        n_waiting = len(self._waiting)
+        n_rows = self._n_rows_waiting + len(rows)
+        if n_waiting and (n_waiting >= self._limits.max_waiting or n_rows > self._limits.max_waiting_rows):
+            self.counts.n_full += 1
+            return Refusal(status=503, error=f"{n_waiting} requests wait for the model already; try again soon")
+        self._n_rows_waiting = n_rows
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+        key = _key(rows[0]) if self._shares and len(rows) == 1 else None
+        self._waiting.append(Ask(rows, key, answer, loop.time()))
+        if not self._is_due and self._busy_since is None:
+            self._is_due = True
+            loop.call_soon(self._turn)
+        return await answer
+
+    def _turn(self) -> None:
+        self._is_due = False
+        batch = self._taken()
+        if not batch:
+            return
+        loop = asyncio.get_running_loop()
+        n_rows = sum(ask.n_rows for ask in batch)
+        if self._took_s < QUICK_S and n_rows <= MAX_QUICK_ROWS:
+            self._given(batch, *self._computed(batch))
+            self._go_on(loop)
+            return
+        self._running = batch
+        self._busy_since = loop.time()
+        if self._watch is None:
+            self._watch = loop.call_later(self._limits.answer_s, self._expire)
+        done = loop.run_in_executor(self._pool, self._computed, batch)
+        done.add_done_callback(self._finished)
+
+    def _finished(self, done: "asyncio.Future[tuple[list[Outcome], float]]") -> None:
+        batch, self._running, self._busy_since = self._running, [], None
+        self._given(batch, *done.result())
+        self._go_on(asyncio.get_running_loop())
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting:
+            self._is_due = True
+            loop.call_soon(self._turn)
+
+    def _taken(self) -> list[Ask]:
+        """The requests of the next batch: the one that waited longest, and those that may go with it."""
+        waiting = self._waiting
+        batch: list[Ask] = []
+        others: list[Ask] = []
+        n_rows = 0
+        while waiting and n_rows < MAX_ROWS:
+            ask = waiting.popleft()
+            if ask.answer.done():
+                # It waited too long, and was told so.
+                self._n_rows_waiting -= ask.n_rows
+            elif not batch or (ask.key == batch[0].key and ask.key is not None):
+                batch.append(ask)
+                n_rows += ask.n_rows
+                if ask.key is None:
+                    break
+            else:
+                others.append(ask)
+        waiting.extendleft(reversed(others))
+        self._n_rows_waiting -= n_rows
+        return batch
+
+    def _computed(self, batch: list[Ask]) -> tuple[list[Outcome], float]:
+        """The outcome of each, and what it took. On the loop or in the thread."""
+        began = time.perf_counter()
+        outcomes = self._asked(batch)
+        return outcomes, time.perf_counter() - began
+
+    def _asked(self, batch: list[Ask]) -> list[Outcome]:
+        rows = batch[0].rows if len(batch) == 1 else [row for ask in batch for row in ask.rows]
+        try:
+            whole = self._model.predict(rows)
+            if len(whole.labels) != len(rows):
+                raise ValueError(f"{len(whole.labels)} answers to {len(rows)} rows")  # noqa: TRY301 (told as any other)
+        except (Exception, SystemExit) as e:  # noqa: BLE001 (a model's code may raise anything; the server goes on)
+            if len(batch) == 1:
+                return [e]
+            return [outcome for ask in batch for outcome in self._asked([ask])]
+        return [whole] if len(batch) == 1 else _parts(whole, batch)
+
+    def _given(self, batch: list[Ask], outcomes: list[Outcome], took_s: float) -> None:
+        for ask, outcome in zip(batch, outcomes, strict=True):
+            if not ask.answer.done():
+                ask.answer.set_result(outcome)
+        n_rows = sum(ask.n_rows for ask in batch)
+        counts = self.counts
+        counts.n_batches += 1
+        counts.n_rows += n_rows
+        counts.model_s += took_s
+        if n_rows <= MAX_QUICK_ROWS:
+            self._took_s += _LEARNING * (took_s - self._took_s)
+        if self.note_batch is not None:
+            self.note_batch(n_rows)
+
+    def _expire(self) -> None:
+        """Tell those that waited too long, and look again when the next one will have."""
+        self._watch = None
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - self._limits.answer_s
+        left = []
+        for ask in (*self._running, *self._waiting):
+            if ask.answer.done():
+                continue
+            if ask.since <= oldest:
+                self.counts.n_late += 1
+                ask.answer.set_result(
+                    Refusal(status=504, error=f"the model gave no answer in {self._limits.answer_s:g} s")
+                )
+            else:
+                left.append(ask.since)
+        if left:
+            self._watch = loop.call_at(min(left) + self._limits.answer_s, self._expire)
+
+
+def _key(row: Row) -> Hashable:
+    """Equal for rows whose columns are the same, in the same order, and hold the same sorts of values."""
+    sorts = _SORTS
+    return tuple(row), "".join([sorts.get(value.__class__, "?") for value in row.values()])
+
+
+def _parts(whole: Prediction, batch: list[Ask]) -> list[Outcome]:
+    parts: list[Outcome] = []
+    begin = 0
+    for ask in batch:
+        end = begin + ask.n_rows
+        p = whole.probabilities
+        parts.append(
+            Prediction(
+                labels=whole.labels[begin:end],
+                probabilities=None if p is None else p[begin:end],
+                classes=whole.classes,
+            )
+        )
+        begin = end
+    return parts

@@ -1,0 +1,109 @@
+"""How much a client may ask, and for how long: the limits of one worker, and the connections that are held to them.
+
+A server without such limits is brought down by one client: with headers that never end, with a body that comes a byte
+a minute, with more requests than the model can answer. Neighbour: `batch` keeps the queue, `app` the sizes.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one worker takes on. Sizes in bytes, times in seconds."""
+
+    max_body_bytes: int = 16 * 2**20
+    """A larger request is refused (413): some 50,000 rows of 30 numbers; more belongs into a batch job."""
+
+    max_gathered_bytes: int = 256 * 2**20
+    """Bytes of all bodies that are not whole yet; above it requests get 503 and a time to come back."""
+
+    max_waiting: int = 1024
+    """Requests that wait for the model; above it they get 503. A light model answers so many in 50 ms."""
+
+    max_waiting_rows: int = 200_000
+    """Rows of all requests that wait; above it requests get 503, unless nobody else waits."""
+
+    answer_s: float = 30.0
+    """A request that the model has not answered by then gets 504, and is not computed if it has not begun."""
+
+    receive_s: float = 60.0
+    """A request must be whole so long after its first byte; else its connection is closed."""
+
+    idle_s: float = 75.0
+    """A connection on which nothing was ever sent is closed after that."""
+
+    max_head_bytes: int = 64 * 2**10
+    """Request line and headers together; more is refused (431)."""
+
+
+LOOK_S = 1.0
+
+_TOO_LONG = b"the headers are too long"
+_HEAD_431 = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    b'content-length: %d\r\n\r\n{"error":"%s"}' % (len(_TOO_LONG) + 12, _TOO_LONG)
+)
+
+
+# The base is Any to mypy where uvicorn's stubs are not read; its methods are those of asyncio.Protocol and httptools.
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, which also knows since when a request has been on its way.
+
+    `began_at` is the loop's time of a request's first byte, None between requests; `is_used` whether any byte came.
+    """
+
+    # Any: handed to uvicorn as they are.
+    def __init__(self, *args: Any, max_head_bytes: int = Limits().max_head_bytes, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self.began_at: float | None = self.loop.time()
+        self.is_used = False
+        self._n_head = 0
+        self._is_in_head = True
+        self._max_head = max_head_bytes
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless its headers have become too long."""
+        self.is_used = True
+        if self.began_at is None:
+            self.began_at = self.loop.time()
+        self._n_head += len(data)
+        super().data_received(data)
+        if self._is_in_head and self._n_head > self._max_head and not self.transport.is_closing():
+            self.transport.write(_HEAD_431)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """What comes now is a body."""
+        self._is_in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole; the next byte belongs to another."""
+        self.began_at = None
+        self._is_in_head = True
+        self._n_head = 0
+        super().on_message_complete()
+
+
+def close_late(connections: Iterable[object], limits: Limits, *, now: float) -> int:
+    """Close the connections whose request takes too long to arrive; returns how many."""
+    n = 0
+    for connection in list(connections):
+        if not isinstance(connection, Connection) or connection.began_at is None:
+            continue
+        if now - connection.began_at > (limits.receive_s if connection.is_used else limits.idle_s):
+            connection.transport.close()
+            n += 1
+    return n
+
+
+async def watch(connections: Iterable[object], limits: Limits) -> None:
+    """Close late connections, for ever."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(min(LOOK_S, limits.receive_s / 4))
+        close_late(connections, limits, now=loop.time())

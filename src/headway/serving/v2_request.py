@@ -1,0 +1,272 @@
+"""An inference request of the Open Inference Protocol: read, checked against the model's signature, made rows.
+
+A model is asked by one tensor for each column, or by one matrix with all of them side by side, whichever the client
+prefers; texts come by column. Neighbour: `v2_tensors` has the values, `v2` the addresses. Does not know HTTP.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from headway.core.signature import ANY_WIDTH, LABEL, SIZES, Field, Signature
+from headway.serving.protocol import Refusal, Row, nearest
+from headway.serving.v2_tensors import DATATYPES, from_bytes, from_json
+
+if TYPE_CHECKING:
+    from headway.serving.v2_tensors import Array
+
+
+class InputParameters(Struct, frozen=True, kw_only=True):
+    """Those of an input that mean something here."""
+
+    binary_data_size: int | None = None
+    shared_memory_region: str | None = None
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """One tensor of a request; `data` is not looked at before it is known what it should hold. Empty: not sent."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: msgspec.Raw = msgspec.Raw()
+    parameters: InputParameters | None = None
+
+
+class OutputParameters(Struct, frozen=True, kw_only=True):
+    """Those of an output that mean something here."""
+
+    binary_data: bool | None = None
+    classification: int | None = None
+    shared_memory_region: str | None = None
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """An output that is asked for."""
+
+    name: str
+    parameters: OutputParameters | None = None
+
+
+class RequestParameters(Struct, frozen=True, kw_only=True):
+    """Those of a request that mean something here."""
+
+    binary_data_output: bool = False
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """The JSON of an inference request. Members that the protocol does not know are let be."""
+
+    inputs: list[Input]
+    id: str | None = None
+    parameters: RequestParameters | None = None
+    outputs: list[Wanted] | None = None
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """A request that was understood: `outputs` pairs each name with whether it goes back in the binary form."""
+
+    rows: Sequence[Row]
+    id: str | None
+    outputs: tuple[tuple[str, bool], ...]
+
+
+_decoder = msgspec.json.Decoder(Request)
+
+
+def read(body: bytes, signature: Signature, *, head_bytes: int | None = None) -> Asked | Refusal:
+    """The rows that are asked for. `head_bytes`: how much of the body is JSON, if tensors follow it in binary form."""
+    if head_bytes == 0:
+        return _read_raw(body, signature)
+    if head_bytes is not None and head_bytes > len(body):
+        return Refusal(
+            status=400, error=f"Inference-Header-Content-Length is {head_bytes}, and the body has {len(body)} bytes"
+        )
+    request = _decoded(body if head_bytes is None else body[:head_bytes])
+    if isinstance(request, Refusal):
+        return request
+    outputs = _outputs(request, signature)
+    if isinstance(outputs, Refusal):
+        return outputs
+    tensors = _tensors(request, b"" if head_bytes is None else body[head_bytes:])
+    rows = tensors if isinstance(tensors, Refusal) else to_rows(tensors, signature)
+    return rows if isinstance(rows, Refusal) else Asked(rows=rows, id=request.id, outputs=outputs)
+
+
+def _decoded(head: bytes) -> Request | Refusal:
+    try:
+        return _decoder.decode(head)
+    except msgspec.ValidationError as e:
+        return Refusal(status=400, error=f"the request is none of the Open Inference Protocol: {e}")
+    except (msgspec.DecodeError, RecursionError) as e:
+        hint = "; send NaN in the binary form, or null" if b"NaN" in head or b"Infinity" in head else ""
+        return Refusal(status=400, error=f"the body is not JSON: {e}{hint}")
+
+
+def _read_raw(body: bytes, signature: Signature) -> Asked | Refusal:
+    """A body that is nothing but the values of the one input (`Inference-Header-Content-Length: 0`)."""
+    one = signature.inputs[0] if len(signature.inputs) == 1 else None
+    if one is None or one.kind is None or one.kind == "BYTES" or one.width == ANY_WIDTH:
+        return Refusal(
+            status=400, error="a body without JSON is for models of one input of numbers whose kind and width are known"
+        )
+    width = one.width or 1
+    array = from_bytes(one.name, one.kind, [len(body) // (SIZES[one.kind] * width), width], body)
+    if isinstance(array, Refusal):
+        return array
+    rows = to_rows([(one.name, one.kind, array)], signature)
+    outputs = tuple((field.name, True) for field in signature.outputs or (Field(name=LABEL),))
+    return rows if isinstance(rows, Refusal) else Asked(rows=rows, id=None, outputs=outputs)
+
+
+def _outputs(request: Request, signature: Signature) -> tuple[tuple[str, bool], ...] | Refusal:
+    binary = request.parameters is not None and request.parameters.binary_data_output
+    names = [field.name for field in signature.outputs] or [LABEL]
+    if not request.outputs:
+        return tuple((name, binary) for name in names)
+    found = []
+    for wanted in request.outputs:
+        if wanted.name not in names:
+            told = f"output {wanted.name!r}: unknown{nearest(wanted.name, names)}; there are {', '.join(names)}"
+            return Refusal(status=400, error=told)
+        p = wanted.parameters
+        if p is not None and (p.classification or p.shared_memory_region):
+            return Refusal(
+                status=400, error=f"output {wanted.name!r}: classification and shared memory are not offered here"
+            )
+        found.append((wanted.name, binary if p is None or p.binary_data is None else p.binary_data))
+    if len({name for name, _ in found}) < len(found):
+        return Refusal(status=400, error="an output is asked for twice")
+    return tuple(found)
+
+
+Tensor = tuple[str, str, "Array"]
+"""Name, datatype, values."""
+
+
+def _tensors(request: Request, tail: bytes) -> list[Tensor] | Refusal:
+    found: list[Tensor] = []
+    at = 0
+    for one in request.inputs:
+        size = None if one.parameters is None else one.parameters.binary_data_size
+        refused = _unusable(one, size)
+        if refused is not None:
+            return refused
+        if size is None:
+            array = from_json(one.name, one.datatype, one.shape, one.data)
+        elif at + size > len(tail):
+            left = len(tail) - at
+            told = f"input {one.name!r}: binary_data_size is {size}, and {left} bytes are left of the body"
+            return Refusal(status=400, error=told)
+        else:
+            array = from_bytes(one.name, one.datatype, one.shape, tail[at : at + size])
+            at += size
+        if isinstance(array, Refusal):
+            return array
+        found.append((one.name, one.datatype, array))
+    if at != len(tail):
+        return Refusal(status=400, error=f"{len(tail) - at} bytes of the body belong to no input")
+    return found
+
+
+def _unusable(one: Input, size: int | None) -> Refusal | None:
+    """Why a tensor cannot be read at all, whatever the model."""
+    problem = ""
+    if one.datatype not in DATATYPES:
+        problem = f"there is no datatype {one.datatype!r}; use one of {', '.join(DATATYPES)}"
+    elif one.parameters is not None and one.parameters.shared_memory_region is not None:
+        problem = "shared memory is not offered here; send its values"
+    elif size is None and not len(one.data):
+        problem = "it has neither `data` nor `binary_data_size`"
+    elif size is not None and len(one.data):
+        problem = "it has both `data` and `binary_data_size`"
+    elif size is not None and size < 0:
+        problem = "its binary_data_size is negative"
+    return Refusal(status=400, error=f"input {one.name!r}: {problem}") if problem else None
+
+
+def to_rows(tensors: Sequence[Tensor], signature: Signature) -> list[Row] | Refusal:
+    """The rows that tensors hold, under the names that the model knows."""
+    if not tensors:
+        return Refusal(status=400, error=f"there is no input; the model takes {_wanted(signature)}")
+    columns = signature.columns
+    if len(tensors) == 1 and tensors[0][2].ndim >= 2 and tensors[0][0] not in columns and signature.inputs:
+        return _matrix_rows(tensors[0], signature)
+    if signature.matrix is not None:
+        name, _, array = tensors[0]
+        told = f"input {name!r}: the model takes one matrix, {_wanted(signature)}"
+        return Refusal(
+            status=400, error=told + (f"; got {list(array.shape)}" if len(tensors) == 1 else f"; got {len(tensors)}")
+        )
+    return _column_rows(tensors, signature)
+
+
+def _matrix_rows(tensor: Tensor, signature: Signature) -> list[Row] | Refusal:
+    name, datatype, array = tensor
+    width = len(signature.columns) if signature.matrix is None else signature.matrix.width
+    if array.ndim != 2 or (width not in (ANY_WIDTH, array.shape[1])):
+        wanted = f"[-1, {width}]" if signature.matrix is None else _wanted(signature)
+        return Refusal(status=400, error=f"input {name!r}: expected {wanted}, got {list(array.shape)}")
+    fields = signature.inputs if signature.matrix is None else (signature.matrix,)
+    for field in fields:
+        problem = _mismatch(field, datatype)
+        if problem:
+            by_column = f"; send {field.name!r} in an input of its own" if signature.matrix is None else ""
+            return Refusal(status=400, error=f"input {name!r}: {problem}{by_column}")
+    if not array.shape[0]:
+        return Refusal(status=400, error=f"input {name!r}: there is no row to predict")
+    names = signature.columns or [str(at) for at in range(array.shape[1])]
+    return [dict(zip(names, values, strict=True)) for values in array.tolist()]
+
+
+def _column_rows(tensors: Sequence[Tensor], signature: Signature) -> list[Row] | Refusal:
+    fields = {field.name: field for field in signature.inputs}
+    names = [name for name, _, _ in tensors]
+    missing = [name for name in fields if name not in names]
+    if missing:
+        return Refusal(status=400, error=f"input {missing[0]!r}: missing; the model takes {_wanted(signature)}")
+    # Any: numbers, truth values or texts.
+    values: dict[str, list[Any]] = {}
+    for name, datatype, array in tensors:
+        problem = ""
+        if name in values:
+            problem = "sent twice"
+        elif fields and name not in fields:
+            problem = f"unknown{nearest(name, list(fields))}; the model takes {_wanted(signature)}"
+        elif array.ndim == 0 or array.size != array.shape[0]:
+            problem = f"expected [-1], one value a row, got {list(array.shape)}"
+        elif len(array) != len(tensors[0][2]):
+            problem = f"has {len(array)} rows, and {names[0]!r} has {len(tensors[0][2])}"
+        elif name in fields:
+            problem = _mismatch(fields[name], datatype)
+        if problem:
+            return Refusal(status=400, error=f"input {name!r}: {problem}")
+        values[name] = array.ravel().tolist()
+    if not len(tensors[0][2]):
+        return Refusal(status=400, error="there is no row to predict: the inputs are empty")
+    order = list(fields) or names
+    return [dict(zip(order, row, strict=True)) for row in zip(*(values[name] for name in order), strict=True)]
+
+
+def _mismatch(field: Field, datatype: str) -> str:
+    """Why values of `datatype` cannot be those of `field`; empty when they can."""
+    kind = field.kind
+    if kind is None or kind == datatype:
+        return ""
+    told = f"{field.name!r} is {kind}, and {datatype} was sent"
+    if "BYTES" in (kind, datatype):
+        return told
+    # A number with a fraction where whole ones are wanted would be cut off in silence.
+    if kind[0] != "F" and datatype[0] in "FB" and datatype != "BOOL":
+        return told
+    return ""
+
+
+def _wanted(signature: Signature) -> str:
+    if not signature.inputs:
+        return "one tensor for each column"
+    shown = [f"{field.name} {field.kind or ''} {field.shape}".replace("  ", " ") for field in signature.inputs[:6]]
+    more = len(signature.inputs) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
