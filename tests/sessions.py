@@ -26,7 +26,7 @@ _BLIND = (
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "WHEN"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"^  python .*$", re.MULTILINE), "  PLACE"),
-    (re.compile(r"^(last hash|registered +).*$", re.MULTILINE), r"\1"),
+    (re.compile(r"^(last hash|registered +|environment +).*$", re.MULTILINE), r"\1"),
     # Columns are as wide as what stands in them.
     (re.compile(r" {2,}"), "  "),
 )

@@ -1,4 +1,4 @@
-"""`headway models`: list, show, alias, for people and for machines."""
+"""`headway models`: list, show, compare, alias, tag, lineage, for people and for machines."""
 
 from pathlib import Path
 
@@ -136,10 +136,16 @@ def test_an_alias_is_moved_and_moving_it_again_changes_nothing(ask: Asked) -> No
         (("show", "chrun"), "did you mean churn?"),
         (("show", "churn@9"), "churn has no version 9"),
         (("show", "churn@nobody"), "its aliases: challenger, champion"),
-        (("show",), "headway models show MODEL[@VERSION]"),
-        (("alias", "churn@1"), "headway models alias MODEL@VERSION NAME"),
+        (("show",), "required: MODEL[@VERSION]"),
+        (("alias", "churn@1"), "required: NAME"),
         (("alias", "churn@1", "7"), "'7' cannot be an alias"),
         (("alias", "churn", "champion"), "name@version"),
+        (("tag", "churn@1", "stage"), "'stage' is not NAME=VALUE"),
+        (("tag", "churn@1", "a b=c"), "'a b' cannot be a tag's name"),
+        (("compare", "churn@1", "churn@9"), "churn has no version 9"),
+        (("lineage", "churn@9"), "churn has no version 9"),
+        (("lineage", "nobody@1"), "there is no model 'nobody'"),
+        (("lineage", "data/none.csv"), "names no data that this log knows"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, tuple) else "",
 )
@@ -147,3 +153,52 @@ def test_a_wrong_word_ends_with_2_and_says_what_to_write(ask: Asked, words: tupl
     code, _, err = ask(*words)
     assert code == 2
     assert said in err
+
+
+def test_tags_are_set_shown_and_taken_off(ask: Asked) -> None:
+    assert ask("tag", "churn@2") == (0, "churn@2 has no tags\n", "")
+    assert ask("tag", "churn@challenger", "stage=trial", "owner=Ann B")[1] == "owner = Ann B\nstage = trial\n"
+    assert "tags        owner = Ann B\n            stage = trial\n" in ask("show", "churn@2")[1]
+    _, out, _ = ask("tag", "churn@2", "--remove", "owner", "--remove", "never-there", "--json")
+    assert msgspec.json.decode(out) == {"version": "churn@2", "tags": {"stage": "trial"}}
+    assert ask("tag", "churn@1")[1] == "churn@1 has no tags\n"
+
+
+def test_a_card_is_markdown_with_what_people_said(ask: Asked) -> None:
+    ask("tag", "churn@1", "intended-use=offers to customers in Europe")
+    code, out, _ = ask("show", "churn@champion", "--card")
+    assert code == 0
+    assert out.startswith("# Model card: churn@1\n")
+    assert "## Intended use\n\noffers to customers in Europe\n" in out
+    assert "| auc | 0.7125 |" in out
+    assert "Not said by anybody yet: limitations" in out
+    _, machines, _ = ask("show", "churn@champion", "--card", "--json")
+    assert msgspec.json.decode(machines) == {"card": out}
+
+
+def test_versions_are_compared_by_what_differs(ask: Asked) -> None:
+    code, out, _ = ask("compare", "churn@1", "churn@2")
+    assert code == 0
+    assert out.splitlines()[0] == "churn@1 and churn@2 do not differ in anything that is recorded"
+    _, everything, _ = ask("compare", "churn@1", "churn@2", "--all")
+    assert ["metric", "auc", "0.7125", "0.7125"] in [line.split() for line in everything.splitlines()]
+    _, machines, _ = ask("compare", "churn@1", "churn@2", "--json")
+    told = msgspec.json.decode(machines)
+    assert (told["a"], told["b"]) == ("churn@1", "churn@2")
+    assert {"kind": "metric", "name": "auc", "a": 0.7125, "b": 0.7125, "change": 0.0} in told["rows"]
+
+
+def test_lineage_goes_back_from_a_version_and_on_from_data(ask: Asked) -> None:
+    code, back, _ = ask("lineage", "churn@champion")
+    assert code == 0
+    assert "data/training.csv  eeeeeeeeeeee" in back
+    assert "none: no gate judged it" in back
+    assert "never released" in back
+    code, on, _ = ask("lineage", "data/training.csv")
+    assert code == 0
+    assert on.splitlines()[0] == "data/training.csv is part of 2 model versions; none of them serves now"
+    assert ask("lineage", "eeeeeeee", "--data")[1] == on.replace("data/training.csv is", "eeeeeeee is")
+    _, machines, _ = ask("lineage", "data/training.csv", "--json")
+    told = msgspec.json.decode(machines)
+    assert [one["version"] for one in told["lineage"]["touched"]] == ["churn@1", "churn@2"]
+    assert told["endpoints"] == []

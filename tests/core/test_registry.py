@@ -1,10 +1,11 @@
 """What registering and moving an alias would add, and what the fold tells."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.core.facts import AliasMoved, Entry, Fact, ModelRegistered
+from headway.core.facts import AliasMoved, Entry, Fact, ModelRegistered, ModelSigned, ModelTagged
 from headway.core.ids import Artifact, Digest, ModelRef, parse_model_ref
 from headway.core.registry import Model, Registered, Registration, cards, summary
 from headway.errors import NameUnknown, UsageMistaken
@@ -167,3 +168,47 @@ def test_numbers_have_no_gaps_keys_are_unique_and_aliases_point_somewhere(
     for n, fact in enumerate(told.facts, 1):
         again.after(Entry(seq=n, stream="model/churn", n=n, at=float(n), fact=fact))
     assert (again.versions, again.aliases, again.length) == (model.versions, model.aliases, model.length)
+
+
+def test_a_tag_is_set_changed_and_taken_off_and_never_twice() -> None:
+    told = Told()
+    told.register("a", "k")
+    first = told.model.tag(1, "stage", "trial", by="ann")
+    assert first == ModelTagged(model="churn", version=1, name="stage", value="trial", by="ann")
+    told.take(first)
+    assert told.model.tag(1, "stage", "trial") is None
+    for value, after in (("live", {"stage": "live"}), (None, {})):
+        fact = told.model.tag(1, "stage", value)
+        assert fact is not None
+        told.take(fact)
+        assert told.model.tags_of(1) == after == cards(told.model)[0].tags
+    assert told.model.tag(1, "stage", None) is None
+    with pytest.raises(NameUnknown):
+        told.model.tag(2, "stage", "x")
+    with pytest.raises(UsageMistaken):
+        told.model.tag(1, "my stage", "x")
+
+
+def test_signatures_stay_with_their_version() -> None:
+    told = Told()
+    told.register("a", "k")
+    told.register("b", "l")
+    signed = ModelSigned(model="churn", version=2, key="ed25519:k", signature="s")
+    told.take(signed)
+    assert (told.model.signatures_of(1), told.model.signatures_of(2)) == ((), (signed,))
+
+
+def test_what_came_from_elsewhere_is_trusted_once_somebody_says_so() -> None:
+    told = Told()
+    told.register("a", "k")
+    decided = told.model.register(msgspec.structs.replace(asked("b", "import/b"), origin=Digest("f" * 64)))
+    for fact in decided.facts:
+        told.take(fact)
+    assert (told.model.is_trusted(1), told.model.is_trusted(2)) == (True, False)
+    assert told.model.trust(1) is None
+    trusted = told.model.trust(2, by="ann")
+    assert trusted is not None
+    assert trusted.digest == "b" * 64
+    told.take(trusted)
+    assert told.model.is_trusted(2)
+    assert told.model.trust(2) is None

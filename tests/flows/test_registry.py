@@ -2,11 +2,22 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from headway.backends import connect
-from headway.core.facts import AliasMoved, Fact, ModelRegistered, StepFinished
-from headway.core.ids import Artifact, Digest, parse_model_ref
+from headway.core.facts import (
+    AliasMoved,
+    Fact,
+    ModelRegistered,
+    ModelSigned,
+    ModelTagged,
+    Place,
+    RunOptions,
+    RunStarted,
+    StepFinished,
+)
+from headway.core.ids import Artifact, Digest, RunId, parse_model_ref
 from headway.core.registry import Registration
 from headway.errors import AppendConflict, NameUnknown
 from headway.flows import registry
@@ -105,3 +116,50 @@ def test_what_the_registry_or_a_run_made_is_known_here(log: Log) -> None:
     assert registry.made_here(log, Digest("a" * 64))
     assert registry.made_here(log, Digest("b" * 64))
     assert not registry.made_here(log, Digest("c" * 64))
+
+
+def test_what_was_imported_is_not_made_here_until_somebody_vouches_for_it(log: Log) -> None:
+    imported = msgspec.structs.replace(asked("a", "import/a"), origin=Digest("f" * 64))
+    registry.register(log, imported, now=1.0)
+    assert not registry.made_here(log, Digest("a" * 64))
+    assert registry.trust(log, "churn", 1, now=2.0, by="ann") is not None
+    assert registry.trust(log, "churn", 1, now=3.0) is None
+    assert registry.made_here(log, Digest("a" * 64))
+
+
+def test_a_version_says_what_its_run_ran_on(log: Log) -> None:
+    place = Place(python="3.11.7", packages=Digest("9" * 64))
+    started = RunStarted(
+        run=RunId(1), name="p", file="p.yaml", pipeline=Digest("8" * 64), options=RunOptions(), place=place
+    )
+    log.append("run/1", [started], expect=0, at=1.0)
+    made = registry.register(log, msgspec.structs.replace(asked("a", "k"), run=RunId(1)), now=1.0)
+    assert made.version.place == place
+    assert registry.register(log, asked("b", "l"), now=1.0).version.place == Place()
+
+
+def signed(made: ModelRegistered) -> ModelSigned:
+    return ModelSigned(model=made.model, version=made.version, key="ed25519:k", signature=made.artifact.digest)
+
+
+def test_a_version_and_its_signature_appear_together_and_once(log: Log) -> None:
+    for _ in range(2):
+        registry.register(log, asked("a", "k", alias="challenger"), now=1.0, sign=signed)
+    kinds = [type(entry.fact).__name__ for entry in log.read("model/churn")]
+    assert kinds == ["ModelRegistered", "ModelSigned", "AliasMoved"]
+    assert registry.sign(log, "churn", 1, signed, now=2.0) is None
+
+
+def test_a_number_that_a_rival_took_is_signed_anew(log: Log) -> None:
+    overtaken = Overtaken(log, [[rival(1)]])
+    registry.register(overtaken, asked("a", "k"), now=1.0, sign=signed)  # type: ignore[arg-type] # as above
+    assert [one.version for one in registry.read(log, "churn").signatures_of(2)] == [2]
+    assert registry.read(log, "churn").signatures_of(1) == ()
+
+
+def test_a_tag_is_set_where_a_rival_writes_at_the_same_time(log: Log) -> None:
+    registry.register(log, asked("a", "k"), now=1.0)
+    overtaken = Overtaken(log, [[ModelTagged(model="churn", version=1, name="stage", value="trial")]])
+    assert registry.tag(overtaken, "churn", 1, "stage", "trial", now=2.0) is None  # type: ignore[arg-type] # as above
+    assert registry.tag(log, "churn", 1, "stage", None, now=2.0) is not None
+    assert registry.read(log, "churn").tags_of(1) == {}

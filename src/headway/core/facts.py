@@ -200,7 +200,11 @@ class DatasetForgotten(_Fact, frozen=True, kw_only=True):
 
 
 class ModelRegistered(_Fact, frozen=True, kw_only=True):
-    """A version was made; it never changes. `key` makes registering twice harmless. `data` are a run's inputs."""
+    """A version was made; it never changes. `key` makes registering twice harmless. `data` are a run's inputs.
+
+    `place` is what the run that made it ran on. `origin` is a blob, of a version that came from another project: what
+    that one told of it (see `codec/model_export`).
+    """
 
     model: str
     version: int
@@ -215,6 +219,8 @@ class ModelRegistered(_Fact, frozen=True, kw_only=True):
     metrics: tuple[Metric, ...] = ()
     verdict: Digest | None = None
     by: str = ""
+    place: Place = Place()
+    origin: Digest | None = None
 
 
 class AliasMoved(_Fact, frozen=True, kw_only=True):
@@ -225,6 +231,35 @@ class AliasMoved(_Fact, frozen=True, kw_only=True):
     version: int
     previous: int | None = None
     why: str = ""
+    by: str = ""
+
+
+class ModelTagged(_Fact, frozen=True, kw_only=True):
+    """A version got a tag `name=value`, or with None lost it; the newest fact of a name stands."""
+
+    model: str
+    version: int
+    name: str
+    value: str | None = None
+    by: str = ""
+
+
+class ModelSigned(_Fact, frozen=True, kw_only=True):
+    """Somebody vouched for a version: `signature` (Base64) by the public `key` of its statement (`core/signing`)."""
+
+    model: str
+    version: int
+    key: str
+    signature: str
+    by: str = ""
+
+
+class ModelTrusted(_Fact, frozen=True, kw_only=True):
+    """Somebody vouched for content that came from elsewhere: it may run code when it is loaded."""
+
+    model: str
+    version: int
+    digest: Digest
     by: str = ""
 
 
@@ -319,28 +354,10 @@ class HoldoutAnswered(_Fact, frozen=True, kw_only=True):
     verdict: Digest
 
 
-Fact = (
-    RunStarted
-    | RunResumed
-    | StepStarted
-    | StepFinished
-    | StepReused
-    | StepSkipped
-    | StepLost
-    | RunFinished
-    | DatasetVersioned
-    | DatasetForgotten
-    | ModelRegistered
-    | AliasMoved
-    | ReleaseStarted
-    | VersionStarted
-    | GoldenAnswered
-    | EndpointSwitched
-    | ReleaseFinished
-    | EndpointStopped
-    | HoldoutAsked
-    | HoldoutAnswered
-)
+_OfRuns = RunStarted | RunResumed | StepStarted | StepFinished | StepReused | StepSkipped | StepLost | RunFinished
+_OfModels = ModelRegistered | AliasMoved | ModelTagged | ModelSigned | ModelTrusted
+_OfEndpoints = ReleaseStarted | VersionStarted | GoldenAnswered | EndpointSwitched | ReleaseFinished | EndpointStopped
+Fact = _OfRuns | DatasetVersioned | DatasetForgotten | _OfModels | _OfEndpoints | HoldoutAsked | HoldoutAnswered
 
 
 def kind_of(fact: Fact) -> str:

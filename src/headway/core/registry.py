@@ -5,7 +5,18 @@ Decides only: `flows/registry` reads and appends. Does not know what is in a mod
 
 from msgspec import Struct
 
-from headway.core.facts import AliasMoved, Entry, Metric, ModelRegistered, Scalar, Source
+from headway.core.facts import (
+    AliasMoved,
+    Entry,
+    Metric,
+    ModelRegistered,
+    ModelSigned,
+    ModelTagged,
+    ModelTrusted,
+    Place,
+    Scalar,
+    Source,
+)
 from headway.core.ids import Artifact, Digest, ModelRef, RunId, is_name
 from headway.errors import NameUnknown, UsageMistaken
 
@@ -25,6 +36,8 @@ class Registration(Struct, frozen=True, kw_only=True):
     metrics: tuple[Metric, ...] = ()
     verdict: Digest | None = None
     by: str = ""
+    place: Place = Place()
+    origin: Digest | None = None
     alias: str | None = None
 
 
@@ -42,7 +55,7 @@ class Registered(Struct, frozen=True, kw_only=True):
 class Model:
     """All versions of one model, and where its aliases point. Owned by one reader."""
 
-    __slots__ = ("_aliases", "_moves", "_registered_at", "_versions", "length", "name")
+    __slots__ = ("_aliases", "_moves", "_registered_at", "_signed", "_tags", "_trusted", "_versions", "length", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -52,6 +65,9 @@ class Model:
         self._registered_at: dict[int, float] = {}
         self._aliases: dict[str, int] = {}
         self._moves: list[Entry] = []
+        self._tags: dict[int, dict[str, str]] = {}
+        self._signed: dict[int, list[ModelSigned]] = {}
+        self._trusted: set[Digest] = set()
 
     def after(self, entry: Entry) -> None:
         """Take in the next fact of this model's stream. A version's first fact stands: it never changes."""
@@ -63,6 +79,14 @@ class Model:
             case AliasMoved() as fact:
                 self._aliases[fact.alias] = fact.version
                 self._moves.append(entry)
+            case ModelTagged(version=version, name=name, value=None):
+                self._tags.get(version, {}).pop(name, None)
+            case ModelTagged(version=version, name=name, value=str(value)):
+                self._tags.setdefault(version, {})[name] = value
+            case ModelSigned() as fact:
+                self._signed.setdefault(fact.version, []).append(fact)
+            case ModelTrusted(digest=digest):
+                self._trusted.add(digest)
             case _:
                 pass
 
@@ -86,6 +110,19 @@ class Model:
     def aliases_of(self, version: int) -> tuple[str, ...]:
         """The aliases that mean this version now, sorted."""
         return tuple(sorted(a for a, v in self._aliases.items() if v == version))
+
+    def tags_of(self, version: int) -> dict[str, str]:
+        """The tags of a version, by name."""
+        return dict(sorted(self._tags.get(version, {}).items()))
+
+    def signatures_of(self, version: int) -> tuple[ModelSigned, ...]:
+        """Who vouched for a version, oldest first; whether a signature is right is not known here."""
+        return tuple(self._signed.get(version, ()))
+
+    def is_trusted(self, version: int) -> bool:
+        """Whether a version was made here, or somebody here vouched for what it holds."""
+        made = self.version(version)
+        return made.origin is None or made.artifact.digest in self._trusted
 
     def moves(self, alias: str | None = None) -> tuple[Entry, ...]:
         """How aliases (or this one) moved, oldest first: entries of `AliasMoved`."""
@@ -153,6 +190,8 @@ class Model:
             metrics=asked.metrics,
             verdict=asked.verdict,
             by=asked.by,
+            place=asked.place,
+            origin=asked.origin,
         )
 
     def move_alias(self, alias: str, version: int, *, why: str = "", by: str = "") -> AliasMoved | None:
@@ -167,6 +206,28 @@ class Model:
         if self._aliases.get(alias) == version:
             return None
         return self._moved(alias, version, why=why, by=by)
+
+    def tag(self, version: int, name: str, value: str | None, *, by: str = "") -> ModelTagged | None:
+        """The fact that sets a tag, or with a None takes it off; None when it is so.
+
+        Raises NameUnknown, UsageMistaken.
+        """
+        self.version(version)
+        if not is_name(name):
+            raise UsageMistaken(
+                f"{name!r} cannot be a tag's name",
+                at=f"model: {self.name}@{version}",
+                remedy="write NAME=VALUE, the name of letters, digits and -_.",
+            )
+        if self._tags.get(version, {}).get(name) == value:
+            return None
+        return ModelTagged(model=self.name, version=version, name=name, value=value, by=by)
+
+    def trust(self, version: int, *, by: str = "") -> ModelTrusted | None:
+        """The fact by which what a version holds may be loaded here; None when it may be. Raises NameUnknown."""
+        if self.is_trusted(version):
+            return None
+        return ModelTrusted(model=self.name, version=version, digest=self.version(version).artifact.digest, by=by)
 
     def _moved(self, alias: str, version: int, *, why: str, by: str) -> AliasMoved:
         previous = self._aliases.get(alias)
@@ -187,11 +248,13 @@ class ModelSummary(Struct, frozen=True, kw_only=True):
 
 
 class VersionCard(Struct, frozen=True, kw_only=True):
-    """A version, the aliases that mean it now, and when it was registered (UTC seconds)."""
+    """A version, the aliases that mean it now, its tags, and when it was registered (UTC seconds)."""
 
     version: ModelRegistered
     aliases: tuple[str, ...]
     at: float
+    tags: dict[str, str] = {}
+    signatures: tuple[ModelSigned, ...] = ()
 
 
 def summary(model: Model) -> ModelSummary:
@@ -208,7 +271,15 @@ def summary(model: Model) -> ModelSummary:
 
 def cards(model: Model) -> tuple[VersionCard, ...]:
     """All versions, oldest first."""
-    return tuple(
-        VersionCard(version=v, aliases=model.aliases_of(v.version), at=model.registered_at(v.version))
-        for v in model.versions
+    return tuple(card(model, v.version) for v in model.versions)
+
+
+def card(model: Model, version: int) -> VersionCard:
+    """One version. Raises NameUnknown."""
+    return VersionCard(
+        version=model.version(version),
+        aliases=model.aliases_of(version),
+        at=model.registered_at(version),
+        tags=model.tags_of(version),
+        signatures=model.signatures_of(version),
     )

@@ -69,6 +69,19 @@ def file_at(folder: str, name: str, path: str) -> bytes | None:
     return _ask(folder, "cat-file", "blob", f"{found}:./{path}")
 
 
+def difference(folder: str, a: str, b: str, *, full: bool) -> str | None:
+    """What differs below `folder` between two commits: a line for each file, or with `full` each line of text.
+
+    headway.lock is left out, which every run writes. None when Git has not both.
+    """
+    before, after = commit(folder, a), commit(folder, b)
+    if before is None or after is None:
+        return None
+    words = ("--no-ext-diff", "--no-color", *(() if full else ("--stat=100",)))
+    told = _ask(folder, "diff", "--relative", *words, before, after, "--", ".", ":(exclude)headway.lock")
+    return None if told is None else told.decode("utf-8", "replace").rstrip("\n")
+
+
 def held(folder: str, path: str, *, recent: int = RECENT) -> list[Held]:
     """All that a file was: in the index, on every ref (stashes too), and in commits of late, also abandoned ones.
 

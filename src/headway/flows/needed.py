@@ -86,6 +86,8 @@ def _of_log(log: Log, found: Needed, keep_runs: int) -> None:
                 found.artifact(made.artifact, f"{made.model}@{made.version}")
                 found.digest(made.verdict, f"the verdict on {made.model}@{made.version}")
                 found.digest(made.source.diff, f"the code of {made.model}@{made.version}")
+                found.digest(made.place.packages, f"the packages of {made.model}@{made.version}")
+                found.digest(made.origin, f"where {made.model}@{made.version} came from")
             case f.HoldoutAnswered() as answered:
                 found.digest(answered.verdict, f"an answer of {entry.stream[:20]}")
             case f.ReleaseStarted() as release:

@@ -89,6 +89,8 @@ def _add_model(found: Needed, made: ModelRegistered) -> None:
     found.artifact(made.artifact, f"model {name}")
     found.digest(made.verdict, f"the verdict on {name}")
     found.digest(made.source.diff, f"the code of {name}")
+    found.digest(made.place.packages, f"the packages of {name}")
+    found.digest(made.origin, f"where {name} came from")
 
 
 def _add_version(project: Project, word: str, found: Needed) -> bool:

@@ -122,7 +122,7 @@ class _Transfer:
         with _Batches(self._target) as self._batches:
             for group in self._groups(wanted):
                 self._group(group)
-                n_new += sum(root.is_new for root in group)
+                n_new += sum(root.is_new for root in group if root.top in wanted.artifacts)
         self._target.sync()
         return Moved(
             n_artifacts=len(wanted.artifacts),
