@@ -103,7 +103,8 @@ def test_an_input_for_each_column_is_asked_by_name(tmp_path: Path) -> None:
     assert model.columns == ("colour", "size", "n")
     assert [f.kind for f in model.signature.inputs] == ["BYTES", "FP32", "INT64"]
     rows = [{"n": 2, "extra": 1, "size": 2.5, "colour": "blue"}, {"n": 3, "extra": 1, "size": 4, "colour": "violet"}]
-    for asked in (rows, pl.DataFrame(rows)):
+    numpys = [{n: np.int64(v) if isinstance(v, int) else v for n, v in row.items()} for row in rows]
+    for asked in (rows, pl.DataFrame(rows), numpys):
         told = model.predict(asked)
         assert told.probabilities is not None
         np.testing.assert_allclose(

@@ -4,7 +4,7 @@ Rows come as a frame (a gate's holdout) or as a list of dicts (a request). A sin
 to arrays without a detour by a frame, which would take longer than most models. Neighbour: `asked` asks models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headway.core.signature import DTYPES, Kind
@@ -62,8 +62,7 @@ def matrix_of(
         raise _lacking(rows, names) from None
     for row in table:
         if not _NUMBERS.issuperset(map(type, row)):
-            at = next(i for i, value in enumerate(row) if type(value) not in _NUMBERS)
-            raise _no_number(names[at], f"holds {row[at]!r}")
+            _check_numbers(zip(names, row, strict=True))
     try:
         return np.array(table, dtype=np.float64)
     except OverflowError:
@@ -93,7 +92,7 @@ def column_of(rows: "Sequence[Row] | pl.DataFrame", name: str, kind: Kind | None
             )
         return np.array(values, dtype=object)
     if not _NUMBERS.issuperset(map(type, values)):
-        raise _no_number(name, f"holds {next(v for v in values if type(v) not in _NUMBERS)!r}")
+        _check_numbers((name, value) for value in values)
     return _numbers(values, name, kind)
 
 
@@ -177,6 +176,14 @@ def _check_width(have: int, wanted: int | None) -> None:
         )
 
 
+def _check_numbers(values: Iterable[tuple[str, object]]) -> None:
+    """Raise DataUnreadable for the first value that is no number, no gap and no NumPy number either."""
+    for name, value in values:
+        kind = getattr(getattr(value, "dtype", None), "kind", "")
+        if not (value is None or isinstance(value, int | float) or (kind and kind in "biuf")):
+            raise _no_number(name, f"holds {value!r}")
+
+
 def _no_number(name: str, what: str) -> DataUnreadable:
     return DataUnreadable(
         f"the column {name} {what}, and the model takes numbers there",
@@ -189,3 +196,34 @@ def _too_large(what: str) -> DataUnreadable:
     return DataUnreadable(
         f"{what} holds a number that is too large for the model", at="rows", remedy="send numbers that the model takes"
     )
+
+
+def coded_matrix(
+    rows: "Sequence[Row] | pl.DataFrame",
+    columns: tuple[str, ...],
+    categories: Mapping[str, Sequence[str]],
+    *,
+    refuse_unknown: bool,
+) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """As `matrix_of`, with the position of its text among `categories` in a column that has some.
+
+    A text that is none of them is a gap, or refused. Raises DataUnreadable.
+    """
+    import numpy as np
+
+    parts = []
+    for name in columns:
+        if name not in categories:
+            parts.append(column_of(rows, name, "FP64"))
+            continue
+        codes = {text: float(at) for at, text in enumerate(categories[name])}
+        texts = column_of(rows, name, "BYTES").tolist()
+        unknown = next((t for t in texts if t is not None and t not in codes), None) if refuse_unknown else None
+        if unknown is not None:
+            raise DataUnreadable(
+                f"the column {name} holds {unknown!r}, which the model never saw",
+                at=name,
+                remedy=f"send one of: {', '.join(list(codes)[:10])}; or null",
+            )
+        parts.append(np.array([codes.get(t, np.nan) for t in texts], dtype=np.float64))
+    return np.column_stack(parts)
