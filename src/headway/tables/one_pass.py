@@ -98,9 +98,12 @@ class Folding:
         parts = {f"{i}.{j}": part for i in which for j, part in enumerate(self._measures[i].parts)}
         if not parts:
             return
-        found = frame.select([part.value.alias(name) for name, part in parts.items()]).row(0, named=True)
-        for name, value in found.items():
-            self._values[name] = folded(parts[name].fold, self._values.get(name), value)
+        # By what they compute, the name of the one that does it for all.
+        first = {part.same or name: name for name, part in reversed(parts.items())}
+        asked = [part.value.alias(name) for name, part in parts.items() if first[part.same or name] == name]
+        found = frame.select(asked).row(0, named=True)
+        for name, part in parts.items():
+            self._values[name] = folded(part.fold, self._values.get(name), found[first[part.same or name]])
 
 
 class Together:

@@ -25,10 +25,14 @@ Fold = Literal["sum", "least", "most", "moments"]
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """An aggregate; one of `moments` gives a struct of `n`, `mean` and `m2`, which are folded as `Moments`."""
+    """An aggregate; one of `moments` gives a struct of `n`, `mean` and `var`, which are folded as `Moments`.
+
+    Parts that name the same thing in `same` are equal, and computed once.
+    """
 
     value: "pl.Expr"
     fold: Fold = "sum"
+    same: str = ""
 
 
 class Measure(Struct, frozen=True, kw_only=True):
@@ -68,8 +72,9 @@ def _moments(found: object) -> Moments:
     match found:
         case Moments():
             return found
-        case {"n": int(n), "mean": float(mean), "m2": float(m2)}:
-            return Moments(n_rows=n, mean=mean, m2=m2)
+        case {"n": int(n), "mean": float(mean), "var": var}:
+            # Of one value Polars knows no variance.
+            return Moments(n_rows=n, mean=mean, m2=var * (n - 1) if isinstance(var, float) else 0.0)
         case _:
             # Of no values there is no mean.
             return Moments()

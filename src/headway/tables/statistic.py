@@ -86,16 +86,14 @@ def _statistic(  # noqa: C901, PLR0911 (one case a kind)
         case "median" | "quantile":
             return _counts(ask, value), quantile
         case _:
-            return (Part(value=_moments(value), fold="moments"),), moment
+            return (_moments(value, column.name),), moment
 
 
-def _moments(value: "pl.Expr") -> "pl.Expr":
+def _moments(value: "pl.Expr", name: str) -> Part:
     import polars as pl
 
-    n = value.count()
-    # Of one value Polars knows no variance.
-    m2 = pl.when(n > 1).then(value.var() * (n - 1)).otherwise(0.0)
-    return pl.struct(n=n, mean=value.mean(), m2=m2)
+    found = pl.struct(n=value.count(), mean=value.mean(), var=value.var())
+    return Part(value=found, fold="moments", same=f"moments of {name}")
 
 
 def _moment(of: str, found: object) -> float:
