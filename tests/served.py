@@ -18,7 +18,7 @@ from headway.core.prediction import LoadedModel, Prediction
 from headway.core.signature import Field, Kind, Signature, outputs_of
 from headway.serving.about import About
 from headway.serving.app import App
-from headway.serving.limits import Connection, Limits, watch
+from headway.serving.limits import Limits, connections, watch
 
 ABOUT = About(endpoint="e", model="m", version=2, digest="d" * 64, format="fake")
 
@@ -127,7 +127,9 @@ def served(model: LoadedModel, *, about: About = ABOUT, limits: Limits | None = 
     limits = limits or Limits()
     listener = socket.create_server(("127.0.0.1", 0))
     app = App(model, about, limits=limits)
-    config = uvicorn.Config(app, http=Connection, ws="none", lifespan="off", log_config=None, server_header=False)
+    config = uvicorn.Config(
+        app, http=connections(limits), ws="none", lifespan="off", log_config=None, server_header=False
+    )
     server = uvicorn.Server(config)
 
     async def run() -> None:

@@ -56,14 +56,15 @@ class Connection(HttpToolsProtocol):
     `began_at` is the loop's time of a request's first byte, None between requests; `is_used` whether any byte came.
     """
 
+    max_head_bytes = Limits().max_head_bytes
+
     # Any: handed to uvicorn as they are.
-    def __init__(self, *args: Any, max_head_bytes: int = Limits().max_head_bytes, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (as above)
         super().__init__(*args, **kwargs)
         self.began_at: float | None = self.loop.time()
         self.is_used = False
         self._n_head = 0
         self._is_in_head = True
-        self._max_head = max_head_bytes
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless its headers have become too long."""
@@ -72,7 +73,7 @@ class Connection(HttpToolsProtocol):
             self.began_at = self.loop.time()
         self._n_head += len(data)
         super().data_received(data)
-        if self._is_in_head and self._n_head > self._max_head and not self.transport.is_closing():
+        if self._is_in_head and self._n_head > self.max_head_bytes and not self.transport.is_closing():
             self.transport.write(_HEAD_431)
             self.transport.close()
 
@@ -87,6 +88,11 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = True
         self._n_head = 0
         super().on_message_complete()
+
+
+def connections(limits: Limits) -> type[Connection]:
+    """The class of connections that are held to these limits; uvicorn takes a class and gives it no arguments."""
+    return type("Connection", (Connection,), {"max_head_bytes": limits.max_head_bytes})
 
 
 def close_late(connections: Iterable[object], limits: Limits, *, now: float) -> int:

@@ -27,7 +27,7 @@ from headway.errors import HeadwayError
 from headway.ports import Serving
 from headway.serving.about import About
 from headway.serving.app import App
-from headway.serving.limits import Connection, Limits, watch
+from headway.serving.limits import Limits, connections, watch
 from headway.serving.record import log_of
 
 KEEP_ALIVE_S = 75
@@ -102,7 +102,7 @@ def _load(serving: Serving) -> LoadedModel:
 class _Worker:
     """The process's one server, and whether it takes new connections."""
 
-    __slots__ = ("_app", "_begin", "_config", "_limits", "_log", "_public", "_reports", "_server")
+    __slots__ = ("_app", "_begin", "_config", "_kind", "_limits", "_log", "_public", "_reports", "_server")
 
     def __init__(self, begin: Begin, model: LoadedModel, reports: int) -> None:
         s = begin.serving
@@ -117,12 +117,13 @@ class _Worker:
         self._begin = begin
         self._reports = reports
         self._limits = Limits(idle_s=KEEP_ALIVE_S)
+        self._kind = connections(self._limits)
         self._log = log_of(s, model.signature, begin.folder or os.path.dirname(begin.private))
         self._app = App(model, about, recorder=self._log, limits=self._limits)
         self._config = uvicorn.Config(
             self._app,
             uds=begin.private,
-            http=Connection,
+            http=self._kind,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -184,7 +185,7 @@ class _Worker:
 
     def _connection(self) -> asyncio.Protocol:
         # As uvicorn makes its own.
-        return Connection(config=self._config, server_state=self._server.server_state, app_state={})
+        return self._kind(config=self._config, server_state=self._server.server_state, app_state={})
 
     def _drain(self, to: str | None) -> None:
         self._app.sibling = to
