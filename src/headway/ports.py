@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from headway.core.facts import Entry, Fact, Row
 from headway.core.ids import Digest
+from headway.core.recording import Recording
 
 Tell = Callable[[int], None]
 """Hears of so many things more that are done."""
@@ -235,8 +236,11 @@ class Runner(Protocol):
         """Kill what still runs and let go. May be called twice."""
 
 
-class Serving(Struct, frozen=True, kw_only=True):
-    """A model version to be served: `path` is its file or folder, `format` the name of a file in `formats/`."""
+class Serving(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model version to be served: `path` is its file or folder, `format` the name of a file in `formats/`.
+
+    `recording` says how its predictions are logged.
+    """
 
     endpoint: str
     model: str
@@ -244,6 +248,7 @@ class Serving(Struct, frozen=True, kw_only=True):
     path: str
     format: str
     digest: Digest
+    recording: Recording = Recording()
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from headway.core.prediction_log import Label, Recording
+from headway.core.prediction_log import Label
+from headway.core.recording import Recording
 from headway.core.signature import Field, Signature
 from headway.serving.entries import Scribe
 from headway.serving.record import Answered

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from headway.core.prediction_log import Label, Recording
+from headway.core.prediction_log import Label
+from headway.core.recording import Recording
 from headway.serving.record import Answered, PredictionLog
 from headway.tables import prediction_log as files
 

@@ -1,41 +1,17 @@
-"""What the prediction log is made of: how it is kept, the labels that arrive for it later, the names of its files.
+"""What the prediction log is made of: lines, the labels that arrive for them later, the names of its files.
 
 Values and decisions only. Does not know files: `serving/log_writer` writes them, `tables/prediction_log` reads them.
 """
 
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from headway.core.facts import Scalar
-
-DAY_S = 86400.0
+from headway.core.recording import Recording
 
 Kind = Literal["predictions", "labels"]
-
-
-class Recording(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How an endpoint's predictions are logged.
-
-    `is_on`: at all. `share` (0..1) of the requests, chosen by their id: the same id is always in or always out. Columns
-    in `leave_out` are not written down, of those in `hashed` only a keyed hash is. Segments are deleted when all of one
-    is older than `keep_s`, and the oldest when there are more than `keep_bytes`.
-    """
-
-    is_on: bool = True
-    share: float = 1.0
-    leave_out: tuple[str, ...] = ()
-    hashed: tuple[str, ...] = ()
-    # A quarter: labels, bakes and comparisons with last month fit in; longer is for who wants it and has the disk.
-    keep_s: float = 90 * DAY_S
-    keep_bytes: int = 20 * 10**9
-
-    @property
-    def redacts(self) -> bool:
-        """Whether some column is not written down as it came."""
-        return bool(self.leave_out or self.hashed)
 
 
 class Label(Struct, frozen=True, array_like=True):
@@ -90,15 +66,6 @@ class Segment(Struct, frozen=True, kw_only=True):
     last_at: float = float("inf")
     version: int = 0
     is_open: bool = False
-
-
-def is_chosen(request_id: str, share: float) -> bool:
-    """Whether a request is among the `share` (0..1) that is logged; for one id always the same, in every process.
-
-    >>> [sum(is_chosen(f"order-{i}", share) for i in range(1000)) for share in (0.0, 0.1, 1.0)]
-    [0, 99, 1000]
-    """
-    return int.from_bytes(blake2b(request_id.encode(), digest_size=8).digest(), "big") < share * 2.0**64
 
 
 def open_name(kind: Kind, token: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from headway.core.prediction_log import Label, LabelLine, Line, Recording
+from headway.core.prediction_log import Label, LabelLine, Line
+from headway.core.recording import Recording
 from headway.core.signature import LABEL, PROBABILITIES, Field, Signature
 from headway.serving.record import Answered
 

@@ -180,7 +180,8 @@ class Child:
         finally:
             os.close(log)
         assert process.stdin is not None
-        begin = {"serving": self.spec, "listener": self._place.listener, "private": self.private}
+        place = self._place
+        begin = {"serving": self.spec, "listener": place.listener, "private": self.private, "folder": place.folder}
         process.stdin.write(json.dumps(begin).encode() + b"\n")
         return process
 

@@ -24,7 +24,8 @@ import time
 import msgspec
 from msgspec import Struct
 
-from headway.core.prediction_log import Kind, Label, Recording, expired, segments
+from headway.core.prediction_log import Kind, Label, expired, segments
+from headway.core.recording import Recording
 from headway.core.signature import Signature
 from headway.serving.entries import Scribe
 from headway.serving.journal import Journal, is_abandoned

@@ -8,6 +8,7 @@ is no room to keep more, what comes is dropped and counted.
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections import deque
@@ -16,7 +17,10 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from headway.core.prediction_log import Label, Recording, is_chosen
+from headway.core.prediction_log import Label
+from headway.core.recording import Recording, is_chosen
+from headway.core.signature import Signature
+from headway.ports import Serving
 
 FLUSH_S = 0.1
 """How long an entry may wait before it is sent: what a killed server can lose."""
@@ -289,6 +293,19 @@ class PredictionLog:
             _print(f"prediction log: {n:,} predictions were dropped for want of room ({self.n_dropped:,} in all)")
             self._dropped_said = self.n_dropped
             self._said_at = time.monotonic()
+
+
+def log_of(serving: Serving, signature: Signature, folder: str) -> PredictionLog | None:
+    """The log of a version that serves an endpoint whose `folder` this is; None when it is switched off."""
+    if not serving.recording.is_on:
+        return None
+    begin = {
+        "folder": os.path.join(folder, "predictions"),
+        "model": serving.model,
+        "version": serving.version,
+        "signature": signature,
+    }
+    return PredictionLog(begin, serving.recording)
 
 
 def _print(text: str) -> None:
