@@ -39,6 +39,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The environment as it was at the start; steps inherit it."""
     debug: bool = False
     """Show tracebacks (HEADWAY_DEBUG=1)."""
+    trusted_keys: tuple[str, ...] = ()
+    """Public keys whose signatures on model versions count, besides the user's own. Default: none."""
+    require_signature: bool = False
+    """Whether a model version that no trusted key signed is refused. Default: no."""
+
+    @property
+    def keys_folder(self) -> str:
+        """Where the user's own key pair is, which no project has: HEADWAY_KEYS, or in the user's folder of settings."""
+        base = self.environ.get("XDG_CONFIG_HOME") or os.path.join(self.environ.get("HOME") or "~", ".config")
+        return self.environ.get("HEADWAY_KEYS") or os.path.join(os.path.expanduser(base), "headway", "keys")
 
     @property
     def home(self) -> str:
@@ -70,6 +80,8 @@ def load(*, folder: str | None = None) -> Settings:
         jobs=_jobs(environ.get("HEADWAY_JOBS")) or file.run.jobs or _processors(),
         environ=environ,
         debug=environ.get("HEADWAY_DEBUG", "") not in ("", "0"),
+        trusted_keys=file.trust.keys,
+        require_signature=file.trust.require_signature,
     )
 
 
@@ -100,6 +112,13 @@ class _Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Steps at work at a time, from 1; 0 stands for what is not written: the processors."""
 
 
+class _Trust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    keys: tuple[str, ...] = ()
+    """Public keys, as `headway models keys` shows them."""
+    require_signature: bool = field(default=False, name="require-signature")
+    """Whether a model version must be signed by one of them, or by the user's own, before it is loaded."""
+
+
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """headway.toml as a person may write it."""
 
@@ -107,6 +126,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: _Store = _Store()
     remote: _Server = _Server()
     run: _Run = _Run()
+    trust: _Trust = _Trust()
 
 
 def _file(path: str) -> _File:
@@ -149,11 +169,24 @@ def _file(path: str) -> _File:
 # Any: as above.
 def _limits(values: dict[str, Any]) -> list[Fault]:
     """What is of the right kind and yet cannot be meant."""
+    found = []
     match values:
         case {"run": {"jobs": int(jobs)}} if jobs < 1 and not isinstance(jobs, bool):
-            return [Fault(f"`jobs` is {jobs}", where="run.jobs", remedy="write a number from 1, or leave it out")]
+            remedy = "write a number from 1, or leave it out"
+            found.append(Fault(f"`jobs` is {jobs}", where="run.jobs", remedy=remedy))
         case _:
-            return []
+            pass
+    match values:
+        case {"trust": {"keys": [*keys]}}:
+            from headway.core.signing import read_key
+
+            remedy = "write it as `headway models keys` shows it to its owner: ed25519:…"
+            for n, key in enumerate(keys):
+                if isinstance(key, str) and read_key(key) is None:
+                    found.append(Fault(f"{key!r} is no public key", where=f"trust.keys[{n}]", remedy=remedy))
+        case _:
+            pass
+    return found
 
 
 def _project(start: str) -> str:

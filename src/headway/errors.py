@@ -37,6 +37,7 @@ the command ends with; `retry_after_s` is None when trying again cannot help.
     ├── ModelTrouble            (1)
     │   ├── ModelUnreadable
     │   ├── ModelUntrusted
+    │   ├── SignatureRefused
     │   ├── DataUnreadable
     │   ├── HoldoutSpent
     │   └── Unmeasurable
@@ -109,13 +110,8 @@ class Fault:
         remedy: str = "",
         file: str = "",
     ) -> None:
-        self.problem = problem
-        self.line = line
-        self.column = column
-        self.where = where
-        self.excerpt = excerpt
-        self.remedy = remedy
-        self.file = file
+        self.problem, self.remedy, self.excerpt = problem, remedy, excerpt
+        self.file, self.line, self.column, self.where = file, line, column, where
 
     def __repr__(self) -> str:
         return f"{self.line}:{self.column} {self.where}: {self.problem}"
@@ -315,6 +311,12 @@ class ModelUntrusted(ModelTrouble):
     """The model's file would run code, and nobody vouched for its digest."""
 
     code = "model-untrusted"
+
+
+class SignatureRefused(ModelTrouble):
+    """A version's signature is wrong, or one by a trusted key is asked for and there is none."""
+
+    code = "signature"
 
 
 class DataUnreadable(ModelTrouble):

@@ -11,6 +11,7 @@ from headway.flows import home
 from headway.ports import Blobs, Leases, Log, Runner, Source, Target
 
 if TYPE_CHECKING:
+    from headway.core.signing import Trust
     from headway.flows.dataset import Project
     from headway.flows.rollout import Delivery
 
@@ -106,6 +107,14 @@ class Parts:
         # Not kept open: each snapshot names a place of its own. A bucket is looked for where the remote's server is.
         return connect("source", url, self.settings.remote_environ)  # type: ignore[return-value] # connect answers by name
 
+    @property
+    def trust(self) -> "Trust":
+        """Whose signatures on model versions count here."""
+        from headway.core.signing import Trust
+
+        settings = self.settings
+        return Trust(keys=settings.trusted_keys, is_required=settings.require_signature, folder=settings.keys_folder)
+
     def project(self) -> "Project":
         """What commands about data work with."""
         import time
@@ -128,6 +137,7 @@ class Parts:
             target=self.target,
             models=os.path.join(self.settings.home, "models"),
             now=time.time,
+            trust=self.trust,
             by=by or self.settings.environ.get("USER") or f"user {os.getuid()}",
         )
 

@@ -15,8 +15,9 @@ from headway.flows import registry
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> str:
-    """A project with two versions of a model."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A project with two versions of a model, of a user who has no key yet."""
+    monkeypatch.setenv("HEADWAY_KEYS", str(tmp_path / "keys"))
     with wiring.open(load(folder=str(tmp_path))) as parts:
         for n, content in enumerate("ab", 1):
             asked = Registration(
@@ -143,6 +144,8 @@ def test_an_alias_is_moved_and_moving_it_again_changes_nothing(ask: Asked) -> No
         (("tag", "churn@1", "stage"), "'stage' is not NAME=VALUE"),
         (("tag", "churn@1", "a b=c"), "'a b' cannot be a tag's name"),
         (("compare", "churn@1", "churn@9"), "churn has no version 9"),
+        (("sign", "churn@1"), "headway models keys --make"),
+        (("verify", "churn@9"), "churn has no version 9"),
         (("lineage", "churn@9"), "churn has no version 9"),
         (("lineage", "nobody@1"), "there is no model 'nobody'"),
         (("lineage", "data/none.csv"), "names no data that this log knows"),
@@ -202,3 +205,45 @@ def test_lineage_goes_back_from_a_version_and_on_from_data(ask: Asked) -> None:
     told = msgspec.json.decode(machines)
     assert [one["version"] for one in told["lineage"]["touched"]] == ["churn@1", "churn@2"]
     assert told["endpoints"] == []
+
+
+def test_a_key_is_made_and_signs_and_is_trusted(ask: Asked, project: str) -> None:
+    assert ask("keys")[1].splitlines()[0] == "yours      none; make one: headway models keys --make"
+    code, out, _ = ask("keys", "--make")
+    assert code == 0
+    own = out.split()[1]
+    assert ask("keys", "--make")[0] == 5
+    assert ask("sign", "churn@2") == (0, f"churn@2 is signed by {own}\n", "")
+    assert ask("sign", "churn@2")[1] == "churn@2 was signed by your key already\n"
+    assert f"signed by   {own}" in ask("show", "churn@2")[1]
+    (Path(project) / "headway.toml").write_text(f'[trust]\nkeys = ["{own}"]\nrequire-signature = true\n')
+    told = msgspec.json.decode(ask("keys", "--json")[1])
+    assert (told["own"], told["trusted"], told["is_required"]) == (own, [own], True)
+
+
+def test_versions_are_verified_and_what_is_wrong_is_named(ask: Asked, project: str) -> None:
+    code, out, _ = ask("verify", "churn@1")
+    assert code == 1
+    assert "churn@1 must not be used:\n  m.pkl is missing in the store (aaaaaaaaaaaa)\n" in out
+    with wiring.open(load(folder=project)) as parts:
+        digest = parts.blobs.put(b"a model")
+        asked = Registration(model="fares", artifact=Artifact(path="f.py", digest=digest), key="k")
+        registry.register(parts.log, asked, now=1.0)
+    assert ask("verify", "fares") == (0, "fares@1 is whole (1 file), not signed\n", "")
+    code, out, _ = ask("verify", "--json")
+    assert code == 1
+    assert {one["version"]: one["is_right"] for one in msgspec.json.decode(out)} == {
+        "churn@1": False,
+        "churn@2": False,
+        "fares@1": True,
+    }
+    (Path(project) / "headway.toml").write_text("[trust]\nrequire-signature = true\n")
+    assert ask("verify", "fares@1")[1].splitlines()[1].startswith("  fares@1 is not signed, and headway.toml asks")
+
+
+def test_a_key_that_is_none_is_a_fault_of_the_settings(ask: Asked, project: str) -> None:
+    (Path(project) / "headway.toml").write_text('[run]\njobs = 0\n\n[trust]\nkeys = ["ed25519:short"]\n')
+    code, _, err = ask("keys")
+    assert code == 2
+    assert "headway.toml has 2 faults" in err
+    assert "'ed25519:short' is no public key" in err

@@ -1,4 +1,4 @@
-"""List, compare and tag models; follow what led to a version and what came of it.
+"""List, compare, tag, sign and verify models; follow what led to a version and what came of it.
 
 Group: Data and models
 
@@ -8,10 +8,11 @@ Group: Data and models
     headway models compare churn@2 churn@3      metrics, params, data, packages, size, latency, code
     headway models lineage training@7           every version and endpoint that this data became part of
     headway models alias churn@3 champion       churn@champion means churn@3 from now on
+    headway models verify                       every version: files against digests, signatures against keys
 
 `headway models WORD --help` tells all that one takes.
 
-Exit codes: 0 done, 2 no such model or version, or a word out of place.
+Exit codes: 0 done, 1 a version does not verify, 2 no such model or version, or a word out of place.
 """
 
 import argparse
@@ -25,6 +26,9 @@ _WORDS = {
     "compare": "Two versions side by side: metrics, params, data, packages, size, latency, code.",
     "alias": "Let an alias mean a version from now on.",
     "tag": "Set tags of a version, or take them off.",
+    "verify": "Read versions whole: their files against their digests, their signatures against trusted keys.",
+    "keys": "Whose signatures are trusted here, and your own key; make one.",
+    "sign": "Vouch for a version with your own key.",
     "lineage": "Where a version came from and serves; or what data became part of.",
 }
 """What each does; that of `show` is in `_models_show.py`, found by its name as a command is."""

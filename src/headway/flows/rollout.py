@@ -16,8 +16,9 @@ from headway.core import rollout as r
 from headway.core.facts import Fact
 from headway.core.golden import GoldenReply, GoldenRequest, judge
 from headway.core.ids import Digest, ModelRef
+from headway.core.signing import Trust
 from headway.errors import FileMissing, HeadwayError, NameUnknown, ReleaseTrouble
-from headway.flows import registry, store
+from headway.flows import models_trust, registry, store
 from headway.flows.settle import fold, settle
 from headway.ports import Answer, Blobs, Leases, Log, Serving, Target
 
@@ -47,6 +48,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     models: str
     now: Callable[[], float]
     by: str
+    trust: Trust = Trust()
 
 
 def drive(world: Delivery, rollout: r.Rollout) -> HeadwayError | None:
@@ -205,6 +207,7 @@ class _Acts:
                 at=f"endpoint: {release.endpoint}",
                 remedy="`headway models` lists the versions",
             )
+        models_trust.see(world.log, world.blobs, version, world.trust)
         serving = Serving(
             endpoint=release.endpoint,
             model=release.model,

@@ -16,8 +16,9 @@ from headway.core.ids import Artifact, Digest, ModelRef, RunId, parse_model_ref
 from headway.core.prediction import LoadedModel
 from headway.core.registry import Registered, Registration
 from headway.core.rollout import Order, Released
+from headway.core.signing import Trust
 from headway.errors import FileMissing, HeadwayError, NameUnknown, OutputUnreadable
-from headway.flows import registry
+from headway.flows import models_trust, registry
 from headway.flows.store import StatCache, keep, restore
 from headway.ports import Blobs, Leases, Log, Target
 from headway.steps import Bench, StepTask, find, read_with
@@ -45,6 +46,10 @@ class Parts(Protocol):
     @property
     def leases(self) -> Leases:
         """Who may act on what."""
+
+    @property
+    def trust(self) -> Trust:
+        """Whose signatures on model versions count."""
 
     def target(self, name: str) -> Target:
         """Where endpoints live."""
@@ -222,7 +227,8 @@ class _Bench:
     def register(self, asked: Registration) -> Registered:
         # The content first: no fact may name what could still be lost.
         self.blobs.sync()
-        return registry.register(self.log, asked, now=self.now())
+        sign = models_trust.signer(self._parts.trust, by=self.task.by)
+        return registry.register(self.log, asked, now=self.now(), sign=sign)
 
     def move_alias(self, model: str, alias: str, version: int, *, why: str = "") -> None:
         registry.move_alias(self.log, model, alias, version, now=self.now(), why=why, by=self.task.by)
@@ -261,6 +267,8 @@ class _Bench:
         from headway import formats
 
         version = of if isinstance(of, ModelRegistered) else None
+        if version is not None:
+            models_trust.see(self.log, self.blobs, version, self._parts.trust)
         artifact = of.artifact if isinstance(of, ModelRegistered) else self.artifact(of) if isinstance(of, str) else of
         try:
             path = self.copy_of(artifact)

@@ -15,6 +15,7 @@ import msgspec
 from headway.backends import connect
 from headway.codec import reports
 from headway.core.ids import RunId
+from headway.core.signing import Trust
 from headway.errors import NameUnknown
 from headway.flows import step as flow
 from headway.ports import Blobs, Leases, Log, Target
@@ -37,6 +38,7 @@ class MemoryParts:
         self.blobs: Blobs = connect("blobs", "memory:")  # type: ignore[assignment] # as above
         self.leases: Leases = connect("leases", "memory:")  # type: ignore[assignment] # as above
         memory: Target = connect("target", "memory:")  # type: ignore[assignment] # as above
+        self.trust = Trust()
         self.targets = dict(targets or {"memory": memory})
         self._home = home
         self._now = now
@@ -59,6 +61,7 @@ class MemoryParts:
             models=os.path.join(self._home, "models"),
             now=self._now,
             by=by,
+            trust=self.trust,
         )
 
 
