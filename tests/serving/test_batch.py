@@ -13,7 +13,7 @@ from headway.core.signature import Field, Signature
 from headway.serving.batch import Batcher, Outcome
 from headway.serving.limits import Limits
 from headway.serving.protocol import Refusal, Row
-from served import Made
+from served import Made, OfArrays
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -168,6 +168,20 @@ def test_who_waits_too_long_is_told_and_not_computed_any_more() -> None:
     assert isinstance(found[0], Refusal)
     assert (found[0].status, found[0].error) == (504, "the model gave no answer in 0.05 s")
     assert watched.asked == [1, 1]
+
+
+def test_arrays_of_one_kind_go_together_and_each_gets_its_own() -> None:
+    model = OfArrays(lambda rows: Prediction(labels=np.zeros(len(rows))), Signature())
+    sizes: list[int] = []
+
+    async def main() -> list[Outcome]:
+        batcher = Batcher(model, Limits())
+        batcher.note_batch = sizes.append
+        asked = [{"x": np.arange(n, n + 2.0)} for n in range(3)] + [{"x": np.array([7], dtype=np.int64)}]
+        return list(await asyncio.gather(*(batcher.ask(arrays) for arrays in asked)))
+
+    assert labels(asyncio.run(main())) == [[0, 1], [1, 2], [2, 3], [7]]
+    assert sizes == [6, 1]
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), MemoryError(), KeyError("k")])

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from headway.core.prediction import Prediction
-from headway.core.signature import DTYPES, Kind
+from headway.core.signature import DTYPES, Field, Kind, Signature
 from headway.serving.limits import Limits
-from served import KINDS, Reply, Served, echo, mixed, served, sums
+from served import KINDS, Made, OfArrays, Reply, Served, echo, mixed, served, sums
 
 INFER = "/v2/models/m/infer"
 ROWS = [[0.25, 2, 3], [0.5, 5, 6]]
@@ -468,9 +468,27 @@ def test_plain_and_protocol_answer_alike(matrix: Served, columns: Served) -> Non
     assert (told["predictions"], told["probabilities"]) == ([5.25, 11.5], [[0.25, 0.75], [0.5, 0.5]])
 
 
+@pytest.mark.parametrize(
+    "signature",
+    [
+        Signature(inputs=(Field(name="input", kind="FP64", width=3),)),
+        Signature(inputs=tuple(Field(name=name, kind="FP64") for name in "abc")),
+    ],
+    ids=["matrix", "columns"],
+)
+def test_a_model_that_takes_arrays_is_given_arrays(signature: Signature) -> None:
+    def never(rows: object) -> Prediction:
+        raise AssertionError
+
+    with served(OfArrays(never, signature)) as server:
+        assert infer(server, tensor()).json["outputs"][0]["data"] == [5.25, 11.5]
+        raw = np.array(ROWS).tobytes()
+        sized = tensor(data=None, parameters={"binary_data_size": len(raw)})
+        assert binary(server, {"inputs": [sized]}, raw).json["outputs"][0]["data"] == [5.25, 11.5]
+
+
 def test_a_column_of_numbers_may_come_as_a_matrix_and_texts_may_not() -> None:
     from headway.core.signature import Field, Signature
-    from served import Made
 
     signature = Signature(inputs=(Field(name="a", kind="FP32"), Field(name="b")))
     model = Made(lambda rows: Prediction(labels=np.array([row["a"] - row["b"] for row in rows])), signature)

@@ -19,7 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
@@ -35,6 +35,9 @@ from headway.serving.limits import Limits
 from headway.serving.metrics import CONTENT_TYPE, Meter, render
 from headway.serving.protocol import Refusal, Row
 from headway.serving.record import Answered, Recorder
+
+if TYPE_CHECKING:
+    from headway.serving.v2_tensors import Array
 
 # Any: ASGI's own types are open mappings.
 Scope = MutableMapping[str, Any]
@@ -228,9 +231,13 @@ class App:
             return Refusal(status=400, error="Inference-Header-Content-Length is no number of bytes")
         head = None if length is None else int(length)
         asked = v2_request.read(request.body, self._signature, head_bytes=head)
-        prediction = asked if isinstance(asked, Refusal) else await self._asked(asked.rows, request)
-        if isinstance(asked, Refusal) or isinstance(prediction, Refusal):
-            return prediction  # type: ignore[return-value] # a refused request has no prediction, but that refusal
+        if isinstance(asked, Refusal):
+            return asked
+        takes_arrays = self._batcher.takes_arrays
+        table = asked.arrays if takes_arrays else v2_request.rows_of(asked.arrays, self._signature)
+        prediction = await self._asked(table, request)
+        if isinstance(prediction, Refusal):
+            return prediction
         body, answer_head = v2.write(asked, prediction, self._about, request.request_id)
         headers: Headers = []
         if answer_head is not None:
@@ -238,8 +245,8 @@ class App:
         noted = self._noted(request, "infer", body, -1 if head is None else head, answer_head)
         return Reply(status=200, body=body, headers=headers, noted=noted)
 
-    async def _asked(self, rows: Sequence[Row], request: Request) -> Prediction | Refusal:
-        outcome = await self._batcher.ask(rows)
+    async def _asked(self, table: "Sequence[Row] | dict[str, Array]", request: Request) -> Prediction | Refusal:
+        outcome = await self._batcher.ask(table)
         if isinstance(outcome, Prediction | Refusal):
             return outcome
         if isinstance(outcome, DataUnreadable):

@@ -6,7 +6,8 @@ and many together share what a call of the model costs.
 
 A quick model (under a millisecond a call) is asked on the event loop itself, since a thread costs more than it; a slow
 one in a thread, so that health stays answerable. Requests go together only if the model cannot tell: rows of the same
-columns with values of the same sorts. When a batch fails its requests are asked one by one: only who is wrong is told.
+columns with values of the same sorts, arrays of the same kinds. When a batch fails its requests are asked one by one:
+only who is wrong is told.
 """
 
 import asyncio
@@ -14,12 +15,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from headway.core.prediction import LoadedModel, Prediction
+from headway.core.prediction import LoadedModel, Prediction, TakesArrays
 from headway.serving.limits import Limits
 from headway.serving.protocol import Refusal, Row
+
+if TYPE_CHECKING:
+    from headway.serving.v2_tensors import Array
 
 MAX_ROWS = 512
 """Rows of a batch; a request with more goes alone. More in one call gain nothing and make the first one wait."""
@@ -39,14 +44,16 @@ Outcome = Prediction | Refusal | BaseException
 
 
 class Ask:
-    """One request's rows, and the future of its answer. `key` is equal for requests that may go together."""
+    """What one request asks, and the future of its answer. `key` is equal for requests that may go together."""
 
-    __slots__ = ("answer", "key", "n_rows", "rows", "since")
+    __slots__ = ("answer", "key", "n_rows", "since", "table")
 
-    def __init__(self, rows: Sequence[Row], key: Hashable, answer: "asyncio.Future[Outcome]", since: float) -> None:
-        self.rows = rows
-        self.n_rows = len(rows)
-        self.key = key
+    def __init__(
+        self, table: "Sequence[Row] | dict[str, Array]", n_rows: int, answer: "asyncio.Future[Outcome]", since: float
+    ) -> None:
+        self.table = table
+        self.n_rows = n_rows
+        self.key: Hashable = None
         self.answer = answer
         self.since = since
 
@@ -66,13 +73,14 @@ class Batcher:
 
     __slots__ = (
         "_busy_since", "_is_due", "_limits", "_model", "_n_rows_waiting", "_pool", "_running", "_shares", "_took_s",
-        "_waiting", "_watch", "counts", "note_batch",
+        "_waiting", "_watch", "counts", "note_batch", "takes_arrays",
     )  # fmt: skip
 
     def __init__(self, model: LoadedModel, limits: Limits, *, shares: bool = True) -> None:
         self._model = model
         self._limits = limits
         self._shares = shares
+        self.takes_arrays = isinstance(model, TakesArrays)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._waiting: deque[Ask] = deque()
         self._n_rows_waiting = 0
@@ -94,18 +102,21 @@ class Batcher:
         """Whether the model has been computing for longer than a request may take."""
         return self._busy_since is not None and now - self._busy_since > self._limits.answer_s
 
-    async def ask(self, rows: Sequence[Row]) -> Outcome:
-        """The model's answer to these rows, a refusal, or what the model raised."""
+    async def ask(self, table: "Sequence[Row] | dict[str, Array]") -> Outcome:
+        """The model's answer, a refusal, or what the model raised. Arrays only if it `takes_arrays`."""
         n_waiting = len(self._waiting)
-        n_rows = self._n_rows_waiting + len(rows)
+        n_own = len(next(iter(table.values()))) if isinstance(table, dict) else len(table)
+        n_rows = self._n_rows_waiting + n_own
         if n_waiting and (n_waiting >= self._limits.max_waiting or n_rows > self._limits.max_waiting_rows):
             self.counts.n_full += 1
             return Refusal(status=503, error=f"{n_waiting} requests wait for the model already; try again soon")
         self._n_rows_waiting = n_rows
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Outcome] = loop.create_future()
-        key = _key(rows[0]) if self._shares and len(rows) == 1 else None
-        self._waiting.append(Ask(rows, key, answer, loop.time()))
+        ask = Ask(table, n_own, answer, loop.time())
+        if self._shares:
+            ask.key = _key_of_arrays(table) if isinstance(table, dict) else _key(table)
+        self._waiting.append(ask)
         if not self._is_due and self._busy_since is None:
             self._is_due = True
             loop.call_soon(self._turn)
@@ -168,16 +179,30 @@ class Batcher:
         return outcomes, time.perf_counter() - began
 
     def _asked(self, batch: list[Ask]) -> list[Outcome]:
-        rows = batch[0].rows if len(batch) == 1 else [row for ask in batch for row in ask.rows]
+        n_rows = sum(ask.n_rows for ask in batch)
         try:
-            whole = self._model.predict(rows)
-            if len(whole.labels) != len(rows):
-                raise ValueError(f"{len(whole.labels)} answers to {len(rows)} rows")  # noqa: TRY301 (told as any other)
+            whole = self._predicted([ask.table for ask in batch])
+            if len(whole.labels) != n_rows:
+                raise ValueError(f"{len(whole.labels)} answers to {n_rows} rows")  # noqa: TRY301 (told as any other)
         except (Exception, SystemExit) as e:  # noqa: BLE001 (a model's code may raise anything; the server goes on)
             if len(batch) == 1:
                 return [e]
             return [outcome for ask in batch for outcome in self._asked([ask])]
         return [whole] if len(batch) == 1 else _parts(whole, batch)
+
+    def _predicted(self, tables: "list[Sequence[Row] | dict[str, Array]]") -> Prediction:
+        """The model's answer to tables of one form, put together."""
+        first = tables[0]
+        if not isinstance(first, dict):
+            rows = first if len(tables) == 1 else [row for table in tables for row in table]
+            return self._model.predict(rows)  # type: ignore[arg-type] # rows have a key of their own: none is a dict
+        assert isinstance(self._model, TakesArrays)
+        if len(tables) == 1:
+            return self._model.predict_arrays(first)
+        import numpy as np
+
+        arrays = {name: np.concatenate([table[name] for table in tables]) for name in first}  # type: ignore[call-overload] # as above
+        return self._model.predict_arrays(arrays)
 
     def _given(self, batch: list[Ask], outcomes: list[Outcome], took_s: float) -> None:
         for ask, outcome in zip(batch, outcomes, strict=True):
@@ -213,10 +238,20 @@ class Batcher:
             self._watch = loop.call_at(min(left) + self._limits.answer_s, self._expire)
 
 
-def _key(row: Row) -> Hashable:
-    """Equal for rows whose columns are the same, in the same order, and hold the same sorts of values."""
+def _key(rows: Sequence[Row]) -> Hashable:
+    """Equal for rows whose columns are the same, in the same order, and hold the same sorts of values.
+
+    None, which goes with nothing, for more than one row: looking at all of them costs more than it gains.
+    """
+    if len(rows) != 1:
+        return None
     sorts = _SORTS
-    return tuple(row), "".join([sorts.get(value.__class__, "?") for value in row.values()])
+    return tuple(rows[0]), "".join([sorts.get(value.__class__, "?") for value in rows[0].values()])
+
+
+def _key_of_arrays(arrays: "dict[str, Array]") -> Hashable:
+    """Equal for arrays of the same names, kinds and widths."""
+    return tuple([(name, array.dtype, array.shape[1:]) for name, array in arrays.items()])
 
 
 def _parts(whole: Prediction, batch: list[Ask]) -> list[Outcome]:

@@ -1,11 +1,11 @@
-"""An inference request of the Open Inference Protocol: read, checked against the model's signature, made rows.
+"""An inference request of the Open Inference Protocol: read, checked against the model's signature, made a table.
 
 A model is asked by one tensor for each column, or by one matrix with all of them side by side, whichever the client
 prefers; texts come by column. Neighbour: `v2_tensors` has the values, `v2` the addresses. Does not know HTTP.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -66,9 +66,12 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """A request that was understood: `outputs` pairs each name with whether it goes back in the binary form."""
+    """A request that was understood: `outputs` pairs each name with whether it goes back in the binary form.
 
-    rows: Sequence[Row]
+    `arrays` has one for each input of the signature, as `TakesArrays.predict_arrays` wants them.
+    """
+
+    arrays: "dict[str, Array]"
     id: str | None
     outputs: tuple[tuple[str, bool], ...]
 
@@ -77,7 +80,7 @@ _decoder = msgspec.json.Decoder(Request)
 
 
 def read(body: bytes, signature: Signature, *, head_bytes: int | None = None) -> Asked | Refusal:
-    """The rows that are asked for. `head_bytes`: how much of the body is JSON, if tensors follow it in binary form."""
+    """What is asked for. `head_bytes`: how much of the body is JSON, if tensors follow it in binary form."""
     if head_bytes == 0:
         return _read_raw(body, signature)
     if head_bytes is not None and head_bytes > len(body):
@@ -91,8 +94,8 @@ def read(body: bytes, signature: Signature, *, head_bytes: int | None = None) ->
     if isinstance(outputs, Refusal):
         return outputs
     tensors = _tensors(request, b"" if head_bytes is None else body[head_bytes:])
-    rows = tensors if isinstance(tensors, Refusal) else to_rows(tensors, signature)
-    return rows if isinstance(rows, Refusal) else Asked(rows=rows, id=request.id, outputs=outputs)
+    arrays = tensors if isinstance(tensors, Refusal) else to_arrays(tensors, signature)
+    return arrays if isinstance(arrays, Refusal) else Asked(arrays=arrays, id=request.id, outputs=outputs)
 
 
 def _decoded(head: bytes) -> Request | Refusal:
@@ -116,9 +119,9 @@ def _read_raw(body: bytes, signature: Signature) -> Asked | Refusal:
     array = from_bytes(one.name, one.kind, [len(body) // (SIZES[one.kind] * width), width], body)
     if isinstance(array, Refusal):
         return array
-    rows = to_rows([(one.name, one.kind, array)], signature)
+    arrays = to_arrays([(one.name, one.kind, array)], signature)
     outputs = tuple((field.name, True) for field in signature.outputs or (Field(name=LABEL),))
-    return rows if isinstance(rows, Refusal) else Asked(rows=rows, id=None, outputs=outputs)
+    return arrays if isinstance(arrays, Refusal) else Asked(arrays=arrays, id=None, outputs=outputs)
 
 
 def _outputs(request: Request, signature: Signature) -> tuple[tuple[str, bool], ...] | Refusal:
@@ -187,23 +190,33 @@ def _unusable(one: Input, size: int | None) -> Refusal | None:
     return Refusal(status=400, error=f"input {one.name!r}: {problem}") if problem else None
 
 
-def to_rows(tensors: Sequence[Tensor], signature: Signature) -> list[Row] | Refusal:
-    """The rows that tensors hold, under the names that the model knows."""
+def rows_of(arrays: "dict[str, Array]", signature: Signature) -> list[Row]:
+    """The same as rows, for a model that does not take arrays; the columns of a matrix are named by their number."""
+    if signature.matrix is not None:
+        matrix = arrays[signature.matrix.name]
+        names = [str(at) for at in range(matrix.shape[1])]
+        return [dict(zip(names, values, strict=True)) for values in matrix.tolist()]
+    columns = [array.tolist() for array in arrays.values()]
+    return [dict(zip(arrays, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def to_arrays(tensors: Sequence[Tensor], signature: Signature) -> "dict[str, Array] | Refusal":
+    """What tensors hold, under the names that the model knows and in its order."""
     if not tensors:
         return Refusal(status=400, error=f"there is no input; the model takes {_wanted(signature)}")
     columns = signature.columns
     if len(tensors) == 1 and tensors[0][2].ndim >= 2 and tensors[0][0] not in columns and signature.inputs:
-        return _matrix_rows(tensors[0], signature)
+        return _from_matrix(tensors[0], signature)
     if signature.matrix is not None:
         name, _, array = tensors[0]
         told = f"input {name!r}: the model takes one matrix, {_wanted(signature)}"
         return Refusal(
             status=400, error=told + (f"; got {list(array.shape)}" if len(tensors) == 1 else f"; got {len(tensors)}")
         )
-    return _column_rows(tensors, signature)
+    return _from_columns(tensors, signature)
 
 
-def _matrix_rows(tensor: Tensor, signature: Signature) -> list[Row] | Refusal:
+def _from_matrix(tensor: Tensor, signature: Signature) -> "dict[str, Array] | Refusal":
     name, datatype, array = tensor
     width = len(signature.columns) if signature.matrix is None else signature.matrix.width
     if array.ndim != 2 or (width not in (ANY_WIDTH, array.shape[1])):
@@ -217,18 +230,18 @@ def _matrix_rows(tensor: Tensor, signature: Signature) -> list[Row] | Refusal:
             return Refusal(status=400, error=f"input {name!r}: {problem}{by_column}")
     if not array.shape[0]:
         return Refusal(status=400, error=f"input {name!r}: there is no row to predict")
-    names = signature.columns or [str(at) for at in range(array.shape[1])]
-    return [dict(zip(names, values, strict=True)) for values in array.tolist()]
+    if signature.matrix is not None:
+        return {signature.matrix.name: array}
+    return {column: array[:, at] for at, column in enumerate(signature.columns)}
 
 
-def _column_rows(tensors: Sequence[Tensor], signature: Signature) -> list[Row] | Refusal:
+def _from_columns(tensors: Sequence[Tensor], signature: Signature) -> "dict[str, Array] | Refusal":
     fields = {field.name: field for field in signature.inputs}
     names = [name for name, _, _ in tensors]
     missing = [name for name in fields if name not in names]
     if missing:
         return Refusal(status=400, error=f"input {missing[0]!r}: missing; the model takes {_wanted(signature)}")
-    # Any: numbers, truth values or texts.
-    values: dict[str, list[Any]] = {}
+    values: dict[str, Array] = {}
     for name, datatype, array in tensors:
         problem = ""
         if name in values:
@@ -243,11 +256,10 @@ def _column_rows(tensors: Sequence[Tensor], signature: Signature) -> list[Row] |
             problem = _mismatch(fields[name], datatype)
         if problem:
             return Refusal(status=400, error=f"input {name!r}: {problem}")
-        values[name] = array.ravel().tolist()
+        values[name] = array.ravel()
     if not len(tensors[0][2]):
         return Refusal(status=400, error="there is no row to predict: the inputs are empty")
-    order = list(fields) or names
-    return [dict(zip(order, row, strict=True)) for row in zip(*(values[name] for name in order), strict=True)]
+    return {name: values[name] for name in list(fields) or names}
 
 
 def _mismatch(field: Field, datatype: str) -> str:
