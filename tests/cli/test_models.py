@@ -146,6 +146,10 @@ def test_an_alias_is_moved_and_moving_it_again_changes_nothing(ask: Asked) -> No
         (("compare", "churn@1", "churn@9"), "churn has no version 9"),
         (("sign", "churn@1"), "headway models keys --make"),
         (("verify", "churn@9"), "churn has no version 9"),
+        (("export", "churn@9"), "churn has no version 9"),
+        (("import", "none.zip"), "there is no "),
+        (("import", "none.zip", "--name", "a/b"), "'a/b' cannot be"),
+        (("import", "none.zip", "--alias", "7"), "'7' cannot be"),
         (("lineage", "churn@9"), "churn has no version 9"),
         (("lineage", "nobody@1"), "there is no model 'nobody'"),
         (("lineage", "data/none.csv"), "names no data that this log knows"),
@@ -247,3 +251,31 @@ def test_a_key_that_is_none_is_a_fault_of_the_settings(ask: Asked, project: str)
     assert code == 2
     assert "headway.toml has 2 faults" in err
     assert "'ed25519:short' is no public key" in err
+
+
+def test_a_version_is_exported_and_imported_by_another_project(
+    ask: Asked, project: str, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with wiring.open(load(folder=project)) as parts:
+        digest = parts.blobs.put(b"def predict(rows):\n    return [0 for _ in rows]\n")
+        asked = Registration(model="fares", artifact=Artifact(path="f.py", digest=digest), key="k")
+        registry.register(parts.log, asked, now=1.0)
+    code, out, _ = ask("export", "fares@1", "--to", "fares.zip")
+    assert code == 0
+    assert out.startswith("wrote fares@1 to fares.zip: 5 files, ")
+    assert ask("export", "fares@1", "--to", "fares.zip")[0] == 5
+    there = Asked(str(tmp_path_factory.mktemp("there")), capsys)
+    path = f"{project}/fares.zip"
+    assert there("import", path, "--alias", "challenger") == (
+        0,
+        (
+            f"imported fares@1 as fares@1 (function, {digest[:12]}), not signed\n"
+            f"it would run code when it is loaded: nobody can until you vouch for it by --trust {digest[:12]}\n"
+        ),
+        "",
+    )
+    assert there("import", path, "--trust", "0" * 12)[0] == 2
+    assert there("import", path, "--trust", digest[:12])[1] == "fares@1 stays: it was registered before\n"
+    told = msgspec.json.decode(there("import", path, "--json")[1])
+    assert (told["is_trusted"], told["came_from"]) == (True, "fares@1")
+    assert there("verify")[1] == "fares@1 is whole (2 files), not signed\n"

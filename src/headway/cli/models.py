@@ -1,4 +1,4 @@
-"""List, compare, tag, sign and verify models; follow what led to a version and what came of it.
+"""List, compare, tag, sign, export and import models; follow what led to a version and what came of it.
 
 Group: Data and models
 
@@ -26,6 +26,8 @@ _WORDS = {
     "compare": "Two versions side by side: metrics, params, data, packages, size, latency, code.",
     "alias": "Let an alias mean a version from now on.",
     "tag": "Set tags of a version, or take them off.",
+    "export": "Write all there is of a version into a folder or a .zip, for another project.",
+    "import": "Take a version from such a folder or .zip; nothing in it is run.",
     "verify": "Read versions whole: their files against their digests, their signatures against trusted keys.",
     "keys": "Whose signatures are trusted here, and your own key; make one.",
     "sign": "Vouch for a version with your own key.",

@@ -169,7 +169,10 @@ class Model:
     def _already(self, asked: Registration) -> tuple[ModelRegistered | None, str]:
         for version in self._versions.values():
             if version.key == asked.key:
-                return version, "this step of this run registered it before"
+                return (
+                    version,
+                    "this step of this run registered it before" if asked.run else "it was registered before",
+                )
         newest = self.newest
         if newest is not None and newest.artifact.digest == asked.artifact.digest:
             return newest, "the newest version has this very content"

@@ -15,6 +15,7 @@ from headway.codec.lock import Lock
 from headway.core.dataset import Dataset, Pin, Snapshot, Versioned, checked_name, name_of_path
 from headway.core.facts import DatasetForgotten, DatasetVersioned
 from headway.core.ids import Artifact
+from headway.core.signing import Trust
 from headway.core.tree import is_inside
 from headway.errors import AppendConflict, Conflict, FileMissing, NameUnknown, UsageMistaken
 from headway.flows import git
@@ -41,11 +42,15 @@ class Parts(Protocol):
     def leases(self) -> Leases:
         """Who may act in this folder."""
 
+    @property
+    def trust(self) -> Trust:
+        """Whose signatures on model versions count."""
+
 
 class Project:
     """One project at work on its data: where it lies, its parts, its pins, and who asks."""
 
-    __slots__ = ("blobs", "by", "folder", "home", "leases", "log", "now", "pins", "stats")
+    __slots__ = ("blobs", "by", "folder", "home", "leases", "log", "now", "pins", "stats", "trust")
 
     def __init__(self, folder: str, home: str, parts: Parts, *, by: str, now: Callable[[], float]) -> None:
         """`folder` and `home` are absolute; nothing is read yet but what is remembered of unchanged files."""
@@ -54,6 +59,7 @@ class Project:
         self.log = parts.log
         self.blobs = parts.blobs
         self.leases = parts.leases
+        self.trust = parts.trust
         self.by = by
         self.now = now
         self.pins = Pins(folder, os.path.join(home, "cache", "lock"), leases=parts.leases)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from headway.core.gate_labels import Labelling, needed, smallest_gain
 from headway.core.ids import parse_model_ref
 from headway.errors import DataUnreadable, FileMissing, ModelUnreadable, NameUnknown, UsageMistaken
-from headway.flows import registry
+from headway.flows import models_trust, registry
 from headway.flows.dataset import Project
 from headway.flows.digest import digest_path
 from headway.flows.review import path_of
@@ -138,6 +138,7 @@ def _model(project: Project, text: str, base: str, scratch: str, option: str) ->
             raise NameUnknown(
                 f"{text} means no version", at=option, remedy=f"`headway models show {ref.name}` lists what there is"
             )
+        models_trust.see(project.log, project.blobs, version, project.trust)
         artifact = version.artifact
         laid = os.path.join(scratch, artifact.digest[:16], os.path.basename(artifact.path))
         materialize(project.blobs, artifact, laid)

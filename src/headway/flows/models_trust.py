@@ -5,15 +5,25 @@ written here alone, and never told to anybody.
 """
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 
 from msgspec import Struct
 
+from headway import formats
 from headway.codec import ed25519, model_export
 from headway.core.facts import ModelRegistered, ModelSigned
 from headway.core.ids import Digest
 from headway.core.signing import Checked, Trust, enveloped, judged, read_key, statement, written_key
-from headway.errors import BlobDamaged, BlobMissing, Conflict, SignatureRefused, SystemRefused, UsageMistaken
+from headway.errors import (
+    BlobDamaged,
+    BlobMissing,
+    Conflict,
+    ModelUntrusted,
+    SignatureRefused,
+    SystemRefused,
+    UsageMistaken,
+)
 from headway.flows import registry
 from headway.flows.registry import Sign
 from headway.flows.store import tree_in
@@ -92,26 +102,39 @@ def sign(log: Log, text: str, trust: Trust, *, now: float, by: str) -> ModelSign
 
 def look(log: Log, blobs: Blobs, made: ModelRegistered, trust: Trust) -> tuple[Checked, ...]:
     """All signatures of a version, and of what it came from, each looked at. Raises ExtraMissing."""
-    known = {key for key in (*trust.keys, _own(trust)) if key}
-    found = [_checked(made, one, known) for one in registry.read(log, made.model).signatures_of(made.version)]
+    found = checked(made, registry.read(log, made.model).signatures_of(made.version), trust)
     if made.origin is not None:
         with suppress(BlobMissing):
             origin = model_export.read_manifest(blobs.get(made.origin), at=f"{made.model}@{made.version}")
             # Of other content it would say nothing of this one.
             if origin.version.artifact.digest == made.artifact.digest:
-                found += [_checked(origin.version, one, known) for one in origin.signatures]
-    return tuple(found)
+                found += checked(origin.version, origin.signatures, trust)
+    return found
+
+
+def checked(made: ModelRegistered, signatures: Iterable[ModelSigned], trust: Trust) -> tuple[Checked, ...]:
+    """These signatures, each looked at as one of this version. Raises ExtraMissing."""
+    known = {key for key in (*trust.keys, _own(trust)) if key}
+    return tuple(_checked(made, one, known) for one in signatures)
 
 
 def see(log: Log, blobs: Blobs, made: ModelRegistered, trust: Trust) -> str:
-    """Look at a version's signatures before it is used; what is to be said of them.
+    """Look at a version before it is loaded; what is to be said of its signatures.
 
-    Where none is asked for and there is none, nothing is read but the log. Raises SignatureRefused, ExtraMissing (where
-    signatures are asked for, or there are some).
+    Where none is asked for and there is none, nothing is read but the log. Raises SignatureRefused, ModelUntrusted (it
+    was imported, would run code, and nobody here vouched for it), ExtraMissing (nothing reckons the signatures there
+    are).
     """
+    name = f"{made.model}@{made.version}"
+    if made.origin is not None and formats.runs_code(made.format) and not registry.made_here(log, made.artifact.digest):
+        raise ModelUntrusted(
+            f"{name} came from another project and would run code when it is loaded",
+            at=f"model: {name}",
+            remedy=f"if you trust where it came from, import it again with --trust {made.artifact.digest[:12]}",
+        )
     is_signed = bool(registry.read(log, made.model).signatures_of(made.version)) or made.origin is not None
     found = look(log, blobs, made, trust) if is_signed else ()
-    return judged(f"{made.model}@{made.version}", found, trust)
+    return judged(name, found, trust)
 
 
 # --- verifying --------------------------------------------------------------------------------------------------

@@ -85,6 +85,11 @@ def load(
     return chosen.load(path, threads=threads)
 
 
+def runs_code(format: str) -> bool:  # noqa: A002 (its name)
+    """Whether loading a file of this format runs what stands in it; of an unknown format that is taken for granted."""
+    return format not in known() or _find(format).RUNS_CODE
+
+
 def _vouched(path: str, digest: Digest, trusted: Collection[Digest]) -> None:
     """Refuse a file that runs code when it is loaded, unless it is the very one that somebody vouched for."""
     if digest not in trusted:
