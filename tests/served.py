@@ -79,9 +79,9 @@ class OfArrays(Made):
 
 
 def mixed() -> Made:
-    """A number and a text in; the text once for each whole number."""
+    """A number and a text in; the text so many times (less than 100)."""
     return Made(
-        lambda rows: Prediction(labels=np.array([str(row["b"]) * int(row["a"]) for row in rows], dtype=object)),
+        lambda rows: Prediction(labels=np.array([str(row["b"]) * (int(row["a"]) % 100) for row in rows], dtype=object)),
         Signature(
             inputs=(Field(name="a", kind="INT64"), Field(name="b", kind="BYTES")), outputs=outputs_of(label="BYTES")
         ),

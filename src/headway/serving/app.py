@@ -93,8 +93,8 @@ class App:
     """The application. `sibling` is the private socket of the version that took over, once one has."""
 
     __slots__ = (
-        "_about", "_addresses", "_batcher", "_gathering", "_id", "_kinds", "_limits", "_meter", "_named", "_recorder",
-        "_routes", "_signature", "is_draining", "sibling",
+        "_about", "_addresses", "_batcher", "_columns", "_gathering", "_id", "_kinds", "_limits", "_meter", "_named",
+        "_recorder", "_routes", "_signature", "is_draining", "sibling",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +108,7 @@ class App:
         """`recorder` is told of each prediction that a client got (never of checks), after it was sent."""
         self._about = about
         self._signature = model.signature
+        self._columns = about.columns or model.signature.columns
         self._kinds = protocol.kinds_of(model.signature)
         self._recorder = recorder
         self._limits = limits or Limits()
@@ -218,8 +219,10 @@ class App:
     # --- predictions --------------------------------------------------------------------------------------------
 
     async def _predict(self, request: Request) -> Reply | Refusal:
-        rows = protocol.read_rows(request.body, self._about.columns, self._kinds)
-        prediction = rows if isinstance(rows, Refusal) else await self._asked(rows, request)
+        rows = protocol.read_rows(request.body, self._columns, self._kinds)
+        if isinstance(rows, Refusal):
+            return rows
+        prediction = protocol.fit(rows, self._signature.matrix) or await self._asked(rows, request)
         if isinstance(prediction, Refusal):
             return prediction
         body = protocol.write_prediction(prediction, model=self._about.name, request_id=request.request_id)

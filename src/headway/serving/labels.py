@@ -12,7 +12,7 @@ import msgspec
 
 from headway.core.facts import Scalar
 from headway.core.prediction_log import Label
-from headway.serving.protocol import FieldFault, Refusal, nearest, request_id_from
+from headway.serving.protocol import UNREADABLE, FieldFault, Refusal, nearest, request_id_from
 
 MAX_FAULTS = 20
 
@@ -29,7 +29,7 @@ def read_labels(body: bytes, *, now: float) -> tuple[Label, ...] | Refusal:
     """
     try:
         value = msgspec.json.decode(body)
-    except msgspec.DecodeError as e:
+    except UNREADABLE as e:
         return Refusal(status=400, error=f"the body is not JSON: {e}")
     rows = value if isinstance(value, list) else [value]
     if not rows:

@@ -10,13 +10,16 @@ import msgspec
 from msgspec import Struct
 
 from headway.core.prediction import Prediction
-from headway.core.signature import Kind, Signature
+from headway.core.signature import ANY_WIDTH, Field, Kind, Signature
 
 MAX_FAULTS = 20
 """Faults of fields told in one answer: enough to see a pattern, little enough to read."""
 
 MAX_TOLD = 10_000
 """Faults that are counted: a body of nothing else is not read to its end."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON: no UTF-8, and too many lists in lists, are told apart."""
 
 MAX_ID = 128
 """Characters of a request id that are taken over from a client."""
@@ -74,7 +77,7 @@ def read_rows(body: bytes, columns: Sequence[str], kinds: Mapping[str, Kind] = {
     """
     try:
         value = _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as e:
+    except UNREADABLE as e:
         hint = "; write null for a value that is missing" if b"NaN" in body or b"Infinity" in body else ""
         return Refusal(status=400, error=f"the body is not JSON: {e}{hint}")
     # A model may have a column called `inputs`: only an object with that one key, which holds objects, is a wrapper.
@@ -101,6 +104,27 @@ def read_rows(body: bytes, columns: Sequence[str], kinds: Mapping[str, Kind] = {
 def kinds_of(signature: Signature) -> dict[str, Kind]:
     """The kinds that the values of rows are checked against: those that the model tells, by column."""
     return {field.name: field.kind for field in signature.inputs if field.width is None and field.kind is not None}
+
+
+def fit(rows: list[Row], matrix: Field | None) -> Refusal | None:
+    """Why rows cannot be those of a model that takes one matrix; None when they can, or it takes columns by name.
+
+    >>> fit([{"a": 1, "b": 2}], Field(name="input", width=3)).error
+    'row 0 has 2 values, and the model takes 3'
+    """
+    if matrix is None:
+        return None
+    for at, row in enumerate(rows):
+        if matrix.width not in (ANY_WIDTH, len(row)):
+            return Refusal(status=400, error=f"row {at} has {len(row)} values, and the model takes {matrix.width}")
+        if row.keys() != rows[0].keys():
+            return Refusal(status=400, error=f"row {at} has other columns than row 0")
+        for name, value in row.items():
+            problem = "" if value.__class__ is float else _problem(value, matrix.kind)
+            if problem:
+                fault = FieldFault(row=at, field=name, problem=problem)
+                return Refusal(status=400, error=f"{name}: {problem}", fields=(fault,))
+    return None
 
 
 def _faults(rows: list[Row], columns: Sequence[str], kinds: Mapping[str, Kind]) -> list[FieldFault]:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from headway.core.signature import ANY_WIDTH, LABEL, SIZES, Field, Signature
-from headway.serving.protocol import Refusal, Row, nearest
+from headway.serving.protocol import UNREADABLE, Refusal, Row, nearest
 from headway.serving.v2_tensors import DATATYPES, from_bytes, from_json
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _decoded(head: bytes) -> Request | Refusal:
         return _decoder.decode(head)
     except msgspec.ValidationError as e:
         return Refusal(status=400, error=f"the request is none of the Open Inference Protocol: {e}")
-    except (msgspec.DecodeError, RecursionError) as e:
+    except UNREADABLE as e:
         hint = "; send NaN in the binary form, or null" if b"NaN" in head or b"Infinity" in head else ""
         return Refusal(status=400, error=f"the body is not JSON: {e}{hint}")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from headway.core.signature import DTYPES, SIZES, kind_of
-from headway.serving.protocol import Refusal
+from headway.serving.protocol import UNREADABLE, Refusal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ def from_json(name: str, datatype: str, shape: Sequence[int], data: bytes | memo
         if isinstance(other, Refusal):
             return other
         values = other
-    except (msgspec.DecodeError, RecursionError) as e:
+    except UNREADABLE as e:
         return _refuse(name, f"its data is no list: {e}")
     if len(values) != n:
         return _refuse(name, f"the shape {_short(shape)} holds {n} values, and {len(values)} were sent")
@@ -79,7 +79,7 @@ def _nested(name: str, datatype: str, shape: Sequence[int], data: bytes | memory
     """The values of nested lists in row-major order, or of a flat one with gaps."""
     try:
         level = _anything.decode(data)
-    except (msgspec.DecodeError, RecursionError) as e:
+    except UNREADABLE as e:
         return _refuse(name, f"its data is no list: {e}")
     if not isinstance(level, list):
         return _refuse(name, "its data is no list")
