@@ -278,4 +278,6 @@ def test_a_version_is_exported_and_imported_by_another_project(
     assert there("import", path, "--trust", digest[:12])[1] == "fares@1 stays: it was registered before\n"
     told = msgspec.json.decode(there("import", path, "--json")[1])
     assert (told["is_trusted"], told["came_from"]) == (True, "fares@1")
+    assert "imported    from another project (" in there("show", "fares@1")[1]
+    assert "| imported | from another project |" in there("show", "fares@1", "--card")[1]
     assert there("verify")[1] == "fares@1 is whole (2 files), not signed\n"

@@ -86,7 +86,7 @@ def test_a_version_is_followed_back_to_run_verdict_packages_and_data() -> None:
     world = World()
     found = lineage.of_version(world.log, world.blobs, "churn@1")
     assert found.run is not None
-    assert (found.run.run, found.run.outcome, found.run.command.strip()) == (2, "passed", "python train.py")
+    assert (found.run.run, found.run.outcome, found.run.name) == (2, "passed", "churn")
     assert found.run.made_by is not None
     assert (found.run.made_by.run, found.run.made_by.step) == (2, "train")
     assert found.verdict is not None

@@ -80,6 +80,7 @@ def _facts_of(of: VersionLineage) -> list[tuple[str, str]]:
         ("digest (BLAKE3)", f"`{made.artifact.digest}`"),
         ("format", made.format),
         ("registered by", made.by),
+        ("imported", "from another project" if made.origin else ""),
         ("run", run),
         ("commit", code),
         ("signed by", ", ".join(f"`{one.key}`" for one in of.card.signatures)),

@@ -38,7 +38,6 @@ class RunOf(Struct, frozen=True, kw_only=True):
     outcome: str
     seed: int = 0
     made_by: Maker | None = None
-    command: str = ""
 
 
 class VerdictOf(Struct, frozen=True, kw_only=True):
@@ -123,10 +122,10 @@ def made_of(entries: Iterable[Entry], digests: Collection[Digest]) -> set[Digest
     return found
 
 
-def maker(entries: Iterable[Entry], digest: Digest) -> tuple[Maker, StepFinished] | None:
+def maker(entries: Iterable[Entry], digest: Digest) -> Maker | None:
     """The step that made what has this digest: of `entries` the first that did."""
     for entry in entries:
         done = entry.fact
         if isinstance(done, StepFinished) and any(a.digest == digest for a in done.outputs.values()):
-            return Maker(run=RunId(int(entry.stream.partition("/")[2])), step=done.step), done
+            return Maker(run=RunId(int(entry.stream.partition("/")[2])), step=done.step)
     return None

@@ -22,7 +22,6 @@ from headway.core.ids import Artifact, Digest
 from headway.core.lineage import (
     DataLineage,
     DataUse,
-    Maker,
     ReleaseOf,
     RunOf,
     Touched,
@@ -147,8 +146,7 @@ def _use(artifact: Artifact, datasets: Iterable[Dataset], steps: Sequence[Entry]
         for version in one.versions
         if version.artifact.digest == artifact.digest
     )
-    made = maker(steps, artifact.digest)
-    return DataUse(artifact=artifact, versions=versions, made_by=None if made is None else made[0])
+    return DataUse(artifact=artifact, versions=versions, made_by=maker(steps, artifact.digest))
 
 
 # --- runs, verdicts, releases -----------------------------------------------------------------------------------
@@ -162,10 +160,6 @@ def _run(log: Log, made: ModelRegistered, steps: Sequence[Entry]) -> RunOf | Non
         return None
     started = entries[0].fact
     ends = [entry.fact.outcome for entry in entries if isinstance(entry.fact, RunFinished)]
-    wrote: tuple[Maker, StepFinished] | None = maker(steps, made.artifact.digest)
-    command = ""
-    if wrote is not None:
-        command = next((part.value for part in wrote[1].parts if part.kind == "command"), "")
     return RunOf(
         run=made.run,
         name=started.name,
@@ -175,8 +169,7 @@ def _run(log: Log, made: ModelRegistered, steps: Sequence[Entry]) -> RunOf | Non
         # It is still under way when its own later steps ask.
         outcome=ends[-1] if ends else "running",
         seed=started.seed,
-        made_by=None if wrote is None else wrote[0],
-        command=command,
+        made_by=maker(steps, made.artifact.digest),
     )
 
 

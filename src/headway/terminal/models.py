@@ -60,7 +60,8 @@ def version(of: VersionLineage) -> list[str]:
             "registered": moment(of.card.at) + (f" by {made.by}" if made.by else ""),
             "artifact": f"{made.artifact.path}  {made.artifact.digest[:SHORT]}  {made.artifact.size_bytes:,} bytes",
             "format": made.format,
-            "run": f"{made.run}, step {made.step}" if made.run and made.origin is None else "",
+            "imported": f"from another project ({made.origin[:SHORT]})" if made.origin else "",
+            "run": f"{made.run}, step {made.step}" if made.run else "",
             "code": f"{source.commit[:SHORT]}{changed}" if source.commit else "",
             "data": "\n".join(_data(use) for use in of.data),
             "params": "\n".join(f"{name} = {value}" for name, value in sorted(made.params.items())),
@@ -82,7 +83,6 @@ def lineage(of: VersionLineage) -> list[str]:
         run = f"{of.run.run} of {of.run.name}, {moment(of.run.at)}, started by {of.run.trigger}: {of.run.outcome}"
         if of.run.made_by is not None:
             run += f"\nstep {of.run.made_by.step} of run {of.run.made_by.run} wrote {made.artifact.path}"
-            run += f": {' '.join(of.run.command.split())[:80]}" if of.run.command else ""
     verdict = "none: no gate judged it"
     if of.verdict is not None:
         verdict = f"{of.verdict.outcome or 'not in the store'} ({of.verdict.digest[:SHORT]})"
