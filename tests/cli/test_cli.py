@@ -65,11 +65,13 @@ def module(name: str) -> ModuleType:
 
 
 def options(name: str) -> set[str]:
-    """Every option that a command takes."""
+    """Every option that a command or one of its words takes."""
     parser = argparse.ArgumentParser(add_help=False)
     module(name).add_arguments(parser)
     cli._common(parser)
-    return {option for action in parser._actions for option in action.option_strings}
+    below = [a.choices.values() for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    parsers = [parser, *(one for choices in below for one in choices)]
+    return {option for one in parsers for action in one._actions for option in action.option_strings}
 
 
 def test_every_file_of_the_folder_is_a_command() -> None:
