@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from headway.core.facts import ModelRegistered, ModelSigned, Place
 from headway.core.ids import Artifact, Digest
 from headway.core.registry import Registration
 from headway.core.signing import Trust
-from headway.errors import Conflict, FileFaulty, SignatureRefused, UsageMistaken
+from headway.errors import Conflict, ExtraMissing, FileFaulty, SignatureRefused, UsageMistaken
 from headway.flows import models_trust, registry
 from headway.testing.bench import MemoryParts, Trial
 
@@ -188,6 +189,20 @@ def test_a_flipped_bit_is_named_in_the_store_and_where_it_serves(tmp_path: Path)
         ("m.pkl", "damaged", str(folder / "m.pkl")),
     ]
     assert not bad.is_right
+
+
+def test_without_what_reckons_signatures_that_is_said_and_unsigned_versions_are_used_as_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = owner(tmp_path)
+    signed, unsigned = MemoryParts(str(tmp_path)), MemoryParts(str(tmp_path))
+    put(signed, version(), signed_by(trust, version()))
+    put(unsigned, version())
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    assert models_trust.see(unsigned.log, unsigned.blobs, version(), trust) == "not signed"
+    with pytest.raises(ExtraMissing) as raised:
+        models_trust.see(signed.log, signed.blobs, version(), trust)
+    assert raised.value.remedy == "pip install 'headway[signing]'"
 
 
 def test_without_a_key_nobody_signs_and_what_is_no_key_is_told(tmp_path: Path) -> None:
