@@ -5,6 +5,7 @@ Texts (`BYTES`) are UTF-8. Does not know models.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -179,8 +180,14 @@ def _read_texts(name: str, shape: Sequence[int], n: int, data: bytes) -> "Array 
 
 def datatype_of(array: "Array") -> str:
     """What the protocol calls the values of a model's answer; what it has no word for is told as text."""
-    kind = kind_of(array.dtype.name)
-    return "BYTES" if kind is None or array.dtype.kind in "OUST" else kind
+    return _datatype(array.dtype)
+
+
+# NumPy makes up the name of a dtype anew each time, which costs as much as writing the whole answer.
+@lru_cache(maxsize=64)
+def _datatype(dtype: "np.dtype[Any]") -> str:
+    kind = kind_of(dtype.name)
+    return "BYTES" if kind is None or dtype.kind in "OUST" else kind
 
 
 # Any: numbers, truth values or texts.
