@@ -1,0 +1,76 @@
+"""What `headway serve` puts up: a registered version or a model's file, as `serving` wants it, with nothing recorded.
+
+Neighbour: `release` puts a version on an endpoint, by a recorded act. Does not know ports and processes.
+"""
+
+import os
+import re
+from contextlib import suppress
+
+from msgspec import Struct
+
+from headway.core.facts import ModelRegistered
+from headway.core.ids import Digest
+from headway.core.recording import Recording
+from headway.flows import models_trust, registry, store
+from headway.flows.rollout import Delivery
+from headway.ports import Blobs, Serving
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """What is to be served; `is_trusted`: this project made it or holds it, so that it may run code."""
+
+    serving: Serving
+    is_trusted: bool
+
+
+def offered(world: Delivery, what: str, recording: Recording) -> Offer:
+    """The version that `churn@3` or `churn@champion` names, or the model in a file or folder.
+
+    It serves as the endpoint `serve-churn`, so that its log is apart from that of any released endpoint. Raises
+    UsageMistaken, NameUnknown, BlobMissing, and as `models_trust.see`; FileMissing and ModelUnreadable for a file.
+    """
+    if os.path.exists(what) or "@" not in what:
+        return _file(world, what, recording)
+    _, version = registry.named(world.log, what)
+    models_trust.see(world.log, world.blobs, version, world.trust)
+    serving = Serving(
+        endpoint=f"serve-{version.model}",
+        model=version.model,
+        version=version.version,
+        path=laid_out(world.blobs, world.models, version),
+        format=version.format,
+        digest=version.artifact.digest,
+        recording=recording,
+    )
+    return Offer(serving=serving, is_trusted=True)
+
+
+def _file(world: Delivery, path: str, recording: Recording) -> Offer:
+    from blake3 import blake3
+
+    from headway import formats
+
+    path = os.path.abspath(path)
+    kind = formats.detect(path)
+    digest = Digest(blake3().update_mmap(path).hexdigest()) if os.path.isfile(path) else Digest("")
+    # A model's name has no other letters (`core.ids.is_name`).
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", os.path.basename(path).split(".")[0]).lstrip("-.") or "model"
+    serving = Serving(
+        endpoint=f"serve-{name}", model=name, version=0, path=path, format=kind, digest=digest, recording=recording
+    )
+    return Offer(serving=serving, is_trusted=registry.made_here(world.log, digest))
+
+
+def laid_out(blobs: Blobs, models: str, version: ModelRegistered) -> str:
+    """The version's file or folder, laid out where it stays as long as it may serve; named by its content."""
+    folder = os.path.join(models, version.artifact.digest[:32])
+    path = os.path.join(folder, os.path.basename(version.artifact.path))
+    if not os.path.exists(path):
+        made = f"{folder}.{os.getpid()}"
+        os.makedirs(made, exist_ok=True)
+        store.materialize(blobs, version.artifact, os.path.join(made, os.path.basename(path)))
+        # Somebody else may have been faster: theirs is as good.
+        with suppress(OSError):
+            os.rename(made, folder)
+    return path
