@@ -103,6 +103,20 @@ def holder(world: Delivery) -> str:
     return f"{world.by} (process {os.getpid()})"
 
 
+def laid_out(blobs: Blobs, models: str, version: f.ModelRegistered) -> str:
+    """The version's file or folder, laid out where it stays as long as it may serve; named by its content."""
+    folder = os.path.join(models, version.artifact.digest[:32])
+    path = os.path.join(folder, os.path.basename(version.artifact.path))
+    if not os.path.exists(path):
+        made = f"{folder}.{os.getpid()}"
+        os.makedirs(made, exist_ok=True)
+        store.materialize(blobs, version.artifact, os.path.join(made, os.path.basename(path)))
+        # Somebody else may have been faster: theirs is as good.
+        with suppress(OSError):
+            os.rename(made, folder)
+    return path
+
+
 class _Acts:
     """Carries out what the machine wants. `trouble` is what the last failed release failed of."""
 
@@ -212,24 +226,11 @@ class _Acts:
             endpoint=release.endpoint,
             model=release.model,
             version=release.version,
-            path=self._file(version),
+            path=laid_out(world.blobs, world.models, version),
             format=version.format,
             digest=version.artifact.digest,
         )
         return self._target(release).start(serving, port=release.port, timeout_s=START_S)
-
-    def _file(self, version: f.ModelRegistered) -> str:
-        """The version's file or folder, laid out where it stays as long as it may serve; named by its content."""
-        folder = os.path.join(self._world.models, version.artifact.digest[:32])
-        path = os.path.join(folder, os.path.basename(version.artifact.path))
-        if not os.path.exists(path):
-            made = f"{folder}.{os.getpid()}"
-            os.makedirs(made, exist_ok=True)
-            store.materialize(self._world.blobs, version.artifact, os.path.join(made, os.path.basename(path)))
-            # Somebody else may have been faster: theirs is as good.
-            with suppress(OSError):
-                os.rename(made, folder)
-        return path
 
     def _down(self, release: f.ReleaseStarted) -> None:
         """End a version that did not take over; where nothing served before, the endpoint too. Never what serves."""

@@ -5,16 +5,14 @@ Neighbour: `release` puts a version on an endpoint, by a recorded act. Does not 
 
 import os
 import re
-from contextlib import suppress
 
 from msgspec import Struct
 
-from headway.core.facts import ModelRegistered
 from headway.core.ids import Digest
 from headway.core.recording import Recording
-from headway.flows import models_trust, registry, store
-from headway.flows.rollout import Delivery
-from headway.ports import Blobs, Serving
+from headway.flows import models_trust, registry
+from headway.flows.rollout import Delivery, laid_out
+from headway.ports import Serving
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -60,17 +58,3 @@ def _file(world: Delivery, path: str, recording: Recording) -> Offer:
         endpoint=f"serve-{name}", model=name, version=0, path=path, format=kind, digest=digest, recording=recording
     )
     return Offer(serving=serving, is_trusted=registry.made_here(world.log, digest))
-
-
-def laid_out(blobs: Blobs, models: str, version: ModelRegistered) -> str:
-    """The version's file or folder, laid out where it stays as long as it may serve; named by its content."""
-    folder = os.path.join(models, version.artifact.digest[:32])
-    path = os.path.join(folder, os.path.basename(version.artifact.path))
-    if not os.path.exists(path):
-        made = f"{folder}.{os.getpid()}"
-        os.makedirs(made, exist_ok=True)
-        store.materialize(blobs, version.artifact, os.path.join(made, os.path.basename(path)))
-        # Somebody else may have been faster: theirs is as good.
-        with suppress(OSError):
-            os.rename(made, folder)
-    return path
