@@ -3,9 +3,11 @@
 import gzip
 import importlib
 import pickle
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from headway import formats
@@ -108,3 +110,26 @@ def test_a_function_is_loaded_and_asked(tmp_path: Path) -> None:
     path, digest = write(tmp_path / "m.py", RULE.encode())
     model = formats.load(path, format="function", digest=digest, trusted={digest})
     assert model.predict([{"x": 1}, {"x": 2}]).labels.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_an_untrusted_pickle_is_refused_with_what_it_names_and_what_is_odd_comes_first(
+    tmp_path: Path, protocol: int
+) -> None:
+    mark = tmp_path / "ran"
+    usual = [np.float64(1.0), OrderedDict(a=1)]
+    path, digest = write(tmp_path / "m.pkl", pickle.dumps([usual, Bomb(mark)], protocol=protocol))
+    with pytest.raises(ModelUntrusted) as raised:
+        formats.load(path, format="sklearn", digest=digest, trusted=())
+    named = raised.value.problem.partition("it names ")[2]
+    assert "pathlib.PosixPath" in named
+    assert named.index("pathlib") < named.index("collections.OrderedDict")
+    assert not named.startswith(("numpy", "collections"))
+    assert not mark.exists()
+
+
+def test_a_damaged_or_compressed_pickle_is_refused_without_names(tmp_path: Path) -> None:
+    for data in (b"\x80\x05junk", gzip.compress(pickle.dumps(OrderedDict()))):
+        path, digest = write(tmp_path / "m.pkl", data)
+        with pytest.raises(ModelUntrusted, match="registry made"):
+            formats.load(path, format="sklearn", digest=digest, trusted=())

@@ -81,7 +81,7 @@ def load(
         raise FileMissing(f"there is no model at {path}", at=path, remedy="name the model's file or folder")
     chosen = _find(format)
     if chosen.RUNS_CODE:
-        _vouched(path, digest, trusted)
+        _vouched(chosen, path, digest, trusted)
     return chosen.load(path, threads=threads)
 
 
@@ -90,11 +90,12 @@ def runs_code(format: str) -> bool:  # noqa: A002 (its name)
     return format not in known() or _find(format).RUNS_CODE
 
 
-def _vouched(path: str, digest: Digest, trusted: Collection[Digest]) -> None:
+def _vouched(chosen: Format, path: str, digest: Digest, trusted: Collection[Digest]) -> None:
     """Refuse a file that runs code when it is loaded, unless it is the very one that somebody vouched for."""
     if digest not in trusted:
         raise ModelUntrusted(
-            f"loading {os.path.basename(path)} would run code that neither a run of this project nor its registry made",
+            f"loading {os.path.basename(path)} would run code that neither a run of this project nor its registry made"
+            + _naming(chosen, path),
             at=path,
             remedy="let a step make it and declare it under `out`, or register it if you trust where it came from",
         )
@@ -107,6 +108,24 @@ def _vouched(path: str, digest: Digest, trusted: Collection[Digest]) -> None:
             at=path,
             remedy="take the model from the store again: run the step anew, or deploy the version again",
         )
+
+
+_SHOWN = 5
+
+_USUAL = frozenset({"sklearn", "numpy", "scipy", "joblib", "collections", "copyreg", "xgboost", "lightgbm"})
+"""Where the parts of an ordinary model come from: named last, so that what is odd is seen."""
+
+
+def _naming(chosen: Format, path: str) -> str:
+    """What of other modules the file names, what is odd first; nothing when the format cannot tell."""
+    calls = getattr(chosen, "calls", None)
+    if calls is None or not os.path.isfile(path):
+        return ""
+    named = sorted(calls(path), key=lambda name: (name.partition(".")[0] in _USUAL, name))
+    if not named:
+        return ""
+    more = len(named) - _SHOWN
+    return f"; it names {', '.join(named[:_SHOWN])}" + (f" and {more} more" if more > 0 else "")
 
 
 def _find(name: str) -> Format:

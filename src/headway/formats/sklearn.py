@@ -6,7 +6,7 @@ asked with the wrong one it answers, silently, something else). Does not know wh
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from headway.core.prediction import LoadedModel, Prediction
 from headway.core.signature import ANY_WIDTH, MATRIX, Field, Kind, Signature, kind_of, outputs_of
@@ -30,6 +30,40 @@ def fits(path: str, head: bytes) -> bool:
     """A pickle by its first bytes; a compressed one by its first bytes and its name."""
     name = path.lower()
     return head.startswith(_PICKLE) or (head.startswith(_COMPRESSED) and any(e in name[-12:] for e in _ENDINGS))
+
+
+def calls(path: str) -> tuple[str, ...]:
+    """What the pickle names of other modules, sorted: what it could call. Nothing is run.
+
+    For people to read, not to rely on: a pickle can hide names, and a compressed one is not looked into.
+    """
+    import pickletools
+
+    found, texts, memo = set[str](), list[str](), dict[int, str]()
+    last, n_kept = "", 0
+    with open(path, "rb") as f:
+        try:
+            for code, value, _ in pickletools.genops(f):
+                if code.name in ("GLOBAL", "INST"):
+                    found.add(str(value).replace(" ", "."))
+                elif code.name == "STACK_GLOBAL":
+                    found.add(".".join(texts[-2:]))
+                elif code.name == "MEMOIZE" or code.name.endswith("PUT"):
+                    memo[n_kept if value is None else int(value)] = last
+                    n_kept += 1
+                    continue
+                # A text that was kept is fetched again by its number.
+                last = value if _is_text(value) else ""
+                if code.name.endswith("GET"):
+                    last = memo.get(int(value or 0), "")
+                texts = [*texts[-1:], last] if last else texts
+        except Exception:  # noqa: BLE001 (joblib's arrays lie between the codes, and damaged files raise anything)
+            return tuple(sorted(found))
+    return tuple(sorted(found))
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
 
 
 def load(path: str, *, threads: int | None = None) -> LoadedModel:
