@@ -29,10 +29,11 @@ ALL = (
     "profiles",
     "drift",
     "gate",
+    "serving",
 )
 STORE = frozenset({"store_files", "store_large", "store_space", "store_remote"})
 TABLES = frozenset({"validation", "profiles", "drift", "gate"})
-OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", *STORE, *TABLES})
+OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", "serving", *STORE, *TABLES})
 BEGIN = "<!-- results: `python bench/run_all.py --docs` writes from here -->"
 END = "<!-- to here -->"
 
