@@ -54,7 +54,7 @@ def load(serving: Serving, *, is_trusted: bool) -> LoadedModel:
     # A model may need the project's own code; behind everything installed, so that it hides nothing.
     sys.path.append(os.getcwd())
     trusted = frozenset({serving.digest}) if is_trusted else frozenset()
-    model = formats.load(serving.path, format=serving.format, digest=serving.digest, trusted=trusted, threads=1)
+    model = formats.load(serving.path, format=serving.format, digest=serving.digest, trusted=trusted)
     for note in model.notes:
         sys.stderr.write(f"note: {note}\n")
     return model

@@ -92,7 +92,7 @@ def _load(serving: Serving) -> LoadedModel:
     # A model may need the project's own code; behind everything installed, so that it hides nothing.
     sys.path.append(os.getcwd())
     model = formats.load(
-        serving.path, format=serving.format, digest=serving.digest, trusted=frozenset({serving.digest}), threads=1
+        serving.path, format=serving.format, digest=serving.digest, trusted=frozenset({serving.digest})
     )
     for note in model.notes:
         sys.stderr.write(f"note: {note}\n")
