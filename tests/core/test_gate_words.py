@@ -321,7 +321,8 @@ def test_slices_that_veto_tell_the_worst_and_what_the_small_ones_hide() -> None:
     )
     assert explain_slices(check, 9, worst, 1, 1, -0.3) == (
         f"{rule}: 1 of 9 slices is shown to break it; the worst is region=south: {told_of}. 1 of 9 is too small to"
-        " tell, and could hide as much as -30.0 points. Keep the champion, or train a better challenger; look at those rows first."
+        " tell, and could hide as much as -30.0 points. Keep the champion, or train a better challenger; look at those"
+        " rows first."
     )
     assert explain_slices(check, 9, None, 0, 9, None) == (
         f"{rule}: all 9 slices are too small to tell. Measure on more positive rows."
