@@ -150,7 +150,7 @@ def test_a_gap_is_nan_among_numbers(tmp_path: Path) -> None:
 
 
 def test_scores_that_do_not_add_up_are_not_called_probabilities(tmp_path: Path) -> None:
-    estimator = LinearSVC().fit(NUMBERS, THREE)
+    estimator = LinearSVC(dual="auto").fit(NUMBERS, THREE)
     model = saved(tmp_path, to_onnx(estimator, NUMBERS[:1]))
     told = model.predict(ROWS)
     assert told.labels.tolist() == estimator.predict(NUMBERS).tolist()

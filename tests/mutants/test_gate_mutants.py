@@ -129,7 +129,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tested(copy: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+def outcome_of(copy: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run tests against the copy."""
     names = [str(TESTS / name) for name in tests]
     options = ["-q", "-x", "-n0", "-p", "no:cacheprovider", "-m", "not slow"]
@@ -144,7 +144,7 @@ def tested(copy: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[st
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_copy_itself_is_sound(copy: Path) -> None:
-    ended = tested(copy, tuple(dict.fromkeys((*GATE, *LEDGER, *STATS))))
+    ended = outcome_of(copy, tuple(dict.fromkeys((*GATE, *LEDGER, *STATS))))
     assert ended.returncode == 0, ended.stdout[-3000:]
 
 
@@ -158,7 +158,7 @@ def test_a_gate_with_this_fault_is_caught(name: str, copy: Path) -> None:
     assert sound.count(before) == 1, f"{file} does not hold once: {before}"
     path.write_text(sound.replace(before, after))
     try:
-        ended = tested(copy, tests)
+        ended = outcome_of(copy, tests)
     finally:
         path.write_text(sound)
     assert ended.returncode == 1, f"nobody noticed that {name}"

@@ -234,7 +234,8 @@ def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read(1 << 16)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        # A home that is no folder holds no key either.
         return b""
     except OSError as e:
         raise SystemRefused(f"the key cannot be read: {e.strerror}", at=path, remedy="see whose file it is") from e

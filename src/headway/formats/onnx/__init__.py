@@ -1,7 +1,7 @@
 """Models as ONNX graphs, asked by onnxruntime: quick, without the library that trained them, and without running code.
 
 A graph takes one matrix, or an input for each column; it gives labels and probabilities, or numbers. What a file says
-of itself beyond that stands in its metadata (`docs/models.md`). `session` asks, `convert` makes such files of others.
+of itself beyond that stands in its metadata (`docs/models.md`). `session` asks.
 """
 
 from headway.core.prediction import LoadedModel
