@@ -122,7 +122,7 @@ def test_after_a_kill_at_any_moment_all_but_the_last_answers_are_in_the_log(
     # An entry waits for 0.1 s until it is sent; on a machine that does other work the sending waits, too.
     allowed = 0.0 if victim == "log_writer" else 1.0
     assert all(any(0 <= death - at < allowed for death in killed_at) for at in lost)
-    assert len(answered) > 30
+    assert len(answered) > 5
 
 
 def at_home(model: object, folder: Path, endpoint: str, **more: Any) -> tuple[LocalTarget, Serving]:
