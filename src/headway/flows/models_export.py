@@ -285,8 +285,10 @@ def _whole(path: str) -> Iterator[None]:
 
     try:
         yield
-    except (BadZipFile, EOFError, RuntimeError, ValueError, error) as e:
-        # NotImplementedError, for a way of packing that it does not know, is a RuntimeError.
+    except RuntimeError as e:
+        # It wants a password, or is packed in a way that zipfile does not know.
+        raise ModelUnreadable(f"the archive cannot be unpacked: {e}", at=path, remedy="copy or export it again") from e
+    except (BadZipFile, EOFError, ValueError, error) as e:
         raise ModelUnreadable(f"the archive is damaged: {e}", at=path, remedy="copy or export it again") from e
     except OSError as e:
         # A place in the file that cannot be one.

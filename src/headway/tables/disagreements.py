@@ -6,7 +6,6 @@ two columns of answers and the rows that are written. Neighbour: `flows/gate_lab
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,9 @@ from msgspec import Struct
 
 from headway.core.problem import did_you_mean
 from headway.core.telling import listed
-from headway.errors import ColumnMissing, DataUnreadable, DiskFull, KeyNotUnique, SystemRefused
+from headway.errors import ColumnMissing, DataUnreadable, KeyNotUnique
 from headway.tables.batches import open_data
+from headway.tables.whole import put
 
 if TYPE_CHECKING:
     import polars as pl
@@ -172,7 +172,7 @@ def write(paths: Sequence[str], rows: Sequence[int], target: str, path: str) -> 
     found = pl.concat(parts) if parts else pl.DataFrame(schema={**schema, "place": pl.UInt32})
     # The label stands last, where somebody who types looks for it.
     table = found.sort("place").drop("place").with_columns(pl.lit(None, dtype=pl.String).alias(target))
-    _put(table, path)
+    put(path, table.write_parquet if path.lower().endswith(".parquet") else table.write_csv, "the rows")
 
 
 def _wanted(batch: "Batch", data: "Data", columns: Sequence[str], place: "pl.DataFrame") -> "pl.DataFrame":
@@ -184,28 +184,6 @@ def _wanted(batch: "Batch", data: "Data", columns: Sequence[str], place: "pl.Dat
     texts = {column.name for column in data.columns if column.is_text}
     series = [(batch.as_text(name) if name in texts else batch.frame[name])[at].alias(name) for name in columns]
     return pl.DataFrame([*series, here["place"]])
-
-
-def _put(table: "pl.DataFrame", path: str) -> None:
-    import polars as pl
-
-    # By this name it is part of no folder's content, should we be killed here.
-    fresh = os.path.join(os.path.dirname(path), f".headway-{os.urandom(8).hex()}.tmp")
-    try:
-        if path.lower().endswith(".parquet"):
-            table.write_parquet(fresh)
-        else:
-            table.write_csv(fresh)
-        os.replace(fresh, path)
-    except (OSError, pl.exceptions.PolarsError) as e:
-        if "No space left" in str(e):
-            raise DiskFull(
-                "no space is left for the rows", at=path, remedy="free some, or name a file elsewhere"
-            ) from e
-        raise SystemRefused(f"the rows cannot be written: {e}", at=path, remedy="name a file elsewhere") from e
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(fresh)
 
 
 # --- keys --------------------------------------------------------------------------------------------------------

@@ -7,14 +7,13 @@ Neighbour: `answers` says how bad rows are found.
 import os
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from headway.core.validation import DataCheck, Example
-from headway.errors import DiskFull, SystemRefused
 from headway.tables.answers import Bad
 from headway.tables.scratch import scratch
 from headway.tables.sights import frames
+from headway.tables.whole import put
 
 if TYPE_CHECKING:
     import polars as pl
@@ -127,28 +126,9 @@ def write_bad_rows(data: "Data", bads: "Sequence[tuple[DataCheck, Bad]]", path: 
             if rows.height or not n_parts:
                 rows.write_parquet(os.path.join(folder, f"{n_parts:06}.parquet"))
         parts = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-        _put(pl.scan_parquet(parts, glob=False) if parts else _empty(data).lazy(), path)
+        rows_of_all = pl.scan_parquet(parts, glob=False) if parts else _empty(data).lazy()
+        put(path, rows_of_all.sink_parquet, "the bad rows")
     return n_rows
-
-
-def _put(rows: "pl.LazyFrame", path: str) -> None:
-    """Write a Parquet file, as a whole or not at all."""
-    import polars as pl
-
-    # By this name it is part of no folder's content, should we be killed here.
-    fresh = os.path.join(os.path.dirname(path), f".headway-{os.urandom(8).hex()}.tmp")
-    try:
-        rows.sink_parquet(fresh)
-        os.replace(fresh, path)
-    except (OSError, pl.exceptions.ComputeError) as e:
-        if "No space left" in str(e):
-            raise DiskFull(
-                "no space is left for the bad rows", at=path, remedy="free some, or name a file elsewhere"
-            ) from e
-        raise SystemRefused(f"the bad rows cannot be written: {e}", at=path, remedy="name a file elsewhere") from e
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(fresh)
 
 
 def _written(

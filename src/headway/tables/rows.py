@@ -52,7 +52,7 @@ def _array(values: Sequence[object], field: "pa.Field") -> "pa.Array":
             return pa.array(values, type=pa.string()).cast(field.type)
         return pa.array(values, type=field.type)
     # Which it is depends on the type asked for and on the value: Arrow's own errors for a misfit are of the first two.
-    except (ValueError, TypeError, OverflowError, pa.ArrowNotImplementedError) as e:
+    except (ValueError, TypeError, OverflowError) as e:
         raise QueryMistaken(
             f"column {field.name!r} has a value that is no {field.type}: {e}",
             at="the query",
