@@ -68,7 +68,7 @@ def options(name: str) -> set[str]:
     """Every option that a command or one of its words takes."""
     parser = argparse.ArgumentParser(add_help=False)
     module(name).add_arguments(parser)
-    cli._common(parser)
+    cli.common(parser)
     below = [a.choices.values() for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     parsers = [parser, *(one for choices in below for one in choices)]
     return {option for one in parsers for action in one._actions for option in action.option_strings}
@@ -414,7 +414,7 @@ def test_a_pipelines_file_is_looked_for_where_the_shell_would(
     monkeypatch.chdir(nested / here)
     parser = argparse.ArgumentParser()
     cli.add_selection(parser)
-    cli._common(parser)
+    cli.common(parser)
     args = parser.parse_args(words)
     settings, name = cli.project_of(args, config.load(folder=args.folder))
     assert (settings.folder, name) == (str((nested / folder).resolve()), file)

@@ -150,7 +150,7 @@ def _guarded(name: str, words: list[str]) -> int:
         command = import_module(f"headway.cli.{_file(name)[:-3]}")
         parser = _parser(name, command.__doc__ or "")
         command.add_arguments(parser)
-        _common(parser)
+        common(parser)
         args = _parsed(parser, words)
         from headway.config import load
 
@@ -248,11 +248,15 @@ def _group_line(doc: str) -> str:
     return doc[start : doc.find("\n", start + 1)] if start >= 0 else "\0"
 
 
-def _common(parser: "argparse.ArgumentParser") -> None:
+# Any: argparse's default, where there is another than none.
+def common(parser: "argparse.ArgumentParser", **default: "Any") -> None:  # noqa: ANN401 (as above)
+    """Let it take what all commands take, unless it does already."""
     taken = {option for action in parser._actions for option in action.option_strings}  # noqa: SLF001 (no public way)
     if "--json" not in taken:
-        parser.add_argument("--json", action="store_true", help="one JSON document on stdout, for machines")
-    parser.add_argument("-C", "--folder", metavar="DIR", help="the project's folder (default: here or above)")
+        parser.add_argument("--json", action="store_true", help="one JSON document on stdout, for machines", **default)
+    parser.add_argument(
+        "-C", "--folder", metavar="DIR", help="the project's folder (default: here or above)", **default
+    )
 
 
 def report(error: "HeadwayError", *, as_json: bool = False) -> None:

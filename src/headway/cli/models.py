@@ -18,6 +18,7 @@ Exit codes: 0 done, 1 a version does not verify, 2 no such model or version, or 
 import argparse
 from importlib import import_module
 
+from headway.cli import common
 from headway.config import Settings
 
 _WORDS = {
@@ -47,16 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         module.add_arguments(its)
         # What stands before the word is not forgotten behind it.
-        its.add_argument(
-            "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document on stdout, for machines"
-        )
-        its.add_argument(
-            "-C",
-            "--folder",
-            metavar="DIR",
-            default=argparse.SUPPRESS,
-            help="the project's folder (default: here or above)",
-        )
+        common(its, default=argparse.SUPPRESS)
         its.set_defaults(run=module.run)
 
 
