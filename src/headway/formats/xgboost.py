@@ -14,7 +14,7 @@ import msgspec
 from headway.core.prediction import LoadedModel, Prediction
 from headway.core.signature import MATRIX, Field, Signature, outputs_of
 from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
-from headway.tables.model_rows import check_some, coded_matrix, matrix_of
+from headway.tables.model_rows import arrays_of, check_some, coded_matrix, matrix_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -170,10 +170,7 @@ class _Booster:
         import numpy as np
         import polars as pl
 
-        try:
-            found = [arrays[f.name] for f in self.signature.inputs]
-        except KeyError as e:
-            raise DataUnreadable(f"the model's input {e} is not there", at=str(e), remedy="send it as well") from e
+        found = arrays_of(arrays, [field.name for field in self.signature.inputs])
         if self._categories:
             return self.predict(pl.DataFrame({n: a.ravel().tolist() for n, a in arrays.items()}))
         return self._asked(found[0] if not self.columns else np.column_stack(found))

@@ -144,6 +144,17 @@ def check_columns(have: Sequence[str], wanted: Sequence[str], place: str) -> Non
     )
 
 
+# Any: arrays of whatever a request sent.
+def arrays_of(
+    arrays: "Mapping[str, np.ndarray[Any, np.dtype[Any]]]", names: Sequence[str]
+) -> "list[np.ndarray[Any, np.dtype[Any]]]":
+    """The arrays of a model's inputs, in its order. Raises DataUnreadable for one that is not there."""
+    try:
+        return [arrays[name] for name in names]
+    except KeyError as e:
+        raise DataUnreadable(f"the model's input {e} is not there", at=str(e), remedy="send it as well") from e
+
+
 def check_some(rows: "Sequence[Row] | pl.DataFrame") -> None:
     """Raise DataUnreadable when there are no rows."""
     if not len(rows):
