@@ -14,7 +14,7 @@ from headway.core.signature import ANY_WIDTH, DTYPES, Field, Kind, Signature, ki
 from headway.errors import DataUnreadable, ModelUnreadable
 from headway.formats.onnx.graph import classes_of
 from headway.formats.onnx.outputs import KINDS, add_up, chances_of, labels_of, outputs_among, zipped_classes
-from headway.tables.model_rows import check_some, column_of, matrix_of
+from headway.tables.model_rows import arrays_of, check_some, column_of, matrix_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,10 +116,8 @@ class Graph:
 
     # Any: as onnxruntime answers.
     def _run(self, arrays: "Mapping[str, np.ndarray[Any, np.dtype[Any]]]") -> Any:  # noqa: ANN401 (as above)
-        try:
-            feeds = {f.name: self._shaped(f, arrays[f.name]) for f in self._inputs}
-        except KeyError as e:
-            raise DataUnreadable(f"the model's input {e} is not there", at=str(e), remedy="send it as well") from e
+        found = arrays_of(arrays, [field.name for field in self._inputs])
+        feeds = {field.name: self._shaped(field, one) for field, one in zip(self._inputs, found, strict=True)}
         if self._whole:
             self._refuse_gaps(feeds)
         try:
