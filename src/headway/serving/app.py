@@ -21,20 +21,21 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from headway.core.prediction import LoadedModel, Prediction
 from headway.errors import DataUnreadable
 from headway.serving import pages, protocol, v2, v2_request
 from headway.serving.about import About
 from headway.serving.batch import Batcher
-from headway.serving.body import Gathering, Receive, packed, packing, read
+from headway.serving.body import Gathering, Receive, read
 from headway.serving.forward import HANDED_ON, Headers, forward
 from headway.serving.labels import read_labels
 from headway.serving.limits import Limits
 from headway.serving.metrics import CONTENT_TYPE, Meter, render
 from headway.serving.protocol import Refusal, Row
 from headway.serving.record import Answered, Recorder
+from headway.serving.reply import BINARY, Handle, Reply, Request, Route, always, framed, packed_reply
 
 if TYPE_CHECKING:
     from headway.serving.v2_tensors import Array
@@ -50,43 +51,11 @@ ALONE = frozenset({"function"})
 """Formats whose models may look at all rows of a request at once (to rank them, say): their requests stay apart."""
 
 
-class Request(Struct, frozen=True, gc=False):
-    """A whole request."""
-
-    path: str
-    headers: dict[bytes, bytes]
-    body: bytes
-    request_id: str
-    began: float
-
-
-class Reply(Struct, frozen=True, kw_only=True):
-    """What goes back to the client. `noted` is set on a prediction: what the prediction log is to be told of it."""
-
-    status: int
-    body: bytes
-    headers: Headers = []
-    noted: Answered | None = None
-
-
-Handle = Callable[[Request], Awaitable[Reply | Refusal]]
-
-
-class Route(Struct, frozen=True, gc=False):
-    """What is at a path: its name in `/metrics`, the methods it takes, and who answers."""
-
-    name: str
-    methods: tuple[str, ...]
-    handle: Handle
-
-
 _READS = ("GET", "HEAD")
 _POST = ("POST",)
 _LIVE = b'{"live":true}'
 _READY = b'{"live":true,"ready":true}'
 _NOT_READY = b'{"live":true,"ready":false}'
-_JSON = (b"content-type", b"application/json")
-_BINARY = (b"content-type", b"application/octet-stream")
 
 
 class App:
@@ -133,7 +102,7 @@ class App:
             **{path: ("metadata", body) for path, body in addresses.documents.items()},
             **{path: ("model_ready", addresses.model_ready()) for path in addresses.ready},
         }
-        routes = {path: Route(name, _READS, _always(body)) for path, (name, body) in fixed.items()}
+        routes = {path: Route(name, _READS, always(body)) for path, (name, body) in fixed.items()}
         others: dict[str, tuple[str, tuple[str, ...], Handle]] = {
             "/health/ready": ("ready", _READS, self._ready),
             "/v2/health/ready": ("ready", _READS, self._ready),
@@ -141,8 +110,8 @@ class App:
             "/docs": ("docs", _READS, self._docs),
             "/predict": ("predict", _POST, self._predict),
             "/labels": ("labels", _POST, self._label),
-            "/v2/repository/index": ("repository", _POST, _always(addresses.index())),
-            addresses.load: ("repository", _POST, _always(b"{}")),
+            "/v2/repository/index": ("repository", _POST, always(addresses.index())),
+            addresses.load: ("repository", _POST, always(b"{}")),
             addresses.unload: ("repository", _POST, self._unload),
             **dict.fromkeys(addresses.stats, ("stats", _READS, self._stats)),
             **dict.fromkeys(addresses.infer, ("infer", _POST, self._infer)),
@@ -169,8 +138,8 @@ class App:
             self._meter.n_running -= 1
         closing = (self.is_draining and is_public) or reply.status == 413
         if b"accept-encoding" in headers:
-            reply = _packed(reply, headers[b"accept-encoding"])
-        await send({"type": "http.response.start", "status": reply.status, "headers": _framed(reply, closing=closing)})
+            reply = packed_reply(reply, headers[b"accept-encoding"])
+        await send({"type": "http.response.start", "status": reply.status, "headers": framed(reply, closing=closing)})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
         if reply.noted is not None and self._recorder is not None and (is_public or HANDED_ON in headers):
             self._recorder.note(reply.noted)
@@ -244,7 +213,7 @@ class App:
         body, answer_head = v2.write(asked, prediction, self._about, request.request_id)
         headers: Headers = []
         if answer_head is not None:
-            headers = [_BINARY, (v2.HEAD_LENGTH, str(answer_head).encode())]
+            headers = [BINARY, (v2.HEAD_LENGTH, str(answer_head).encode())]
         noted = self._noted(request, "infer", body, -1 if head is None else head, answer_head)
         return Reply(status=200, body=body, headers=headers, noted=noted)
 
@@ -322,13 +291,6 @@ class App:
 _OF_THIS_HOP = frozenset({b"x-request-id", b"content-encoding", b"accept-encoding"})
 
 
-def _always(body: bytes) -> Handle:
-    async def handle(_request: Request) -> Reply | Refusal:
-        return Reply(status=200, body=body, headers=[])
-
-    return handle
-
-
 def _log_counts(recorder: Recorder | None) -> dict[str, float]:
     """What a recorder counts, if it does: a recorder need not."""
     counts = getattr(recorder, "counts", None)
@@ -341,27 +303,6 @@ def _log_counts(recorder: Recorder | None) -> dict[str, float]:
 
 def _nowhere(path: str) -> Refusal:
     return Refusal(status=404, error=f"there is nothing at {path}; POST rows to /predict")
-
-
-def _packed(reply: Reply, accepted: bytes) -> Reply:
-    encoding = packing(accepted, len(reply.body))
-    if encoding is None:
-        return reply
-    headers = [*reply.headers, (b"content-encoding", encoding), (b"vary", b"accept-encoding")]
-    return Reply(status=reply.status, body=packed(reply.body, encoding), headers=headers, noted=reply.noted)
-
-
-def _framed(reply: Reply, *, closing: bool) -> Headers:
-    headers = reply.headers
-    headers.append((b"content-length", str(len(reply.body)).encode()))
-    for name, _ in headers:
-        if name == b"content-type":
-            break
-    else:
-        headers.append(_JSON)
-    if closing:
-        headers.append((b"connection", b"close"))
-    return headers
 
 
 def _print(text: str) -> None:
