@@ -20,10 +20,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from headway.core.prediction import LoadedModel
+from headway.core.prediction import LoadedModel, TakesArrays
 from headway.core.signature import Field, outputs_of
 from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
 from headway.formats import sklearn
+from headway.tables import model_estimator
 
 Frame = Callable[[dict[str, list[Any]]], Any]
 
@@ -81,10 +82,10 @@ def test_answers_are_those_the_estimator_gives_to_its_own_kind_of_frame(
 def test_without_pandas_a_model_taught_by_polars_is_asked_with_polars(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sklearn, "_has_pandas", lambda: False)
+    monkeypatch.setattr(model_estimator, "_has_pandas", lambda: False)
     estimator = pipeline().fit(as_polars(WHOLE), LATE)
     model = saved(tmp_path, estimator)
-    monkeypatch.setattr(sklearn, "_to_pandas", None)
+    monkeypatch.setattr(model_estimator, "_to_pandas", None)
     told = model.predict([{"colour": None, "size": None}, {"colour": "red", "size": 3}])
     assert told.probabilities is not None
     np.testing.assert_allclose(
@@ -233,3 +234,33 @@ def test_it_says_what_it_takes_and_gives_and_does_not_guess(tmp_path: Path) -> N
     assert model.signature.outputs == outputs_of(label=None)
     answer = model.predict([{"x": 0.1}, {"x": 0.9}])
     assert (answer.labels.tolist(), answer.probabilities) == ([[0, 1], [1, 0]], None)
+
+
+@pytest.mark.parametrize("has_pandas", [True, False], ids=["pandas", "polars-alone"])
+def test_arrays_by_column_are_answered_as_rows_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_pandas: bool
+) -> None:
+    monkeypatch.setattr(model_estimator, "_has_pandas", lambda: has_pandas)
+    model = saved(tmp_path, pipeline().fit(as_polars(WHOLE), LATE))
+    assert isinstance(model, TakesArrays)
+    rows: list[dict[str, Any]] = [{"colour": None, "size": None}, {"colour": "red", "size": 3.0}]
+    arrays = {"size": np.array([[np.nan], [3.0]], dtype=np.float32), "colour": np.array([None, "red"], dtype=object)}
+    told, wanted = model.predict_arrays(arrays), model.predict(rows)
+    assert told.labels.tolist() == wanted.labels.tolist()
+    assert told.probabilities is not None
+    assert wanted.probabilities is not None
+    np.testing.assert_array_equal(told.probabilities, wanted.probabilities)
+    with pytest.raises(DataUnreadable, match="is not there"):
+        model.predict_arrays({"size": arrays["size"]})
+
+
+def test_a_matrix_is_answered_as_rows_are_and_one_of_another_width_is_refused(tmp_path: Path) -> None:
+    model = saved(tmp_path, LogisticRegression().fit(np.array([[0.0, 1.0], [1.0, 0.0]]), [0, 1]))
+    assert isinstance(model, TakesArrays)
+    told = model.predict_arrays({"input": np.array([[0.25, 0.75], [0.75, 0.25]], dtype=np.float32)})
+    wanted = model.predict([{"a": 0.25, "b": 0.75}, {"a": 0.75, "b": 0.25}])
+    assert told.probabilities is not None
+    assert wanted.probabilities is not None
+    assert told.probabilities.tolist() == wanted.probabilities.tolist()
+    with pytest.raises(DataUnreadable, match="trained on 2 columns"):
+        model.predict_arrays({"input": np.zeros((2, 3))})
