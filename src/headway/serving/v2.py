@@ -20,7 +20,7 @@ from headway.core.prediction import Prediction
 from headway.core.signature import LABEL, PROBABILITIES, Field, Signature
 from headway.serving.about import About
 from headway.serving.protocol import Refusal
-from headway.serving.v2_request import Asked
+from headway.serving.v2_request import UNTOLD, Asked
 from headway.serving.v2_tensors import datatype_of, to_bytes, to_values
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ class Addresses:
 
 # Any: a JSON object.
 def metadata(about: About, signature: Signature) -> dict[str, Any]:
-    """What the protocol's model metadata says. A number of unknown kind is told as FP64: any number may be sent."""
+    """What the protocol's model metadata says. A number of unknown kind is told as `UNTOLD`."""
     told: dict[str, Any] = {
         "name": about.model,
         "versions": [str(about.version)],
         "platform": about.format,
-        "inputs": [_field(field, "FP64") for field in signature.inputs],
-        "outputs": [_field(field, "FP64") for field in outputs_of(signature)],
+        "inputs": [_field(field) for field in signature.inputs],
+        "outputs": [_field(field) for field in outputs_of(signature)],
         "parameters": {"digest": about.digest},
     }
     if signature.classes:
@@ -126,8 +126,8 @@ def outputs_of(signature: Signature) -> tuple[Field, ...]:
 
 
 # Any: as above.
-def _field(field: Field, unknown: str) -> dict[str, Any]:
-    return {"name": field.name, "datatype": field.kind or unknown, "shape": field.shape}
+def _field(field: Field) -> dict[str, Any]:
+    return {"name": field.name, "datatype": field.kind or UNTOLD, "shape": field.shape}
 
 
 def write(asked: Asked, prediction: Prediction, about: About, request_id: str) -> tuple[bytes, int | None]:

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from headway.core.signature import ANY_WIDTH, LABEL, SIZES, Field, Signature
+from headway.core.signature import ANY_WIDTH, LABEL, SIZES, Field, Kind, Signature
 from headway.serving.protocol import UNREADABLE, Refusal, Row, nearest
 from headway.serving.v2_tensors import DATATYPES, from_bytes, from_json
 
 if TYPE_CHECKING:
     from headway.serving.v2_tensors import Array
+
+
+UNTOLD: Kind = "FP64"
+"""What numbers are called whose kind a model does not tell: any number may be sent as it."""
 
 
 class InputParameters(Struct, frozen=True, kw_only=True):
@@ -111,15 +115,15 @@ def _decoded(head: bytes) -> Request | Refusal:
 def _read_raw(body: bytes, signature: Signature) -> Asked | Refusal:
     """A body that is nothing but the values of the one input (`Inference-Header-Content-Length: 0`)."""
     one = signature.inputs[0] if len(signature.inputs) == 1 else None
-    if one is None or one.kind is None or one.kind == "BYTES" or one.width == ANY_WIDTH:
+    if one is None or one.kind == "BYTES" or one.width == ANY_WIDTH:
         return Refusal(
-            status=400, error="a body without JSON is for models of one input of numbers whose kind and width are known"
+            status=400, error="a body without JSON is for models of one input of numbers whose width is known"
         )
-    width = one.width or 1
-    array = from_bytes(one.name, one.kind, [len(body) // (SIZES[one.kind] * width), width], body)
+    kind, width = one.kind or UNTOLD, one.width or 1
+    array = from_bytes(one.name, kind, [len(body) // (SIZES[kind] * width), width], body)
     if isinstance(array, Refusal):
         return array
-    arrays = to_arrays([(one.name, one.kind, array)], signature)
+    arrays = to_arrays([(one.name, kind, array)], signature)
     outputs = tuple((field.name, True) for field in signature.outputs or (Field(name=LABEL),))
     return arrays if isinstance(arrays, Refusal) else Asked(arrays=arrays, id=None, outputs=outputs)
 
