@@ -160,3 +160,25 @@ def test_a_segment_is_plain_parquet(tmp_path: Path) -> None:
     assert sealed is not None
     assert os.path.basename(sealed) == "predictions-0000000001000-0000000001001-v2-aa.parquet"
     assert pl.read_parquet(sealed).schema["at"] == pl.Float64
+
+
+@pytest.mark.parametrize("is_sealed", [True, False], ids=["sealed", "open"])
+def test_what_a_shadow_said_is_apart_from_what_clients_got(tmp_path: Path, is_sealed: bool) -> None:
+    ours = write(tmp_path, "aa", [line("r", 5.0), line("q", 6.0)])
+    # Version 3 was a shadow, and answered clients afterwards; the times are the same to the last bit.
+    copied = [line("r", 5.0, version=3, is_shadow=True), line("q", 7.0, version=3, is_shadow=True)]
+    theirs = write(tmp_path, "bb", [*copied, line("p", 8.0, version=3)])
+    if is_sealed:
+        log.seal(ours)
+        log.seal(theirs)
+    frame = log.read(str(tmp_path))
+    assert frame.select("request_id", "version").rows() == [("r", 2), ("q", 2), ("p", 3)]
+    assert "is_shadow" not in frame.columns
+    both = log.read(str(tmp_path), shadows=True).sort("version", "request_id")
+    assert both.select("request_id", "version", "is_shadow").rows() == [
+        ("q", 2, False), ("r", 2, False), ("p", 3, False), ("q", 3, True), ("r", 3, True)
+    ]  # fmt: skip
+    found = log.find(str(tmp_path), "q")
+    assert found is not None
+    assert (found.version, found.at) == (2, 6.0)
+    assert log.joined(str(tmp_path)).frame.height == 3

@@ -28,7 +28,10 @@ class Label(Struct, frozen=True, array_like=True):
 
 # Any: values of rows, labels and classes are whatever the model was trained on.
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request as the log keeps it: its rows, and an answer for each. See docs/formats/predictions.md."""
+    """A request as the log keeps it: its rows, and an answer for each. See docs/formats/predictions.md.
+
+    `is_shadow`: the version was asked with a copy of the request, and no client got this answer.
+    """
 
     request_id: str
     at: float
@@ -40,6 +43,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     classes: list[Any] = []
     probabilities: list[list[float | None]] = []
     outputs: dict[str, list[Any]] = {}
+    is_shadow: bool = False
 
 
 class LabelLine(Struct, frozen=True, kw_only=True):

@@ -29,13 +29,14 @@ from headway.serving import pages, protocol, v2, v2_request
 from headway.serving.about import About
 from headway.serving.batch import Batcher
 from headway.serving.body import Gathering, Receive, read
-from headway.serving.forward import HANDED_ON, Headers, forward
+from headway.serving.forward import HANDED_ON, OVER, SHADOW, Forwarded, Headers, forward
 from headway.serving.labels import read_labels
 from headway.serving.limits import Limits
 from headway.serving.metrics import CONTENT_TYPE, Meter, render
 from headway.serving.protocol import Refusal, Row
 from headway.serving.record import Answered, Recorder
 from headway.serving.reply import BINARY, Handle, Reply, Request, Route, always, framed, packed_reply
+from headway.serving.route import Asked, Counts, Router, handed_on_headers
 
 if TYPE_CHECKING:
     from headway.serving.v2_tensors import Array
@@ -59,11 +60,14 @@ _NOT_READY = b'{"live":true,"ready":false}'
 
 
 class App:
-    """The application. `sibling` is the private socket of the version that took over, once one has."""
+    """The application. `sibling` is the private socket of the version that took over, once one has.
+
+    `router` routes what clients ask, while this version accepts for others as well; `routed` counts how that went.
+    """
 
     __slots__ = (
         "_about", "_addresses", "_batcher", "_columns", "_gathering", "_id", "_kinds", "_limits", "_meter", "_named",
-        "_recorder", "_routes", "_signature", "is_draining", "sibling",
+        "_recorder", "_routes", "_signature", "is_draining", "routed", "router", "sibling",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +95,8 @@ class App:
         self._routes = self._routed()
         self.is_draining = False
         self.sibling: str | None = None
+        self.router: Router | None = None
+        self.routed = Counts()
 
     def _routed(self) -> dict[str, Route]:
         addresses = self._addresses
@@ -126,14 +132,18 @@ class App:
         request_id = protocol.request_id_from(headers.get(b"x-request-id")) or self._new_id()
         # On the private socket there is no port: those are checks and what siblings hand on.
         is_public = bool(scope["server"] and scope["server"][1])
+        # What it is that a sibling hands on; a client may send that header, and says nothing by it.
+        via = None if is_public else headers.get(HANDED_ON)
+        asked = None
         self._meter.n_running += 1
         try:
             body = await read(receive, headers, self._limits, self._gathering)
             reply = None
-            if self.sibling is not None and is_public and isinstance(body, bytes):
-                reply = await self._handed_on(scope, body, request_id)
+            if (self.sibling is not None or self.router is not None) and isinstance(body, bytes):
+                asked = _asked(scope, Request(scope["path"], headers, body, request_id, 0.0))
+                reply = await self._handed_on(asked, is_public=is_public, via=via)
             if reply is None:
-                reply = await self._answer(scope, body, headers, request_id)
+                reply = await self._answer(scope, body, headers, request_id, is_shadow=via == SHADOW)
         finally:
             self._meter.n_running -= 1
         closing = (self.is_draining and is_public) or reply.status == 413
@@ -141,8 +151,10 @@ class App:
             reply = packed_reply(reply, headers[b"accept-encoding"])
         await send({"type": "http.response.start", "status": reply.status, "headers": framed(reply, closing=closing)})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
-        if reply.noted is not None and self._recorder is not None and (is_public or HANDED_ON in headers):
-            self._recorder.note(reply.noted)
+        if reply.noted is not None and self._recorder is not None and (is_public or via is not None):
+            self._recorder.note(structs.replace(reply.noted, is_shadow=True) if via == SHADOW else reply.noted)
+        if asked is not None and self.router is not None and reply.status == 200 and (is_public or via == OVER):
+            self.router.copy(asked)
 
     def _new_id(self) -> str:
         """A name that no other request has: random for the process, counted within it."""
@@ -150,20 +162,30 @@ class App:
         self._id = (prefix, n + 1)
         return f"{prefix}{n:012x}"
 
-    async def _handed_on(self, scope: Scope, body: bytes, request_id: str) -> Reply | None:
-        """The answer of the version that took over; None when it gives none, and this one had better answer."""
-        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        # The body was unpacked here, and the answer is packed here.
-        headers = [h for h in scope["headers"] if h[0] not in _OF_THIS_HOP]
-        headers += [(b"x-request-id", request_id.encode()), (HANDED_ON, b"1")]
+    async def _handed_on(self, asked: Asked, *, is_public: bool, via: bytes | None) -> Reply | None:
+        """The answer of another version; None when this one is to answer, or had better."""
+        if self.sibling is not None:
+            told = await self._over(asked, self.sibling) if is_public else None
+        elif self.router is not None and (is_public or via == OVER):
+            told = await self.router.handed_on(asked)
+        else:
+            return None
+        return None if told is None else Reply(status=told.status, body=told.body, headers=told.headers)
+
+    async def _over(self, asked: Asked, sibling: str) -> Forwarded | None:
+        request_id = asked.request.request_id
+        headers = handed_on_headers(asked.headers, request_id, OVER)
         try:
-            back = await forward(self.sibling or "", method=scope["method"], target=target, headers=headers, body=body)
+            return await forward(
+                sibling, method=asked.method, target=asked.target, headers=headers, body=asked.request.body
+            )
         except (OSError, EOFError, ValueError) as e:
             _print(f"{request_id}: the version that took over gives no answer ({e!r}); {self._about.name} answered")
             return None
-        return Reply(status=back.status, body=back.body, headers=back.headers)
 
-    async def _answer(self, scope: Scope, body: bytes | Refusal, headers: dict[bytes, bytes], request_id: str) -> Reply:
+    async def _answer(
+        self, scope: Scope, body: bytes | Refusal, headers: dict[bytes, bytes], request_id: str, *, is_shadow: bool
+    ) -> Reply:
         path: str = scope["path"]
         route = self._routes.get(path)
         told: Reply | Refusal
@@ -181,7 +203,8 @@ class App:
             if told.status in (503, 504):
                 more.append((b"retry-after", RETRY_S))
             told = Reply(status=told.status, body=protocol.write_refusal(told, request_id=request_id), headers=more)
-        self._meter.answered("unknown" if route is None else route.name, told.status)
+        name = "unknown" if route is None else route.name
+        self._meter.answered("shadow" if is_shadow else name, told.status)
         told.headers[:0] = (self._named, (b"x-request-id", request_id.encode()))
         return told
 
@@ -248,7 +271,7 @@ class App:
     async def _metrics(self, _request: Request) -> Reply | Refusal:
         # In a thread: the first time prometheus-client is imported for it.
         log = _log_counts(self._recorder)
-        body = await asyncio.to_thread(render, self._about, self._meter, self._batcher, log)
+        body = await asyncio.to_thread(render, self._about, self._meter, self._batcher, log, self.routed)
         return Reply(status=200, body=body, headers=[(b"content-type", CONTENT_TYPE)])
 
     async def _docs(self, request: Request) -> Reply | Refusal:
@@ -288,7 +311,9 @@ class App:
         return Reply(status=200, body=protocol.write({"accepted": len(labels)}), headers=[])
 
 
-_OF_THIS_HOP = frozenset({b"x-request-id", b"content-encoding", b"accept-encoding"})
+def _asked(scope: Scope, request: Request) -> Asked:
+    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    return Asked(method=scope["method"], target=target, headers=scope["headers"], request=request)
 
 
 def _log_counts(recorder: Recorder | None) -> dict[str, float]:

@@ -77,6 +77,7 @@ class Scribe:
                 model=self._model,
                 version=self._version,
                 rows=rows,
+                is_shadow=entry.is_shadow,
                 **told,
             )
             return _encoder.encode(line) + b"\n"

@@ -10,6 +10,7 @@ from typing import Any
 
 from headway.serving.about import About
 from headway.serving.batch import Batcher
+from headway.serving.route import Counts
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -87,8 +88,13 @@ class _Families:
         yield from self._families
 
 
-def render(about: About, meter: Meter, batcher: Batcher, log: Mapping[str, float]) -> bytes:
-    """The text for Prometheus. `log` are the counts of the prediction log by name, if there is one."""
+def render(
+    about: About, meter: Meter, batcher: Batcher, log: Mapping[str, float], routed: Counts | None = None
+) -> bytes:
+    """The text for Prometheus. `log` are the counts of the prediction log by name, if there is one.
+
+    `routed` are those of a version that accepts for others: labels `version` are then the others'.
+    """
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
@@ -114,6 +120,14 @@ def render(about: About, meter: Meter, batcher: Batcher, log: Mapping[str, float
         one(CounterMetricFamily, "requests_refused_full", "Refused because too many waited.", counts.n_full),
         one(CounterMetricFamily, "requests_late", "Given up because the model took too long.", counts.n_late),
     ]
+    for name, text, counted in (
+        ("routed", "Requests by the version that was chosen, and how it went.", routed and routed.answers),
+        ("shadow_copies", "Copies for a shadow, and how it went.", routed and routed.copies),
+    ):
+        outcomes = CounterMetricFamily(f"headway_{name}", text, labels=(*labels, "outcome"))
+        for (version, how), n in sorted((counted or {}).items()):
+            outcomes.add_metric((about.model, str(version), how.replace(" ", "_")), n)
+        families += [outcomes] if counted else []
     for name, text in _LOG.items():
         if name in log:
             families.append(one(CounterMetricFamily, f"prediction_log_{name.removeprefix('n_')}", text, log[name]))

@@ -48,6 +48,7 @@ class Answered(Struct, frozen=True, array_like=True, gc=False):
 
     `form` says how `request` and `answer` are to be read: `predict` (plain rows as JSON) or `infer` (the Open Inference
     Protocol, where `request_head` and `answer_head` are the bytes of JSON before binary tensors; -1: all of it).
+    `is_shadow`: it was asked with a copy, and no client got it.
     """
 
     request_id: str
@@ -58,6 +59,7 @@ class Answered(Struct, frozen=True, array_like=True, gc=False):
     answer: bytes
     request_head: int = -1
     answer_head: int = -1
+    is_shadow: bool = False
 
 
 class Recorder(Protocol):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FEATURE = "feature."
 PREDICTION = "prediction"
+SHADOW = "is_shadow"
 PROBABILITY = "probability."
 OUTPUT = "output."
 
@@ -89,20 +90,28 @@ def seal(path: str) -> str | None:
 
 
 def scan(
-    folder: str, kind: Kind = "predictions", *, since: float = 0.0, until: float = float("inf")
+    folder: str,
+    kind: Kind = "predictions",
+    *,
+    since: float = 0.0,
+    until: float = float("inf"),
+    shadows: bool = False,
 ) -> "Iterator[pl.DataFrame]":
     """The log from `since` up to `until` (UTC seconds), a segment at a time, ordered by each one's first entry.
 
     Predictions are in order of `at`, labels of `received_at`. What a killed writer left twice is given once. Columns
-    are those of each segment: a column may have another type in the next, or not be there.
+    are those of each segment: a column may have another type in the next, or not be there. With `shadows` the answers
+    that no client got are given, too, and `is_shadow` says which those are.
     """
     import polars as pl
 
     by = "at" if kind == "predictions" else "received_at"
-    keys = ["request_id", "row", by]
+    keys = ["request_id", "row", by, *(["version"] if kind == "predictions" else [])]
     recent: list[tuple[float, pl.DataFrame]] = []
     for first_at, read in _in_order(folder, kind, since, until):
         frame = read()
+        if frame is not None and kind == "predictions":
+            frame = _shadowed(frame) if shadows else _of_clients(frame)
         if frame is None or not frame.height:
             continue
         frame = frame.unique(subset=keys, keep="first", maintain_order=True)
@@ -118,14 +127,21 @@ def scan(
             yield frame
 
 
-def read(folder: str, kind: Kind = "predictions", *, since: float = 0.0, until: float = float("inf")) -> "pl.DataFrame":
+def read(
+    folder: str,
+    kind: Kind = "predictions",
+    *,
+    since: float = 0.0,
+    until: float = float("inf"),
+    shadows: bool = False,
+) -> "pl.DataFrame":
     """All of `scan` in one table, in order of time: columns that a segment lacks are null there.
 
     A column of numbers in one segment and of texts in another is one of texts.
     """
     import polars as pl
 
-    frames = list(scan(folder, kind, since=since, until=until))
+    frames = list(scan(folder, kind, since=since, until=until, shadows=shadows))
     if not frames:
         names = {"request_id": pl.String, "row": pl.Int64, "at": pl.Float64}
         return pl.DataFrame(schema=names | ({} if kind == "predictions" else {"received_at": pl.Float64}))
@@ -165,6 +181,7 @@ def find(folder: str, request_id: str) -> Found | None:
 
     for one in reversed(_listed(folder, "predictions")):
         rows = _of(os.path.join(folder, one.name), one, request_id)
+        rows = None if rows is None else _of_clients(rows)
         if rows is not None and rows.height:
             rows = rows.filter(pl.col("at") == rows["at"].max()).unique(subset="row", maintain_order=True)
             first = rows.row(0, named=True)
@@ -186,6 +203,20 @@ def _labels_of(folder: str, request_id: str) -> tuple[LabelLine, ...]:
         if rows is not None:
             found += (LabelLine(**row) for row in rows.to_dicts())
     return tuple(sorted(set(found), key=lambda label: (label.row, label.received_at)))
+
+
+def _of_clients(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Without what only a shadow said."""
+    import polars as pl
+
+    return frame.filter(~pl.col(SHADOW)).drop(SHADOW) if SHADOW in frame.columns else frame
+
+
+def _shadowed(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """With a column that says of each row whether only a shadow said it."""
+    import polars as pl
+
+    return frame if SHADOW in frame.columns else frame.with_columns(pl.lit(value=False).alias(SHADOW))
 
 
 # --- files ------------------------------------------------------------------------------------------------------
@@ -287,7 +318,9 @@ def _frame(lines: Sequence[Any], kind: Kind) -> "pl.DataFrame":
         return pl.DataFrame([_series(name, [getattr(line, name) for line in lines]) for name in names])
     columns: dict[str, list[Any]] = {}
     n_rows = [max(len(line.rows), len(line.predictions)) for line in lines]
-    for name in ("request_id", "at", "ms", "model", "version"):
+    # Most logs know no shadow; their files need no column that says so.
+    has_shadow = any(line.is_shadow for line in lines)
+    for name in ("request_id", "at", "ms", "model", "version", *([SHADOW] if has_shadow else [])):
         values = (getattr(line, name) for line in lines)
         columns[name] = [value for value, n in zip(values, n_rows, strict=True) for _ in range(n)]
     columns["row"] = [i for n in n_rows for i in range(n)]
