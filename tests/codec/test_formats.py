@@ -11,7 +11,7 @@ import pytest
 from headway.backends import log_sqlite
 from headway.codec import lock, wire
 from headway.core.facts import Row
-from headway.core.tree import TreeFile, TreeFolder, TreeLink, decode_tree, encode_tree, tree_of
+from headway.core.tree import PASSED_OVER, TreeFile, TreeFolder, TreeLink, decode_tree, encode_tree, tree_of
 from headway.flows import listing, statcache
 
 FORMATS = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "formats")
@@ -92,7 +92,7 @@ def test_the_tree_of_the_example_is_what_would_be_written() -> None:
     assert f"This tree of {len(data)} bytes has the digest `{wire.digest_of(data)}`" in STORE
 
 
-@pytest.mark.parametrize("name", sorted(listing.PASSED_OVER))
+@pytest.mark.parametrize("name", sorted(PASSED_OVER))
 def test_what_is_passed_over_is_told(name: str) -> None:
     assert f"`{name}`" in STORE
 

@@ -19,6 +19,9 @@ from headway.errors import BlobDamaged
 HEAD = b'["headway-tree",1]\n'
 """The first line of every tree."""
 
+PASSED_OVER = frozenset({"__pycache__", ".git", ".headway", ".ipynb_checkpoints", ".DS_Store"})
+"""Names in a folder that are no part of its content: tools write them beside it while a step merely reads."""
+
 
 class TreeFile(Struct, frozen=True, array_like=True, tag="file", gc=False):
     """A file: what it holds, how much, and whether it may be executed."""

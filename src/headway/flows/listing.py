@@ -11,11 +11,8 @@ from typing import Literal, NewType
 
 from blake3 import blake3
 
+from headway.core.tree import PASSED_OVER
 from headway.errors import OutputUnreadable
-
-PASSED_OVER = frozenset({"__pycache__", ".git", ".headway", ".ipynb_checkpoints", ".DS_Store"})
-"""Names in a folder that are no part of its content: tools write them beside it while a step merely reads."""
-
 
 _HIDDEN = frozenset(map(os.fsencode, PASSED_OVER))
 _MAY_HIDE = frozenset({name[0] for name in _HIDDEN} | {ord(".")})

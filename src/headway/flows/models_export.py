@@ -123,6 +123,7 @@ def bring(  # noqa: PLR0913 (what came, what it is to be called, and who vouches
         here = _kept(blobs, made.artifact, find)
         kept = {what: _record(blobs, find, file, _digests(made)[what]) for file, what in _BESIDE.items()}
         found = formats.detect(here)
+        runs_code = formats.runs_code(found, here)
     origin = blobs.put(data)
     blobs.sync()
     asked = Registration(
@@ -148,7 +149,7 @@ def bring(  # noqa: PLR0913 (what came, what it is to be called, and who vouches
         came_from=called,
         said=said,
         is_trusted=registry.made_here(log, made.artifact.digest),
-        runs_code=formats.runs_code(found),
+        runs_code=runs_code,
         why=done.why,
     )
 

@@ -26,7 +26,7 @@ from headway.errors import (
 )
 from headway.flows import registry
 from headway.flows.registry import Sign
-from headway.flows.store import tree_in
+from headway.flows.store import materialize, tree_in
 from headway.ports import Blobs, Log
 
 _PRIVATE, _PUBLIC = "signing.key", "signing.pub"
@@ -126,7 +126,7 @@ def see(log: Log, blobs: Blobs, made: ModelRegistered, trust: Trust) -> str:
     are).
     """
     name = f"{made.model}@{made.version}"
-    if made.origin is not None and formats.runs_code(made.format) and not registry.made_here(log, made.artifact.digest):
+    if made.origin is not None and not registry.made_here(log, made.artifact.digest) and _runs_code(blobs, made):
         raise ModelUntrusted(
             f"{name} came from another project and would run code when it is loaded",
             at=f"model: {name}",
@@ -213,6 +213,18 @@ def _copies(files: dict[str, Digest], folder: str) -> list[FileFault]:
 
 
 # --- within -----------------------------------------------------------------------------------------------------
+
+
+def _runs_code(blobs: Blobs, made: ModelRegistered) -> bool:
+    """Whether loading a version runs what stands in it: of some formats its own content says that."""
+    from tempfile import TemporaryDirectory
+
+    if not formats.runs_code(made.format):
+        return False
+    with TemporaryDirectory() as folder:
+        path = os.path.join(folder, os.path.basename(made.artifact.path))
+        materialize(blobs, made.artifact, path)
+        return formats.runs_code(made.format, path)
 
 
 def _checked(made: ModelRegistered, one: ModelSigned, known: set[str]) -> Checked:

@@ -8,10 +8,12 @@ import re
 
 from msgspec import Struct
 
-from headway.core.ids import Digest
+from headway.core.limits import Limits
 from headway.core.recording import Recording
 from headway.flows import models_trust, registry
+from headway.flows.digest import digest_path
 from headway.flows.rollout import Delivery, laid_out
+from headway.flows.statcache import StatCache
 from headway.ports import Serving
 
 
@@ -22,14 +24,14 @@ class Offer(Struct, frozen=True, kw_only=True):
     is_trusted: bool
 
 
-def offered(world: Delivery, what: str, recording: Recording) -> Offer:
+def offered(world: Delivery, what: str, recording: Recording, limits: Limits) -> Offer:
     """The version that `churn@3` or `churn@champion` names, or the model in a file or folder.
 
     It serves as the endpoint `serve-churn`, so that its log is apart from that of any released endpoint. Raises
     UsageMistaken, NameUnknown, BlobMissing, and as `models_trust.see`; FileMissing and ModelUnreadable for a file.
     """
     if os.path.exists(what) or "@" not in what:
-        return _file(world, what, recording)
+        return _file(world, what, recording, limits)
     _, version = registry.named(world.log, what)
     models_trust.see(world.log, world.blobs, version, world.trust)
     serving = Serving(
@@ -40,21 +42,27 @@ def offered(world: Delivery, what: str, recording: Recording) -> Offer:
         format=version.format,
         digest=version.artifact.digest,
         recording=recording,
+        limits=limits,
     )
     return Offer(serving=serving, is_trusted=True)
 
 
-def _file(world: Delivery, path: str, recording: Recording) -> Offer:
-    from blake3 import blake3
-
+def _file(world: Delivery, path: str, recording: Recording, limits: Limits) -> Offer:
     from headway import formats
 
     path = os.path.abspath(path)
     kind = formats.detect(path)
-    digest = Digest(blake3().update_mmap(path).hexdigest()) if os.path.isfile(path) else Digest("")
+    digest = digest_path(os.path.dirname(path), os.path.basename(path), StatCache()).digest
     # A model's name has no other letters (`core.ids.is_name`).
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", os.path.basename(path).split(".")[0]).lstrip("-.") or "model"
     serving = Serving(
-        endpoint=f"serve-{name}", model=name, version=0, path=path, format=kind, digest=digest, recording=recording
+        endpoint=f"serve-{name}",
+        model=name,
+        version=0,
+        path=path,
+        format=kind,
+        digest=digest,
+        recording=recording,
+        limits=limits,
     )
     return Offer(serving=serving, is_trusted=registry.made_here(world.log, digest))

@@ -17,6 +17,7 @@ from blake3 import blake3
 from headway.codec.chunks import MAX_BYTES
 from headway.core.ids import Artifact, Digest
 from headway.core.tree import (
+    PASSED_OVER,
     Tree,
     TreeEntry,
     TreeFile,
@@ -39,7 +40,7 @@ from headway.flows.digest import (
     tree_here,
     tree_of_folder,
 )
-from headway.flows.listing import PASSED_OVER, Listing, Look, is_passed_over, list_folder, look_of, seen, unreadable
+from headway.flows.listing import Listing, Look, is_passed_over, list_folder, look_of, seen, unreadable
 from headway.flows.statcache import RACY_NS, StatCache
 from headway.ports import Blobs
 
