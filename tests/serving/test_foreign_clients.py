@@ -1,0 +1,92 @@
+"""Clients that others wrote, unmodified, each in an environment of its own, against servers that run.
+
+The environments lie in the cache of the benchmarks and are made on first use; where no registry is reached the tests
+are skipped, with the reason.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import environments
+import serving_peers
+from projects.tool import Tool
+from served import Served, mixed, served, sums
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+CLIENTS = Path(__file__).parent / "clients"
+CACHE = Path("~/.cache/headway-bench").expanduser()
+LABELS, CHANCES = [5.25, 11.5], [[0.25, 0.75], [0.5, 0.5]]
+
+
+@pytest.fixture(scope="module")
+def matrix() -> Iterator[Served]:
+    with served(sums()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def columns() -> Iterator[Served]:
+    with served(mixed()) as running:
+        yield running
+
+
+def environment(tool: Tool) -> Path:
+    """Its folder of executables; one test process at a time makes it."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, (CACHE / f"{tool.name}.making").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # The test group has uv, which need not be on the PATH.
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        try:
+            return environments.peer(CACHE, tool.name, tool.requirements).bin
+        except environments.Missing as e:
+            pytest.skip(f"{tool.name} cannot be installed here: {e}")
+
+
+# Any: what a client printed.
+def said(tool: Tool, client: str, *words: str) -> Any:
+    command = [str(environment(tool) / "python"), str(CLIENTS / client), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_kserves_rest_client_asks_and_understands(matrix: Served) -> None:
+    told = said(serving_peers.KSERVE, "kserve_rest.py", str(matrix.port), "m", "input")
+    assert (told["live"], told["ready"], told["model ready"], told["other ready"]) == (True, True, True, False)
+    for is_binary in (True, False):
+        for back in (True, False):
+            found = told[f"binary {is_binary}, back {back}"]
+            assert (found["id"], found["model"]) == ("k-1", "m")
+            assert found["outputs"] == {"label": LABELS, "probabilities": CHANCES}
+    assert told["without id"]["outputs"]["label"] == LABELS
+    assert told["without id"]["id"]
+    assert list(told["chosen"]["outputs"].items()) == [("probabilities", CHANCES), ("label", LABELS)]
+    assert told["object"]["outputs"]["label"] == [6.0]
+    assert "there is no input" in told["refused"]
+
+
+def test_kserves_rest_client_sends_texts(columns: Served) -> None:
+    told = said(serving_peers.KSERVE, "kserve_texts.py", str(columns.port), "m")
+    assert told == {"True": ["grüngrün", ""], "False": ["grüngrün", ""]}
+
+
+def test_mlservers_types_and_codecs_read_and_write_what_is_ours(matrix: Served, columns: Served) -> None:
+    told = said(serving_peers.MLSERVER, "mlserver_types.py", str(matrix.port), str(columns.port))
+    assert told["server"] == "headway"
+    assert told["inputs"] == [["a", "INT64", [-1]], ["b", "BYTES", [-1]]]
+    assert told["index"] == [["m", "READY"]]
+    assert told["id"] == "m-1"
+    assert told["decoded"] == {"label": LABELS, "probabilities": CHANCES}
+    assert told["as a request"] == LABELS
+    assert told["texts"] == ["grüngrün", ""]
+    assert told["frame"] == {"label": ["grüngrün", ""]}
