@@ -18,6 +18,7 @@ from headway.core.prediction import LoadedModel, Prediction
 from headway.core.signature import Field, Kind, Signature, outputs_of
 from headway.serving.about import About
 from headway.serving.app import App
+from headway.serving.grpc_service import http2
 from headway.serving.limits import Limits, connections, watch
 
 ABOUT = About(endpoint="e", model="m", version=2, digest="d" * 64, format="fake")
@@ -136,7 +137,7 @@ def served(model: LoadedModel, *, about: About = ABOUT, limits: Limits | None = 
     listener = socket.create_server(("127.0.0.1", 0))
     app = App(model, about, limits=limits)
     config = uvicorn.Config(
-        app, http=connections(limits), ws="none", lifespan="off", log_config=None, server_header=False
+        app, http=connections(limits, http2(app)), ws="none", lifespan="off", log_config=None, server_header=False
     )
     server = uvicorn.Server(config)
 

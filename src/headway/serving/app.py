@@ -156,6 +156,15 @@ class App:
         if asked is not None and self.router is not None and reply.status == 200 and (is_public or via == OVER):
             self.router.copy(asked)
 
+    @property
+    def limits(self) -> Limits:
+        """What it takes on at once, and for how long."""
+        return self._limits
+
+    def count(self, route: str, status: int) -> None:
+        """Count an answer that was given without this application."""
+        self._meter.answered(route, status)
+
     def _new_id(self) -> str:
         """A name that no other request has: random for the process, counted within it."""
         prefix, n = self._id

@@ -20,6 +20,7 @@ from headway.errors import UsageMistaken
 from headway.ports import Serving
 from headway.serving.about import About
 from headway.serving.app import App
+from headway.serving.grpc_service import http2
 from headway.serving.limits import Limits, connections, watch
 from headway.serving.record import log_of
 
@@ -125,7 +126,7 @@ async def _serve(
     app = App(model, about, recorder=log, limits=limits)
     config = uvicorn.Config(
         app,
-        http=connections(limits),
+        http=connections(limits, http2(app)),
         ws="none",
         lifespan="off",
         log_config=None,

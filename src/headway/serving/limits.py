@@ -5,8 +5,8 @@ a minute, with more requests than the model can answer. Neighbour: `batch` keeps
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -42,6 +42,9 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 LOOK_S = 1.0
 
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What a client says first when it speaks HTTP/2: to HTTP/1.1 it is no request."""
+
 _TOO_LONG = b"the headers are too long"
 _HEAD_431 = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
@@ -57,18 +60,29 @@ class Connection(HttpToolsProtocol):
     """
 
     max_head_bytes = Limits().max_head_bytes
+    takeover: "Takeover | None" = None
 
     # Any: handed to uvicorn as they are.
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (as above)
         super().__init__(*args, **kwargs)
         self.began_at: float | None = self.loop.time()
         self.is_used = False
+        # What came as long as it may become the preface; None once it is known that HTTP/1.1 is spoken.
+        self._start: bytes | None = b""
         self._n_head = 0
         self._is_in_head = True
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, unless its headers have become too long."""
-        self.is_used = True
+        """Parse what came, unless its headers have become too long or HTTP/2 is spoken."""
+        if self._start is not None:
+            data = self._start + data
+            self.is_used = True
+            if self.takeover is not None and PREFACE.startswith(data[: len(PREFACE)]):
+                self._start = data
+                if len(data) >= len(PREFACE):
+                    self._handed_over(self.takeover, data)
+                return
+            self._start = None
         if self.began_at is None:
             self.began_at = self.loop.time()
         self._n_head += len(data)
@@ -76,6 +90,10 @@ class Connection(HttpToolsProtocol):
         if self._is_in_head and self._n_head > self.max_head_bytes and not self.transport.is_closing():
             self.transport.write(_HEAD_431)
             self.transport.close()
+
+    def _handed_over(self, takeover: "Takeover", data: bytes) -> None:
+        self.connections.discard(self)
+        takeover(self, data)
 
     def on_headers_complete(self) -> None:
         """What comes now is a body."""
@@ -90,15 +108,31 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
 
-def connections(limits: Limits) -> type[Connection]:
+Takeover = Callable[[Connection, bytes], None]
+"""Goes on with a connection on which HTTP/2 is spoken, and with what came on it so far."""
+
+
+@runtime_checkable
+class Looked(Protocol):
+    """A connection that keeps its own limits, when it is told to look at them."""
+
+    def look(self, now: float) -> None:
+        """End what is too late at `now`."""
+
+
+def connections(limits: Limits, takeover: Takeover | None = None) -> type[Connection]:
     """The class of connections that are held to these limits; uvicorn takes a class and gives it no arguments."""
-    return type("Connection", (Connection,), {"max_head_bytes": limits.max_head_bytes})
+    given = None if takeover is None else staticmethod(takeover)
+    return type("Connection", (Connection,), {"max_head_bytes": limits.max_head_bytes, "takeover": given})
 
 
 def close_late(connections: Iterable[object], limits: Limits, *, now: float) -> int:
     """Close the connections whose request takes too long to arrive; returns how many."""
     n = 0
     for connection in list(connections):
+        if isinstance(connection, Looked):
+            connection.look(now)
+            continue
         if not isinstance(connection, Connection) or connection.began_at is None:
             continue
         if now - connection.began_at > (limits.receive_s if connection.is_used else limits.idle_s):

@@ -27,6 +27,7 @@ from headway.errors import HeadwayError
 from headway.ports import Serving
 from headway.serving.about import About
 from headway.serving.app import App
+from headway.serving.grpc_service import http2
 from headway.serving.limits import Limits, connections, watch
 from headway.serving.record import log_of
 
@@ -117,9 +118,9 @@ class _Worker:
         self._begin = begin
         self._reports = reports
         self._limits = Limits(idle_s=KEEP_ALIVE_S)
-        self._kind = connections(self._limits)
         self._log = log_of(s, model.signature, begin.folder or os.path.dirname(begin.private))
         self._app = App(model, about, recorder=self._log, limits=self._limits)
+        self._kind = connections(self._limits, http2(self._app))
         self._config = uvicorn.Config(
             self._app,
             uds=begin.private,
