@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+import uvloop
 
 from headway.core.prediction import Prediction
 from headway.core.routing import Chooser, Route, Shadow, Sticky, Table
@@ -174,7 +175,9 @@ def run(folder: Path, work: Callable[[House], Awaitable[None]], *numbers: int, l
         async with house(folder, *numbers, limits=limits) as built:
             await work(built)
 
-    asyncio.run(whole())
+    # The loop that workers run on.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(whole())
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from headway.backends import path_of
-from headway.errors import TargetUnavailable, VersionNotReady
+from headway.core.routing import Table, faults, refuse
+from headway.errors import TargetUnavailable, UsageMistaken, VersionNotReady
 from headway.ports import Answer, EndpointState, Serving, Target
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ OBEY_S = 60.0
 """How long a holder may take to switch or stop: more than the limits it has itself (40 s to end a worker)."""
 
 _REMEDY = "mend that (a full disk? a version number used for two models?), then deploy again"
+
+_START_IT = "start it (`headway deploy`), or leave it out; the table that was in force still is"
 
 # Any: the JSON that the holder speaks, see there.
 Words = dict[str, Any]
@@ -88,6 +91,13 @@ class LocalTarget:
     def switch(self, endpoint: str, version: int) -> str:
         """See `ports.Target`. Connections that the old version holds are answered by the new one, too."""
         return str(self._tell(endpoint, {"do": "switch", "version": version}, timeout_s=OBEY_S)["url"])
+
+    def route(self, endpoint: str, table: Table | None) -> None:
+        """See `ports.Target`. The version that serves accepts, and hands on what is the others' over their sockets."""
+        if table is not None:
+            refuse(endpoint, faults(table))
+        told = None if table is None else msgspec.to_builtins(table)
+        self._tell(endpoint, {"do": "route", "table": told}, timeout_s=OBEY_S)
 
     def stop(self, endpoint: str, version: int | None) -> None:
         """See `ports.Target`. The port is remembered: a later start of the endpoint takes it again."""
@@ -185,15 +195,15 @@ class LocalTarget:
         reply: Words = json.loads(line)
         if "error" not in reply:
             return reply
+        at = f"endpoint: {endpoint}"
+        if reply["error"] == "mistaken":
+            raise UsageMistaken(f"{endpoint}: {reply['problem']}", at=at, remedy="name it, with a weight of 0 maybe")
         if reply["error"] == "not-ready":
-            version = words["version"] if words["do"] == "switch" else words["serving"]["version"]
+            version = words.get("version") or words.get("serving", {}).get("version")
             tail = f":\n{reply['tail']}" if reply["tail"] else ""
-            raise VersionNotReady(
-                f"{endpoint}: {reply['problem']}{tail}",
-                at=f"endpoint: {endpoint}",
-                remedy=f"{self._log(endpoint, version)} has all it said; no traffic reached it",
-            )
-        raise TargetUnavailable(f"{endpoint}: {reply['problem']}", at=f"endpoint: {endpoint}", remedy=_REMEDY)
+            where = f"{self._log(endpoint, version)} has all it said; no traffic reached it" if version else _START_IT
+            raise VersionNotReady(f"{endpoint}: {reply['problem']}{tail}", at=at, remedy=where)
+        raise TargetUnavailable(f"{endpoint}: {reply['problem']}", at=at, remedy=_REMEDY)
 
     def _gone(self, endpoint: str, kept: Words, why: str) -> TargetUnavailable:
         return TargetUnavailable(

@@ -5,12 +5,14 @@ nothing has to be remembered. Does not know sockets, processes or where in a req
 """
 
 import math
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Literal
 
 from msgspec import Struct, structs
 
 from headway.core.problem import Problem
+from headway.errors import UsageMistaken
 
 MAX_ROUTES = 32
 """Versions in one table: each costs a request that sticks a hash, and this machine a process."""
@@ -85,6 +87,13 @@ def faults(table: Table) -> list[Problem]:
             name = f"version {table.shadow.version}"
             found.append(_fault("shadow", f"{name} answers clients and is their shadow", "make it one of both"))
     return found
+
+
+def refuse(endpoint: str, wrong: Sequence[Problem]) -> None:
+    """Raise UsageMistaken when there are faults."""
+    if wrong:
+        told = "; ".join(fault.problem for fault in wrong)
+        raise UsageMistaken(f"{endpoint}: {told}", at="the routing table", remedy=wrong[0].remedy)
 
 
 def _fault(key: str, problem: str, remedy: str) -> Problem:

@@ -7,7 +7,7 @@ which send a length with each answer; whatever else comes is no answer. Does not
 
 import asyncio
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"date", b"upgrade", b"expect"})
 """Headers that speak of one connection only."""
@@ -63,8 +63,8 @@ class _Line(asyncio.Protocol):
         self.idle_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are of no class of asyncio's, and can what those can.
+        self.transport = cast("asyncio.Transport", transport)
 
     def ask(self, request: bytes, *, is_bodiless: bool) -> "asyncio.Future[Forwarded]":
         """Send a request; its answer comes later. A cancelled one leaves the connection useless: close it."""

@@ -38,6 +38,11 @@ class Place(NamedTuple):
     listener: int
 
 
+def private_socket(place: Place, version: int) -> str:
+    """The path of a version's private socket."""
+    return os.path.join(place.sockets, f"v{version}.sock")
+
+
 class Child:
     """A worker and how it fares.
 
@@ -79,7 +84,7 @@ class Child:
     @property
     def private(self) -> str:
         """The path of its private socket."""
-        return os.path.join(self._place.sockets, f"v{self.version}.sock")
+        return private_socket(self._place, self.version)
 
     @property
     def tail(self) -> str:

@@ -44,7 +44,7 @@ _OF_THIS_HOP = frozenset({b"x-request-id", b"content-encoding", b"accept-encodin
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A table, and the private sockets of the versions in it."""
+    """A table, and the private socket of every version in it."""
 
     table: Table
     sockets: dict[int, str]
@@ -118,10 +118,10 @@ class Router:
         if path not in self._paths or asked.method != "POST":
             return await self._of_address(asked) if path.startswith(self._addressed) else None
         version = self._chooser.version(self.key(asked.request))
-        lines = self._lines.get(version)
-        if lines is None:
+        if version == self._about.version:
             self._counts.answered(version, "own")
             return None
+        lines = self._lines[version]
         told = await self._told(version, lines, asked)
         self._counts.answered(version, "instead" if told is None else "handed on")
         return told
