@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from headway.core.facts import Entry, Fact, Row
 from headway.core.ids import Digest
+from headway.core.limits import Limits
 from headway.core.recording import Recording
 
 Tell = Callable[[int], None]
@@ -239,7 +240,7 @@ class Runner(Protocol):
 class Serving(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model version to be served: `path` is its file or folder, `format` the name of a file in `formats/`.
 
-    `recording` says how its predictions are logged.
+    `recording` says how its predictions are logged, `limits` how much its clients may ask and for how long.
     """
 
     endpoint: str
@@ -249,6 +250,7 @@ class Serving(Struct, frozen=True, kw_only=True, omit_defaults=True):
     format: str
     digest: Digest
     recording: Recording = Recording()
+    limits: Limits = Limits()
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):
@@ -273,7 +275,10 @@ class Target(Protocol):
     """Where endpoints live. Every act may be done twice."""
 
     def start(self, serving: Serving, *, port: int, timeout_s: float) -> str:
-        """Bring up a version without traffic; returns its own address. Raises VersionNotReady, TargetUnavailable."""
+        """Bring up a version without traffic; returns its own address. Raises VersionNotReady, TargetUnavailable.
+
+        One that runs already goes on with the `recording` and `limits` that are given now, and loses no request.
+        """
 
     def ask(self, endpoint: str, version: int, requests: Sequence[bytes], *, timeout_s: float) -> list[Answer]:
         """Send real requests to a version that was started, past the endpoint's traffic."""

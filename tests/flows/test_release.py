@@ -11,6 +11,8 @@ import pytest
 from headway.backends.target_memory import MemoryTarget, its_version
 from headway.core import facts as f
 from headway.core.ids import Artifact, ModelRef
+from headway.core.limits import Limits
+from headway.core.recording import Recording
 from headway.core.registry import Registration
 from headway.core.rollout import Order, Released
 from headway.errors import (
@@ -24,7 +26,7 @@ from headway.errors import (
 )
 from headway.flows import registry
 from headway.flows.endpoints import endpoints
-from headway.flows.release import release, rollback, stop
+from headway.flows.release import release, rollback, settings, stop
 from headway.flows.rollout import Delivery, read
 from headway.ports import Answer, Serving
 from headway.testing.bench import MemoryParts
@@ -394,3 +396,61 @@ def test_a_driver_killed_while_it_aborts_leaves_the_old_version(tmp_path: Path) 
 def _refused(world: Delivery, made: Place) -> None:
     with pytest.raises(GoldenRefused):
         release(world, made.order(3), golden_file=made.golden(9))
+
+
+# --- how a release logs and limits ------------------------------------------------------------------------------
+
+QUIET = Recording(leave_out=("email",))
+NARROW = Limits(max_waiting=5)
+
+
+def served(place: Place, version: int) -> tuple[Recording, Limits]:
+    serving = place.target.live["flights"][version]
+    return serving.recording, serving.limits
+
+
+def test_a_rollback_logs_and_limits_as_its_own_release_did(place: Place) -> None:
+    place.release(1, recording=QUIET, limits=NARROW)
+    place.release(2)
+    assert served(place, 2) == (Recording(), Limits())
+    rollback(place.world, "flights")
+    assert (place.serving(), served(place, 1)) == (1, (QUIET, NARROW))
+    serving = read(place.parts.log, "flights").serving
+    assert serving is not None
+    assert (serving.recording, serving.limits) == (QUIET, NARROW)
+
+
+def test_the_version_that_serves_is_released_again_to_be_logged_otherwise(place: Place) -> None:
+    place.release(1, "a")
+    assert place.release(1, "b").outcome == "already"
+    done = place.release(1, "c", recording=QUIET)
+    assert (done.outcome, done.release, done.previous) == ("released", 2, None)
+    assert (place.serving(), served(place, 1)) == (1, (QUIET, Limits()))
+
+
+def test_a_version_that_serves_and_answers_wrongly_is_logged_as_before(place: Place) -> None:
+    place.release(1, "a", recording=QUIET)
+    with pytest.raises(GoldenRefused):
+        place.release(1, "b", golden=place.golden(7))
+    assert (place.serving(), served(place, 1)) == (1, (QUIET, Limits()))
+
+
+def test_a_release_left_in_the_middle_is_resumed_with_its_own_recording(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> str:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryTarget, "start", killed)
+        with pytest.raises(Killed):
+            place.release(1, "a", recording=QUIET, limits=NARROW)
+    place.release(1, "a")
+    assert served(place, 1) == (QUIET, NARROW)
+
+
+def test_by_hand_an_endpoint_goes_on_as_its_newest_release_said_also_after_it_was_taken_down(place: Place) -> None:
+    assert settings(place.world, "flights") == (Recording(), Limits())
+    place.release(1, recording=QUIET, limits=NARROW)
+    stop(place.world, "flights")
+    assert settings(place.world, "flights") == (QUIET, NARROW)

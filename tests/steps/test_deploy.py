@@ -5,8 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from headway.backends.target_memory import MemoryTarget
 from headway.core.ids import RunId
+from headway.core.limits import Limits
+from headway.core.recording import Recording
 from headway.errors import FileFaulty, FileMissing, GoldenRefused, NameUnknown, UsageMistaken
+from headway.steps import find, problems_of
 from headway.testing.bench import Trial
 
 WITH = {"endpoint": "churn", "model": "churn@1", "target": "memory"}
@@ -75,6 +79,9 @@ def test_wrong_answers_end_with_exit_code_7(trial: Trial) -> None:
         ({"target": "moon"}, NameUnknown, "moon"),
         ({"golden": "none.jsonl"}, FileMissing, "none.jsonl"),
         ({"strategy": ["canary: 10%"]}, UsageMistaken, "is not there yet"),
+        ({"log": {"share": 2}}, UsageMistaken, "share: 2 is not it"),
+        ({"limits": {"queue": 0}}, UsageMistaken, "queue: 0 is not it"),
+        ({"limits": 5}, FileFaulty, "1 fault"),
         ({"port": 70000}, FileFaulty, "1 fault"),
         ({"roll": 1}, FileFaulty, "1 fault"),
     ],
@@ -85,3 +92,22 @@ def test_what_cannot_be_done_is_refused_in_words(
     with pytest.raises(error, match=said):
         trial.run("deploy", {**WITH, **changed})
     assert trial.parts.log.read("endpoint/churn") == []
+
+
+def test_log_and_limits_reach_the_process_that_serves(trial: Trial) -> None:
+    told = {"log": {"share": "0.1", "leave-out": ["email"]}, "limits": {"queue": 5, "answer": "2s"}}
+    assert trial.run("deploy", {**WITH, **told}) == 0
+    target = trial.bench().target("memory")
+    assert isinstance(target, MemoryTarget)
+    serving = target.live["churn"][1]
+    assert serving.recording == Recording(share=0.1, leave_out=("email",))
+    assert serving.limits == Limits(max_waiting=5, answer_s=2.0)
+
+
+def test_faults_of_log_and_limits_are_seen_before_the_run_and_expressions_are_waited_for() -> None:
+    told = {**WITH, "log": {"shar": 1, "keep": "${{ params.keep }}"}, "limits": {"queue": 0}}
+    assert [(p.path, p.problem) for p in problems_of(find("deploy"), told)] == [
+        (("log", "shar"), "there is no key 'shar'"),
+        (("limits", "queue"), "queue: 0 is not it"),
+    ]
+    assert not problems_of(find("deploy"), {**WITH, "log": "${{ params.log }}"})

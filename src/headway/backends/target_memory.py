@@ -47,7 +47,7 @@ class MemoryTarget:
         versions = self.live.setdefault(serving.endpoint, {})
         if serving.format == "broken":
             raise _not_ready(serving.endpoint, serving.version)
-        versions.setdefault(serving.version, serving)
+        versions[serving.version] = serving
         return f"memory://{serving.endpoint}/{serving.version}"
 
     def ask(self, endpoint: str, version: int, requests: Sequence[bytes], *, timeout_s: float) -> list[Answer]:  # noqa: ARG002 (nothing takes time)
@@ -86,6 +86,8 @@ class MemoryTarget:
         endpoint = url.removeprefix("memory://")
         version = self.serving.get(endpoint, 0)
         serving = self._find(endpoint, version)
+        if len(body) > serving.limits.max_body_bytes:
+            return Answer(status=413, body=b'{"error": "the body is too large"}', ms=0.0)
         self.n_answered[endpoint, version] = self.n_answered.get((endpoint, version), 0) + 1
         return self._answer(serving, body)
 

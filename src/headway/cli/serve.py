@@ -6,6 +6,7 @@ Group: Production
     headway serve models/model.pkl --port 0          any free port
     headway serve churn@3 --no-log                   predictions are not written down
     headway serve churn@3 --share 0.1 --leave-out email --hash customer_id
+    headway serve churn@3 --limit queue=256 --limit answer=5s
 
 Nothing is recorded as a release, and nothing starts it again: for production there is `headway deploy`. Ctrl-C lets
 clients finish; a second one does not. Exit codes: 0 ended by Ctrl-C, 2 no such model, or the port is taken.
@@ -40,10 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of the requests that are logged, 0 to 1 (default: 1)")
     parser.add_argument("--leave-out", action="append", default=[], metavar="COLUMN", help="do not log this column")
     parser.add_argument("--hash", action="append", default=[], metavar="COLUMN", help="log only a hash of it")
+    parser.add_argument(
+        "--limit", action="append", default=[], metavar="KEY=VALUE",
+        help="how much clients may ask: queue=256, body=4MB, answer=5s, …",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Serve it."""
+    from headway.core.keyed import read_words
+    from headway.core.limits import KEYS, Limits
     from headway.core.recording import Recording
     from headway.flows.serve import offered
 
@@ -52,8 +59,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if not 0 <= args.share <= 1:
         raise UsageMistaken(f"a share of {args.share:g} is none", at="--share", remedy="give a number from 0 to 1")
     recording = Recording(is_on=args.log, share=args.share, leave_out=tuple(args.leave_out), hashed=tuple(args.hash))
+    limits = Limits(**read_words(args.limit, KEYS, at="--limit"))
     with wiring.open(settings) as parts:
-        offer = offered(parts.delivery(), args.what, recording)
+        offer = offered(parts.delivery(), args.what, recording, limits)
     from headway.serving import foreground
 
     serving = offer.serving

@@ -3,14 +3,13 @@
 Does not know what is logged: `prediction_log` does.
 """
 
-from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
 from msgspec import Struct
 
+from headway.core.keyed import Key, duration, names, read_keys, share, size
 from headway.core.problem import Problem
-from headway.core.units import duration_s, size_bytes
 
 DAY_S = 86400.0
 
@@ -53,56 +52,21 @@ def read_recording(value: Any) -> Recording | list[Problem]:  # noqa: ANN401 (as
     >>> read_recording({"share": 0.1, "keep": "30d"})
     Recording(is_on=True, share=0.1, leave_out=(), hashed=(), keep_s=2592000.0, keep_bytes=20000000000)
     >>> read_recording({"share": 10})[0].problem
-    'a share of 10 is none'
+    'share: 10 is not it'
     """
     if isinstance(value, bool):
         return Recording(is_on=value)
-    if not isinstance(value, Mapping):
-        return [Problem(path=(), problem=f"{value!r} says nothing of a log", remedy=_FORM)]
-    faults = [
-        Problem(path=(str(key),), problem=f"there is no key {key!r}", remedy=f"use of: {', '.join(_READS)}")
-        for key in value
-        if key not in _READS
-    ]
-    read: dict[str, Any] = {}
-    for key, (field, reader, remedy) in _READS.items():
-        if key in value:
-            told = reader(value[key])
-            if told is None:
-                said = f"a {key} of {value[key]!r} is none" if key == "share" else f"{key}: {value[key]!r} is not it"
-                faults.append(Problem(path=(key,), problem=said, remedy=remedy))
-            read[field] = told
-    return faults or Recording(**read)
-
-
-# Any: as above, one value of it.
-def _share(value: Any) -> float | None:  # noqa: ANN401 (as above)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= 1 else None
-
-
-# Any: as above.
-def _names(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 (as above)
-    is_list = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
-    return tuple(value) if is_list else None
-
-
-# Any: as above.
-def _duration(value: Any) -> float | None:  # noqa: ANN401 (as above)
-    return duration_s(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-
-
-# Any: as above.
-def _size(value: Any) -> int | None:  # noqa: ANN401 (as above)
-    return size_bytes(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
+    read = read_keys(value, KEYS, form=_FORM, of="a log")
+    return read if isinstance(read, list) else Recording(**read)
 
 
 _FORM = "write `log: false`, or a mapping such as `log: {share: 0.1, leave-out: [email]}`"
 
-_READS = {
-    "share": ("share", _share, "write a number from 0 to 1: 0.1 logs every tenth request"),
-    "leave-out": ("leave_out", _names, "write a list of columns: [email]"),
-    "hash": ("hashed", _names, "write a list of columns: [customer_id]"),
-    "keep": ("keep_s", _duration, "write a time: 30d"),
-    "keep-size": ("keep_bytes", _size, "write an amount: 5GB"),
+KEYS = {
+    "share": Key("share", share, "write a number from 0 to 1: 0.1 logs every tenth request"),
+    "leave-out": Key("leave_out", names, "write a list of columns: [email]"),
+    "hash": Key("hashed", names, "write a list of columns: [customer_id]"),
+    "keep": Key("keep_s", duration, "write a time: 30d"),
+    "keep-size": Key("keep_bytes", size, "write an amount: 5GB"),
 }
+"""The keys of `log:`, and of `--log` on the command line."""

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from headway.core import facts as f
 from headway.core.ids import Digest, RunId
+from headway.core.limits import Limits
+from headway.core.recording import Recording
 from headway.errors import NameUnknown
 
 
@@ -19,7 +21,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """What is asked for: put `version` of `model` on `endpoint`.
 
     `key` makes asking twice harmless: a release that succeeded under it is not made again. `golden` is the blob of the
-    golden requests; None: only readiness is checked. `port` 0: the one the endpoint has, or any.
+    golden requests; None: only readiness is checked. `port` 0: the one the endpoint has, or any. `recording` says
+    how its predictions are logged, `limits` how much its clients may ask.
     """
 
     endpoint: str
@@ -33,6 +36,8 @@ class Order(Struct, frozen=True, kw_only=True):
     run: RunId | None = None
     why: str = ""
     by: str = ""
+    recording: Recording = Recording()
+    limits: Limits = Limits()
 
 
 class Released(Struct, frozen=True, kw_only=True):
@@ -150,6 +155,11 @@ class Rollout:
     def previous(self) -> f.ReleaseStarted | None:
         """What a rollback goes to."""
         return self._released[self._stack[-2]] if len(self._stack) > 1 else None
+
+    @property
+    def latest(self) -> f.ReleaseStarted | None:
+        """The newest release that took over there, also when the endpoint was taken down since."""
+        return next(reversed(self._released.values()), None)
 
     @property
     def was_up(self) -> bool:

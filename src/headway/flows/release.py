@@ -12,6 +12,8 @@ import msgspec
 
 from headway.core import facts as f
 from headway.core import rollout as r
+from headway.core.limits import Limits
+from headway.core.recording import Recording
 from headway.errors import GoldenRefused, NameUnknown, TargetUnavailable, VersionNotReady
 from headway.flows.rollout import Delivery, asked_again, drive, holder, kept_golden, read, renew, stream
 
@@ -57,6 +59,8 @@ def rollback(world: Delivery, endpoint: str, *, to: int | None = None, why: str 
             cause="rollback",
             why=why,
             by=world.by,
+            recording=goal.recording,
+            limits=goal.limits,
         )
         return _confirmed(world, rollout, order) or _carried_out(world, order)
 
@@ -74,6 +78,12 @@ def _nowhere(rollout: r.Rollout) -> NameUnknown:
         problem = f"nothing ever served on {endpoint}"
         remedy = f"put a version there: headway deploy MODEL@VERSION --endpoint {endpoint}"
     return NameUnknown(problem, at=f"endpoint: {endpoint}", remedy=remedy)
+
+
+def settings(world: Delivery, endpoint: str) -> tuple[Recording, Limits]:
+    """How the newest release there logs and limits: one by hand that says nothing of it goes on with that."""
+    latest = read(world.log, endpoint).latest
+    return (Recording(), Limits()) if latest is None else (latest.recording, latest.limits)
 
 
 def stop(world: Delivery, endpoint: str, *, why: str = "") -> None:
@@ -111,9 +121,11 @@ def _fits(rollout: r.Rollout, order: r.Order) -> None:
 
 
 def _confirmed(world: Delivery, rollout: r.Rollout, order: r.Order) -> r.Released | None:
-    """Nothing to do when the version serves and is well: only its golden requests are asked again."""
+    """Nothing to do when the version serves as ordered and is well: only its golden requests are asked again."""
     serving = rollout.serving
     if serving is None or serving.version != order.version or rollout.open is not None:
+        return None
+    if (serving.recording, serving.limits) != (order.recording, order.limits):
         return None
     state = world.target(order.target).state(order.endpoint)
     if state is None or state.serving != order.version or not state.healthy:

@@ -229,11 +229,16 @@ class _Acts:
             path=laid_out(world.blobs, world.models, version),
             format=version.format,
             digest=version.artifact.digest,
+            recording=release.recording,
+            limits=release.limits,
         )
         return self._target(release).start(serving, port=release.port, timeout_s=START_S)
 
     def _down(self, release: f.ReleaseStarted) -> None:
-        """End a version that did not take over; where nothing served before, the endpoint too. Never what serves."""
+        """End a version that did not take over; where nothing served before, the endpoint too. Never what serves.
+
+        When it is the version that serves, which was to be logged or limited otherwise, that is as it was again.
+        """
         target = self._target(release)
         serving = self._rollout.serving
         # A target that cannot be reached has nothing that could be ended now; the next release there looks again.
@@ -242,6 +247,8 @@ class _Acts:
                 target.stop(release.endpoint, None)
             elif serving.version != release.version:
                 target.stop(release.endpoint, release.version)
+            elif (serving.recording, serving.limits) != (release.recording, release.limits):
+                self._up(serving)
 
 
 def _claim(number: int, order: r.Order) -> f.ReleaseStarted:
@@ -258,6 +265,8 @@ def _claim(number: int, order: r.Order) -> f.ReleaseStarted:
         run=order.run,
         why=order.why,
         by=order.by,
+        recording=order.recording,
+        limits=order.limits,
     )
 
 

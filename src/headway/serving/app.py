@@ -98,6 +98,11 @@ class App:
         self.router: Router | None = None
         self.routed = Counts()
 
+    def set(self, recorder: Recorder | None, limits: Limits) -> None:
+        """Log and limit like this from now on."""
+        self._recorder = recorder
+        self._limits = self._batcher.limits = limits
+
     def _routed(self) -> dict[str, Route]:
         addresses = self._addresses
         fixed = {

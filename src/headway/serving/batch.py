@@ -72,13 +72,13 @@ class Batcher:
     """The one place that calls the model. Lives on the event loop; `shares`: whether requests may go together."""
 
     __slots__ = (
-        "_busy_since", "_is_due", "_limits", "_model", "_n_rows_waiting", "_pool", "_running", "_shares", "_took_s",
-        "_waiting", "_watch", "counts", "note_batch", "takes_arrays",
+        "_busy_since", "_is_due", "_model", "_n_rows_waiting", "_pool", "_running", "_shares", "_took_s",
+        "_waiting", "_watch", "counts", "limits", "note_batch", "takes_arrays",
     )  # fmt: skip
 
     def __init__(self, model: LoadedModel, limits: Limits, *, shares: bool = True) -> None:
         self._model = model
-        self._limits = limits
+        self.limits = limits
         self._shares = shares
         self.takes_arrays = isinstance(model, TakesArrays)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
@@ -100,14 +100,14 @@ class Batcher:
 
     def is_stuck(self, now: float) -> bool:
         """Whether the model has been computing for longer than a request may take."""
-        return self._busy_since is not None and now - self._busy_since > self._limits.answer_s
+        return self._busy_since is not None and now - self._busy_since > self.limits.answer_s
 
     async def ask(self, table: "Sequence[Row] | dict[str, Array]") -> Outcome:
         """The model's answer, a refusal, or what the model raised. Arrays only if it `takes_arrays`."""
         n_waiting = len(self._waiting)
         n_own = len(next(iter(table.values()))) if isinstance(table, dict) else len(table)
         n_rows = self._n_rows_waiting + n_own
-        if n_waiting and (n_waiting >= self._limits.max_waiting or n_rows > self._limits.max_waiting_rows):
+        if n_waiting and (n_waiting >= self.limits.max_waiting or n_rows > self.limits.max_waiting_rows):
             self.counts.n_full += 1
             return Refusal(status=503, error=f"{n_waiting} requests wait for the model already; try again soon")
         self._n_rows_waiting = n_rows
@@ -136,7 +136,7 @@ class Batcher:
         self._running = batch
         self._busy_since = loop.time()
         if self._watch is None:
-            self._watch = loop.call_later(self._limits.answer_s, self._expire)
+            self._watch = loop.call_later(self.limits.answer_s, self._expire)
         done = loop.run_in_executor(self._pool, self._computed, batch)
         done.add_done_callback(self._finished)
 
@@ -222,7 +222,7 @@ class Batcher:
         """Tell those that waited too long, and look again when the next one will have."""
         self._watch = None
         loop = asyncio.get_running_loop()
-        oldest = loop.time() - self._limits.answer_s
+        oldest = loop.time() - self.limits.answer_s
         left = []
         for ask in (*self._running, *self._waiting):
             if ask.answer.done():
@@ -230,12 +230,12 @@ class Batcher:
             if ask.since <= oldest:
                 self.counts.n_late += 1
                 ask.answer.set_result(
-                    Refusal(status=504, error=f"the model gave no answer in {self._limits.answer_s:g} s")
+                    Refusal(status=504, error=f"the model gave no answer in {self.limits.answer_s:g} s")
                 )
             else:
                 left.append(ask.since)
         if left:
-            self._watch = loop.call_at(min(left) + self._limits.answer_s, self._expire)
+            self._watch = loop.call_at(min(left) + self.limits.answer_s, self._expire)
 
 
 def _key(rows: Sequence[Row]) -> Hashable:

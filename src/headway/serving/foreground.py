@@ -4,6 +4,7 @@ The same application as a `worker`'s, without a holder: no version takes over, a
 """
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from headway.ports import Serving
 from headway.serving.about import About
 from headway.serving.app import App
 from headway.serving.grpc_service import http2
-from headway.serving.limits import Limits, connections, watch
+from headway.serving.limits import connections, watch
 from headway.serving.record import log_of
 
 LINGER_S = 5.0
@@ -121,7 +122,7 @@ async def _serve(
         format=serving.format,
         columns=tuple(model.columns),
     )
-    limits = Limits()
+    limits = serving.limits
     log = log_of(serving, model.signature, folder)
     app = App(model, about, recorder=log, limits=limits)
     config = uvicorn.Config(
@@ -132,7 +133,7 @@ async def _serve(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=round(limits.idle_s),
+        timeout_keep_alive=math.ceil(limits.idle_s),
         timeout_graceful_shutdown=FINISH_S,
     )
     server = _Server(config, app)

@@ -71,6 +71,12 @@ class Holder:
         """Bring up a version without traffic; waits until it is ready or has failed."""
         spec, timeout_s = asked["serving"], float(asked["timeout_s"])
         child = self.children.get(int(spec["version"]))
+        is_changed = child is not None and child.spec != spec and not child.is_over and _same_file(child.spec, spec)
+        if child is not None and is_changed:
+            # Written down before it is told: a process that is started again meanwhile begins with it.
+            child.spec = spec
+            if child.version == self.active:
+                self.save()
         if child is not None and (child.is_over or child.spec != spec):
             if child.version == self.active and not child.is_over:
                 return _error("unavailable", f"version {child.version} serves from another file there")
@@ -82,7 +88,7 @@ class Holder:
             await asyncio.wait_for(child.settled.wait(), timeout_s)
         except TimeoutError:
             child.note = f"was not ready within {timeout_s:g} s"
-        if child.is_ready:
+        if child.is_ready and (not is_changed or await child.order({"do": "set", "serving": spec})):
             return {"address": f"unix:{child.private}"}
         if child.version != self.active:
             await self._end(child)
@@ -240,6 +246,11 @@ class Holder:
 
 
 _OBEY = {"start": Holder.start, "switch": Holder.switch, "stop": Holder.stop, "state": Holder.state}
+
+
+def _same_file(one: Words, other: Words) -> bool:
+    """Whether two versions differ at most in how they are logged and limited."""
+    return all(one.get(key) == other.get(key) for key in {*one, *other} - {"recording", "limits"})
 
 
 def _error(kind: str, problem: str, *, tail: str = "") -> Words:

@@ -1,44 +1,19 @@
-"""How much a client may ask, and for how long: the limits of one worker, and the connections that are held to them.
+"""Connections that are held to the limits of a version: how much a client may send, and for how long.
 
 A server without such limits is brought down by one client: with headers that never end, with a body that comes a byte
-a minute, with more requests than the model can answer. Neighbour: `batch` keeps the queue, `app` the sizes.
+a minute, with more requests than the model can answer. What the limits are is in
+`core/limits`. Neighbours: `batch` keeps the queue, `body` the sizes.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, runtime_checkable
 
-from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from headway.core.limits import Limits
 
-class Limits(Struct, frozen=True, kw_only=True):
-    """What one worker takes on. Sizes in bytes, times in seconds."""
-
-    max_body_bytes: int = 16 * 2**20
-    """A larger request is refused (413): some 50,000 rows of 30 numbers; more belongs into a batch job."""
-
-    max_gathered_bytes: int = 256 * 2**20
-    """Bytes of all bodies that are not whole yet; above it requests get 503 and a time to come back."""
-
-    max_waiting: int = 1024
-    """Requests that wait for the model; above it they get 503. A light model answers so many in 50 ms."""
-
-    max_waiting_rows: int = 200_000
-    """Rows of all requests that wait; above it requests get 503, unless nobody else waits."""
-
-    answer_s: float = 30.0
-    """A request that the model has not answered by then gets 504, and is not computed if it has not begun."""
-
-    receive_s: float = 60.0
-    """A request must be whole so long after its first byte; else its connection is closed."""
-
-    idle_s: float = 75.0
-    """A connection on which nothing was ever sent is closed after that."""
-
-    max_head_bytes: int = 64 * 2**10
-    """Request line and headers together; more is refused (431)."""
-
+__all__ = ["Connection", "Limits", "Looked", "Takeover", "close_late", "connections", "watch"]
 
 LOOK_S = 1.0
 

@@ -6,6 +6,7 @@ Started by `holder`, which speaks to it over its stdin and stdout, one JSON obje
     worker: {"ready": true}                                              the model is loaded, the private socket answers
     holder: {"do": "accept"}                     take new connections from the shared socket, too
     holder: {"do": "drain", "to": "/…/v4.sock"}  take no more; what still comes on old connections is for that one
+    holder: {"do": "set", "serving": {…}}        log and limit as this says from now on
     holder: {"do": "stop"}                       drain, finish what is under way, end
     worker: {"done": true}                       to each of these
 
@@ -13,6 +14,7 @@ When the holder is gone (end of input) the worker ends as if told to stop. Whate
 """
 
 import asyncio
+import math
 import os
 import socket
 import sys
@@ -22,18 +24,15 @@ import uvicorn
 import uvloop
 from msgspec import Struct
 
+from headway.core.limits import Limits
 from headway.core.prediction import LoadedModel
 from headway.errors import HeadwayError
 from headway.ports import Serving
 from headway.serving.about import About
 from headway.serving.app import App
 from headway.serving.grpc_service import http2
-from headway.serving.limits import Limits, connections, watch
+from headway.serving.limits import connections, watch
 from headway.serving.record import log_of
-
-KEEP_ALIVE_S = 75
-"""Idle connections are kept this long. Longer than clients' and proxies' own limit (60 s is usual), so that it is
-they who close: a server that closes an idle connection may cross a request that was just written."""
 
 LINGER_S = 5.0
 """How long an ending worker waits for clients to use or close their idle connections."""
@@ -59,6 +58,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     do: str
     to: str | None = None
+    serving: Serving | None = None
 
 
 def main() -> int:
@@ -103,7 +103,10 @@ def _load(serving: Serving) -> LoadedModel:
 class _Worker:
     """The process's one server, and whether it takes new connections."""
 
-    __slots__ = ("_app", "_begin", "_config", "_kind", "_limits", "_log", "_public", "_reports", "_server")
+    __slots__ = (
+        "_app", "_begin", "_closing", "_config", "_folder", "_kind", "_log", "_public", "_recording", "_reports",
+        "_server", "_signature", "_watching",
+    )  # fmt: skip
 
     def __init__(self, begin: Begin, model: LoadedModel, reports: int) -> None:
         s = begin.serving
@@ -117,10 +120,14 @@ class _Worker:
         )
         self._begin = begin
         self._reports = reports
-        self._limits = Limits(idle_s=KEEP_ALIVE_S)
-        self._log = log_of(s, model.signature, begin.folder or os.path.dirname(begin.private))
-        self._app = App(model, about, recorder=self._log, limits=self._limits)
-        self._kind = connections(self._limits, http2(self._app))
+        self._recording = s.recording
+        self._signature = model.signature
+        self._folder = begin.folder or os.path.dirname(begin.private)
+        self._log = log_of(s, model.signature, self._folder)
+        self._closing: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
+        self._app = App(model, about, recorder=self._log, limits=s.limits)
+        self._kind = connections(s.limits, http2(self._app))
         self._config = uvicorn.Config(
             self._app,
             uds=begin.private,
@@ -131,7 +138,7 @@ class _Worker:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_keep_alive=math.ceil(s.limits.idle_s),
             timeout_graceful_shutdown=FINISH_S,
         )
         self._server = uvicorn.Server(self._config)
@@ -148,12 +155,14 @@ class _Worker:
         if self._server.started:
             self._report({"ready": True})
         obeying = asyncio.create_task(self._obey(lines))
-        watching = asyncio.create_task(watch(self._server.server_state.connections, self._limits))
+        self._watch(self._begin.serving.limits)
         await serving
         obeying.cancel()
-        watching.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._log is not None:
-            await self._log.close()
+            self._closing.append(asyncio.create_task(self._log.close()))
+        await asyncio.gather(*self._closing)
 
     async def _obey(self, lines: asyncio.StreamReader) -> None:
         while line := await lines.readline():
@@ -163,6 +172,8 @@ class _Worker:
                     await self._accept()
                 case "drain":
                     self._drain(order.to)
+                case "set" if order.serving is not None:
+                    self._set(order.serving)
                 case _:
                     break
             self._report({"done": True})
@@ -175,6 +186,26 @@ class _Worker:
                 break
             await asyncio.sleep(LOOK_S)
         self._server.should_exit = True
+
+    def _set(self, serving: Serving) -> None:
+        """Log and limit as this says; connections and requests that are there go on."""
+        limits = serving.limits
+        self._kind.max_head_bytes = limits.max_head_bytes
+        self._config.timeout_keep_alive = math.ceil(limits.idle_s)
+        self._watch(limits)
+        if serving.recording != self._recording:
+            self._recording = serving.recording
+            if self._log is not None:
+                # It sends what it has; answers that are given from now on are the next one's.
+                self._closing.append(asyncio.create_task(self._log.close()))
+            self._log = log_of(serving, self._signature, self._folder)
+        self._app.set(self._log, limits)
+
+    def _watch(self, limits: Limits) -> None:
+        """Close connections whose requests take longer than these limits."""
+        if self._watching is not None:
+            self._watching.cancel()
+        self._watching = asyncio.create_task(watch(self._server.server_state.connections, limits))
 
     async def _accept(self) -> None:
         self._app.sibling = None

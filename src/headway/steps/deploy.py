@@ -6,7 +6,9 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from headway.core.ids import is_name, parse_model_ref
+from headway.core.limits import Limits, read_limits
 from headway.core.problem import Problem
+from headway.core.recording import Recording, read_recording
 from headway.core.rollout import Order
 from headway.errors import NameUnknown, UsageMistaken
 from headway.steps import Bench, refuse
@@ -38,6 +40,22 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     golden: Annotated[
         str, Meta(description="A file of golden requests, JSON lines. Default: none; only readiness is checked.")
     ] = ""
+    log: Annotated[
+        bool | dict[str, Any],
+        Meta(
+            description="How predictions are logged: false, or a mapping with share, leave-out, hash, keep and "
+            "keep-size. Default: all of them, for 90 days.",
+            examples=[{"share": 0.1, "leave-out": ["email"], "keep": "30d"}],
+        ),
+    ] = True
+    limits: Annotated[
+        dict[str, Any],
+        Meta(
+            description="How much clients may ask: a mapping with body, arriving, queue, queue-rows, answer, request, "
+            "idle and headers. Default: see docs/serving.md.",
+            examples=[{"queue": 256, "body": "4MB", "answer": "5s"}],
+        ),
+    ] = {}
     port: Annotated[
         int, Meta(ge=0, le=65535, description="The endpoint's port; 0: the one it has, or any free one.")
     ] = 0
@@ -47,7 +65,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     # Any: `with:` as a person wrote it.
     @staticmethod
     def problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-        """What cannot be an endpoint's name, a reference to a model, or a strategy yet."""
+        """What cannot be an endpoint's name, a reference to a model, a log, limits, or a strategy yet."""
         endpoint, model = values.get("endpoint"), values.get("model")
         if endpoint is not None and not is_name(endpoint):
             problem = f"{endpoint!r} cannot be an endpoint's name"
@@ -57,6 +75,8 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                 parse_model_ref(model)
             except UsageMistaken as e:
                 yield Problem(path=("model",), problem=e.problem, remedy=e.remedy)
+        yield from _below("log", read_recording(values.get("log", True)))
+        yield from _below("limits", read_limits(values.get("limits", {})))
         strategy = values.get("strategy", ALL_AT_ONCE)
         if strategy not in (ALL_AT_ONCE, [ALL_AT_ONCE]):
             yield Problem(
@@ -67,7 +87,11 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
 
     def run(self, bench: Bench) -> int:
         """Release it. Raises UsageMistaken, NameUnknown, and as `Bench.release`."""
-        refuse(self.problems({"endpoint": self.endpoint, "strategy": self.strategy}), bench.step_id)
+        told = {"endpoint": self.endpoint, "strategy": self.strategy, "log": self.log, "limits": self.limits}
+        refuse(self.problems(told), bench.step_id)
+        recording, limits = read_recording(self.log), read_limits(self.limits)
+        assert isinstance(recording, Recording)
+        assert isinstance(limits, Limits)
         ref = parse_model_ref(self.model)
         version = bench.resolve(ref)
         if version is None:
@@ -85,6 +109,8 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
             port=self.port,
             run=bench.run_id,
             by=bench.task.by,
+            recording=recording,
+            limits=limits,
         )
         done = bench.release(order, golden_file=bench.path(self.golden) if self.golden else "")
         bench.say(str(done))
@@ -94,3 +120,9 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         bench.output("version", f"{done.model}@{done.version}")
         bench.output("previous", "" if done.previous is None else str(done.previous))
         return 0
+
+
+def _below(key: str, read: Recording | Limits | list[Problem]) -> Iterator[Problem]:
+    """The faults of a mapping in `with:`, if it has any."""
+    for fault in read if isinstance(read, list) else ():
+        yield Problem(path=(key, *fault.path), problem=fault.problem, remedy=fault.remedy, at_key=fault.at_key)

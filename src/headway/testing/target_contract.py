@@ -12,12 +12,15 @@ import pytest
 from blake3 import blake3
 
 from headway.core.ids import Digest
+from headway.core.limits import Limits
+from headway.core.recording import Recording
 from headway.errors import VersionNotReady
 from headway.ports import Answer, EndpointState, Serving, Target
 from headway.testing.processes import write
 
 ROW = b'{"x": 1}'
 ENDPOINT = "flights"
+SILENT = Recording(is_on=False)
 READY_S = 60.0
 """How long a version of the suite may take to start: it imports little, but the machine may be busy."""
 
@@ -75,6 +78,10 @@ class TargetContract(ABC):
         assert answer.status == 200, answer.body
         return msgspec.json.decode(answer.body)["predictions"][0]
 
+    def limited(self, target: Target, url: str) -> int:
+        """The status of the answer to a request of more than 20 bytes."""
+        return self.call(target, url, b'{"inputs": [{"x": 1}, {"x": 2}]}').status
+
     # --- the suite ----------------------------------------------------------------------------------------------
 
     def test_an_endpoint_nobody_started_is_unknown_and_stopping_it_is_harmless(self, target: Target) -> None:
@@ -100,6 +107,18 @@ class TargetContract(ABC):
         state = self.state(target)
         assert (state.url, state.serving, state.versions, state.healthy) == (url, 1, (1,), True)
         assert self.serves(target, url) == 1
+
+    def test_a_version_that_serves_goes_on_with_other_limits(self, target: Target, root: str) -> None:
+        one = serving(root, 1)
+        self.start(target, one)
+        url = target.switch(ENDPOINT, 1)
+        self.start(target, msgspec.structs.replace(one, limits=Limits(max_body_bytes=20), recording=SILENT))
+        assert self.serves(target, url) == 1
+        assert self.limited(target, url) == 413
+        self.start(target, one)
+        assert self.limited(target, url) == 200
+        state = self.state(target)
+        assert (state.url, state.serving, state.versions, state.healthy) == (url, 1, (1,), True)
 
     def test_after_a_switch_the_new_version_answers_at_the_same_url(self, target: Target, root: str) -> None:
         self.start(target, serving(root, 1))

@@ -4,10 +4,15 @@ from typing import Literal
 
 from headway.core.facts.shared import FactBase
 from headway.core.ids import Digest, RunId
+from headway.core.limits import Limits
+from headway.core.recording import Recording
 
 
 class ReleaseStarted(FactBase, frozen=True, kw_only=True):
-    """A claim: `version` of `model` is to be put on the endpoint. `release` counts from 1; `key` as for a model."""
+    """A claim: `version` of `model` is to be put on the endpoint. `release` counts from 1; `key` as for a model.
+
+    `recording` and `limits` are this release's own: a rollback to it brings them back.
+    """
 
     endpoint: str
     release: int
@@ -21,6 +26,8 @@ class ReleaseStarted(FactBase, frozen=True, kw_only=True):
     run: RunId | None = None
     why: str = ""
     by: str = ""
+    recording: Recording = Recording()
+    limits: Limits = Limits()
 
 
 class VersionStarted(FactBase, frozen=True, kw_only=True):
