@@ -14,6 +14,8 @@ from headway.core.facts import Entry, Fact, Row
 from headway.core.ids import Digest
 from headway.core.limits import Limits
 from headway.core.recording import Recording
+from headway.core.routing import Table
+from headway.core.signature import Signature
 
 Tell = Callable[[int], None]
 """Hears of so many things more that are done."""
@@ -254,7 +256,10 @@ class Serving(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):
-    """What a target holds of an endpoint now; `versions` are those with a live process."""
+    """What a target holds of an endpoint now; `versions` are those with a live process.
+
+    `table` says who answers beside the one that serves; None: nobody does.
+    """
 
     url: str
     serving: int | None
@@ -266,6 +271,7 @@ class EndpointState(Struct, frozen=True, kw_only=True):
 class Answer(Struct, frozen=True, kw_only=True):
     """What a version answered to one request; `outputs` is the decoded JSON body's text when `status` is 200."""
 
+    table: Table | None = None
     status: int
     body: bytes
     ms: float
@@ -284,7 +290,18 @@ class Target(Protocol):
         """Send real requests to a version that was started, past the endpoint's traffic."""
 
     def switch(self, endpoint: str, version: int) -> str:
-        """Let this version answer all new requests; returns the endpoint's URL. No request is lost."""
+        """Let this version answer all new requests; returns the endpoint's URL. No request is lost.
+
+        A table that was in force ends.
+        """
+
+    def route(self, endpoint: str, table: Table | None) -> None:
+        """Let the versions of a table answer from now on, or with None the one that serves alone. No request is lost.
+
+        The version that serves is one of its routes (a weight of 0 will do), and answers for any of them that cannot.
+        A version that is stopped leaves the table. The table outlives all processes. Raises VersionNotReady when one of
+        its versions has no live process, and nothing is changed then; UsageMistaken when the table makes no sense.
+        """
 
     def stop(self, endpoint: str, version: int | None) -> None:
         """Drain and end one version, or with None the whole endpoint."""

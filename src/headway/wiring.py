@@ -102,6 +102,11 @@ class Parts:
         """Where endpoints live; `name` is the scheme of a target back-end. Raises NameUnknown."""
         return self._open("target", f"{name}:{self.settings.home}/endpoints")  # type: ignore[return-value] # as above
 
+    def target_for_a_while(self, host: str, tether: int) -> Target:
+        """Endpoints of this machine on `host`, which end when nobody holds the other end of the pipe `tether`."""
+        environ = {"HOST": host, "TETHER": str(tether)}
+        return connect("target", f"local:{self.settings.home}/endpoints", environ)  # type: ignore[return-value] # as above
+
     def source(self, url: str) -> Source:
         """Where data is snapshotted from; the scheme of `url` says how. Raises NameUnknown, SourceUnreachable."""
         # Not kept open: each snapshot names a place of its own. A bucket is looked for where the remote's server is.

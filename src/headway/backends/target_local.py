@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +28,8 @@ BEGIN_S = 15.0
 OBEY_S = 60.0
 """How long a holder may take to switch or stop: more than the limits it has itself (40 s to end a worker)."""
 
+HERE = "127.0.0.1"
+
 _REMEDY = "mend that (a full disk? a version number used for two models?), then deploy again"
 
 _START_IT = "start it (`headway deploy`), or leave it out; the table that was in force still is"
@@ -36,9 +38,13 @@ _START_IT = "start it (`headway deploy`), or leave it out; the table that was in
 Words = dict[str, Any]
 
 
-def connect(url: str) -> "LocalTarget":
-    """The target whose endpoints lie in the folder `local:<project>/.headway/endpoints`."""
-    return LocalTarget(path_of(url))
+def connect(url: str, environ: Mapping[str, str]) -> "LocalTarget":
+    """The target whose endpoints lie in the folder `local:<project>/.headway/endpoints`.
+
+    `HOST` and `TETHER` in `environ` are what `LocalTarget` calls so.
+    """
+    tether = environ.get("TETHER", "")
+    return LocalTarget(path_of(url), host=environ.get("HOST") or HERE, tether=int(tether) if tether else None)
 
 
 _QUIET = {
@@ -50,12 +56,18 @@ _QUIET = {
 
 
 class LocalTarget:
-    """Endpoints in `root`, a folder for each. Workers run in the project's folder, two above `root`."""
+    """Endpoints in `root`, a folder for each. Workers run in the project's folder, two above `root`.
 
-    __slots__ = ("_root",)
+    Endpoints that it starts listen on `host`. With `tether`, the reading end of a pipe, they end when nobody holds its
+    other end any more: when the process that has it ends, however that happens.
+    """
 
-    def __init__(self, root: str) -> None:
+    __slots__ = ("_host", "_root", "_tether")
+
+    def __init__(self, root: str, *, host: str = HERE, tether: int | None = None) -> None:
         self._root = os.path.abspath(root)
+        self._host = host
+        self._tether = tether
 
     def start(self, serving: Serving, *, port: int, timeout_s: float) -> str:
         """See `ports.Target`. The endpoint's holder is started when there is none."""
@@ -161,7 +173,8 @@ class LocalTarget:
             return
         folder = self._folder(endpoint)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        said = _spawned(folder, port, os.path.dirname(os.path.dirname(self._root)))
+        words = [folder, str(port), os.path.dirname(os.path.dirname(self._root)), self._host]
+        said = _spawned(words, self._tether)
         if "error" in said:
             raise TargetUnavailable(
                 f"port {said['port']} cannot be taken: {said['error']}",
@@ -243,16 +256,21 @@ def _over(path: str, timeout_s: float) -> "HTTPConnection":
     return _Unix("localhost", timeout=timeout_s)
 
 
-def _spawned(folder: str, port: int, workplace: str) -> Words:
-    """Start a holder; returns its first words, or none when it said none."""
+def _spawned(argv: list[str], tether: int | None) -> Words:
+    """Start a holder with these words; returns its first words, or none when it said none."""
     # What speaks to a step of the run that starts it must not reach an endpoint, which outlives the run.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HEADWAY_")}  # noqa: TID251 (inherited, not read)
-    argv = [sys.executable, "-P", "-m", "headway.serving.holder", folder, str(port), workplace]
+    tethered = [] if tether is None else ["tethered"]
+    folder, argv = argv[0], [sys.executable, "-P", "-m", "headway.serving.holder", *argv, *tethered]
     read, write = os.pipe()
     log = os.open(os.path.join(folder, "holder.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
     try:
-        actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+        actions = [
+            (os.POSIX_SPAWN_DUP2, null if tether is None else tether, 0),
+            (os.POSIX_SPAWN_DUP2, write, 1),
+            (os.POSIX_SPAWN_DUP2, log, 2),
+        ]
         pid = os.posix_spawn(argv[0], argv, {**_QUIET, **environ}, file_actions=actions, setsid=True)
     finally:
         for fd in (write, log, null):

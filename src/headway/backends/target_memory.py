@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from headway.errors import VersionNotReady
+from headway.core.routing import Chooser, Table, faults, key_text, refuse, without
+from headway.errors import UsageMistaken, VersionNotReady
 from headway.ports import Answer, EndpointState, Serving, Target
 
 
@@ -31,16 +32,20 @@ def its_version(serving: Serving, body: bytes) -> Answer:
 class MemoryTarget:
     """`answer` speaks for every version. A version of the format `broken` cannot be started.
 
-    `live` and `serving` may be changed by a test that plays a crash; `n_answered` counts clients' requests by version.
+    `live` and `serving` may be changed by a test that plays a crash; `n_answered` counts clients' requests by version,
+    `n_copied` those that a shadow got, too.
     """
 
-    __slots__ = ("_answer", "live", "n_answered", "serving")
+    __slots__ = ("_answer", "_n_called", "live", "n_answered", "n_copied", "serving", "tables")
 
     def __init__(self, answer: Callable[[Serving, bytes], Answer] = its_version) -> None:
         self._answer = answer
         self.live: dict[str, dict[int, Serving]] = {}
         self.serving: dict[str, int] = {}
+        self.tables: dict[str, Table] = {}
         self.n_answered: dict[tuple[str, int], int] = {}
+        self.n_copied: dict[tuple[str, int], int] = {}
+        self._n_called = 0
 
     def start(self, serving: Serving, *, port: int, timeout_s: float) -> str:  # noqa: ARG002 (there is no port)
         """See `ports.Target`."""
@@ -59,15 +64,38 @@ class MemoryTarget:
         """See `ports.Target`."""
         self._find(endpoint, version)
         self.serving[endpoint] = version
+        self.tables.pop(endpoint, None)
         return f"memory://{endpoint}"
+
+    def route(self, endpoint: str, table: Table | None) -> None:
+        """See `ports.Target`."""
+        if table is None:
+            self.tables.pop(endpoint, None)
+            return
+        refuse(endpoint, faults(table))
+        serving = self.serving.get(endpoint, 0)
+        for version in (serving, *table.versions):
+            self._find(endpoint, version)
+        if serving not in {route.version for route in table.routes}:
+            raise UsageMistaken(
+                f"{endpoint}: version {serving} serves, and is none of the table's routes",
+                at=f"endpoint: {endpoint}",
+                remedy="name it, with a weight of 0 maybe",
+            )
+        self.tables[endpoint] = table
 
     def stop(self, endpoint: str, version: int | None) -> None:
         """See `ports.Target`."""
         if version is None:
             self.live.pop(endpoint, None)
             self.serving.pop(endpoint, None)
+            self.tables.pop(endpoint, None)
             return
         self.live.get(endpoint, {}).pop(version, None)
+        table = self.tables.pop(endpoint, None)
+        left = None if table is None or self.serving.get(endpoint) == version else without(table, version)
+        if left is not None:
+            self.tables[endpoint] = left
         if self.serving.get(endpoint) == version:
             del self.serving[endpoint]
 
@@ -78,18 +106,40 @@ class MemoryTarget:
         versions = self.live[endpoint]
         serving = self.serving.get(endpoint)
         return EndpointState(
-            url=f"memory://{endpoint}", serving=serving, versions=tuple(sorted(versions)), healthy=serving in versions
+            url=f"memory://{endpoint}",
+            serving=serving,
+            versions=tuple(sorted(versions)),
+            healthy=serving in versions,
+            table=self.tables.get(endpoint),
         )
 
     def call(self, url: str, body: bytes) -> Answer:
         """A client's request to an endpoint's URL. Raises VersionNotReady when nothing serves there."""
         endpoint = url.removeprefix("memory://")
-        version = self.serving.get(endpoint, 0)
+        version = self._routed(endpoint, body)
         serving = self._find(endpoint, version)
         if len(body) > serving.limits.max_body_bytes:
             return Answer(status=413, body=b'{"error": "the body is too large"}', ms=0.0)
         self.n_answered[endpoint, version] = self.n_answered.get((endpoint, version), 0) + 1
         return self._answer(serving, body)
+
+    def _routed(self, endpoint: str, body: bytes) -> int:
+        """Who answers a client's request: as the table says, and the one that serves for any that is not there."""
+        serving, table = self.serving.get(endpoint, 0), self.tables.get(endpoint)
+        if table is None:
+            return serving
+        self._n_called += 1
+        request_id = f"request-{self._n_called}"
+        chooser = Chooser(endpoint, table)
+        if table.shadow is not None and chooser.is_shadowed(request_id):
+            copied = (endpoint, table.shadow.version)
+            self.n_copied[copied] = self.n_copied.get(copied, 0) + 1
+        key = None
+        if table.sticky is not None and table.sticky.place == "field":
+            asked = msgspec.json.decode(body)
+            key = key_text(asked.get(table.sticky.name)) if isinstance(asked, dict) else None
+        chosen = chooser.version(request_id if key is None else key)
+        return chosen if chosen in self.live[endpoint] else serving
 
     def _find(self, endpoint: str, version: int) -> Serving:
         found = self.live.get(endpoint, {}).get(version)

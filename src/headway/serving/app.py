@@ -36,7 +36,7 @@ from headway.serving.metrics import CONTENT_TYPE, Meter, render
 from headway.serving.protocol import Refusal, Row
 from headway.serving.record import Answered, Recorder
 from headway.serving.reply import BINARY, Handle, Reply, Request, Route, always, framed, packed_reply
-from headway.serving.route import Asked, Counts, Router, handed_on_headers
+from headway.serving.route import Asked, Counts, Plan, Router, handed_on_headers
 
 if TYPE_CHECKING:
     from headway.serving.v2_tensors import Array
@@ -102,6 +102,16 @@ class App:
         """Log and limit like this from now on."""
         self._recorder = recorder
         self._limits = self._batcher.limits = limits
+
+    def route(self, plan: Plan | None) -> None:
+        """Route by this plan from now on, or answer all alone; what is under way ends by the one before."""
+        before, self.router = self.router, None
+        if plan is not None:
+            # Longer than a sibling takes to say that its model gives no answer.
+            wait_s = self._limits.answer_s + 2.0
+            self.router = Router(plan, self._about, self._signature, self.routed, wait_s=wait_s)
+        if before is not None:
+            before.close()
 
     def _routed(self) -> dict[str, Route]:
         addresses = self._addresses

@@ -21,7 +21,8 @@ import sys
 import tempfile
 import time
 
-from headway.serving.keeper import Child, Place, Words
+from headway.serving.held import is_same_file, versions_of, without
+from headway.serving.keeper import Child, Place, Words, private_socket
 
 MAX_SOCKET_PATH = 100
 """A Unix socket's path may have 104 bytes (macOS) or 108 (Linux); a longer one moves to the temporary folder."""
@@ -39,7 +40,7 @@ _BODY_503 = b'{"error":"the version that serves here keeps crashing; `headway en
 class Holder:
     """One endpoint. `turn` is held while it changes who serves."""
 
-    __slots__ = ("active", "children", "ended", "lock", "place", "refusing", "shared", "turn")
+    __slots__ = ("active", "children", "ended", "lock", "place", "refusing", "shared", "table", "turn")
 
     def __init__(self, folder: str, workplace: str, shared: socket.socket, lock: int) -> None:
         sockets = folder
@@ -50,6 +51,8 @@ class Holder:
         self.lock = lock
         self.children: dict[int, Child] = {}
         self.active: int | None = None
+        # A `core.routing.Table`, or none: the serving version answers alone.
+        self.table: Words | None = None
         self.refusing: asyncio.Server | None = None
         self.ended = asyncio.Event()
         self.turn = asyncio.Lock()
@@ -57,8 +60,8 @@ class Holder:
     @property
     def url(self) -> str:
         """Where clients find the endpoint."""
-        host, port = self.shared.getsockname()
-        return f"http://{host}:{port}"
+        host, port = self.shared.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def control(self) -> str:
@@ -71,11 +74,11 @@ class Holder:
         """Bring up a version without traffic; waits until it is ready or has failed."""
         spec, timeout_s = asked["serving"], float(asked["timeout_s"])
         child = self.children.get(int(spec["version"]))
-        is_changed = child is not None and child.spec != spec and not child.is_over and _same_file(child.spec, spec)
+        is_changed = child is not None and child.spec != spec and not child.is_over and is_same_file(child.spec, spec)
         if child is not None and is_changed:
             # Written down before it is told: a process that is started again meanwhile begins with it.
             child.spec = spec
-            if child.version == self.active:
+            if child.version in (self.active, *versions_of(self.table)):
                 self.save()
         if child is not None and (child.is_over or child.spec != spec):
             if child.version == self.active and not child.is_over:
@@ -98,18 +101,18 @@ class Holder:
         """Let a version answer. It accepts before the others stop: at no moment does nobody listen."""
         version = int(asked["version"])
         async with self.turn:
-            child, before = self.children.get(version), self.active
+            child, before, table = self.children.get(version), self.active, self.table
             if child is None or not child.is_ready:
                 return _error("not-ready", f"version {version} has no live process")
             # Written first: from here on it is this version that a new start of the endpoint brings back.
-            self.active = version
+            self.active, self.table = version, None
             try:
                 self.save()
             except OSError:
-                self.active = before
+                self.active, self.table = before, table
                 raise
-            if not await child.order({"do": "accept"}):
-                self.active = before
+            if not await child.order(self._accept()):
+                self.active, self.table = before, table
                 self.save()
                 return _error("not-ready", f"version {version} does not obey", tail=child.tail)
             await self._refuse(on=False)
@@ -118,13 +121,43 @@ class Holder:
                     await other.order({"do": "drain", "to": child.private})
         return {"url": self.url}
 
+    async def route(self, asked: Words) -> Words:
+        """Let the versions of a table answer, or with none the serving one alone."""
+        table = asked["table"]
+        async with self.turn:
+            versions = versions_of(table)
+            if not versions and self.active is None:
+                return {}
+            gone = [v for v in sorted({*versions, self.active or 0}) if not self._is_ready(v)]
+            if gone:
+                which = f"version {gone[0]} has no live process" if gone[0] else "no version serves yet"
+                return _error("not-ready", which)
+            if versions and self.active not in {int(route["version"]) for route in table["routes"]}:
+                return _error("mistaken", f"version {self.active} serves, and is none of the table's routes")
+            before, self.table = self.table, table
+            try:
+                self.save()
+            except OSError:
+                self.table = before
+                raise
+            child = self.children[self.active or 0]
+            if not await child.order(self._accept()):
+                # It is started again, and told of the table then.
+                return _error("not-ready", f"version {child.version} does not obey", tail=child.tail)
+        return {}
+
     async def stop(self, asked: Words) -> Words:
         """Drain and end one version, or all and this process."""
         version = None if asked["version"] is None else int(asked["version"])
         async with self.turn:
             if version is None or self.active == version:
-                self.active = None
+                self.active = self.table = None
                 self.save(is_stopped=version is None)
+            elif version in versions_of(self.table):
+                # The accepting version hears of it first, so that nothing is handed on to one that ends.
+                self.table = without(self.table or {}, version)
+                self.save()
+                await self.children[self.active or 0].order(self._accept())
         if version is None:
             await self.close()
             # Given back before the answer, so that whoever asked can start the endpoint anew at once.
@@ -145,6 +178,7 @@ class Holder:
             "versions": sorted(v for v, c in self.children.items() if c.is_ready),
             "healthy": serving is not None and serving.is_ready,
             "detail": "; ".join(notes),
+            "table": self.table,
         }
 
     # --- workers ------------------------------------------------------------------------------------------------
@@ -157,12 +191,21 @@ class Holder:
     async def _on_ready(self, child: Child) -> None:
         async with self.turn:
             if self.active == child.version:
-                await child.order({"do": "accept"})
+                await child.order(self._accept())
 
     async def _on_over(self, child: Child) -> None:
         async with self.turn:
             if self.active == child.version:
                 await self._refuse(on=True)
+
+    def _accept(self) -> Words:
+        """What the serving version is told: to accept, and who answers beside it."""
+        sockets = {v: private_socket(self.place, v) for v in versions_of(self.table)}
+        return {"do": "accept", "plan": self.table and {"table": self.table, "sockets": sockets}}
+
+    def _is_ready(self, version: int) -> bool:
+        child = self.children.get(version)
+        return child is not None and child.is_ready
 
     async def _end(self, child: Child) -> None:
         await child.end()
@@ -179,15 +222,21 @@ class Holder:
 
     # --- its own life -------------------------------------------------------------------------------------------
 
-    async def live(self, before: Words, report: int) -> None:
-        """Serve until told to stop, until SIGTERM, or until the folder is gone."""
+    async def live(self, before: Words, report: int, *, is_tethered: bool) -> None:
+        """Serve until told to stop, until SIGTERM, until the folder is gone, or until the tether's other end is."""
         spec = before.get("serving")
         if spec and not before.get("stopped"):
             self.active = int(spec["version"])
             self._add(spec, is_kept=True)
+            self.table = before.get("table")
+            for other in before.get("others", ()):
+                self._add(other, is_kept=True)
         control = await asyncio.start_unix_server(self._hear, self.control)
         self.save()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.ended.set)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.ended.set)
+        if is_tethered:
+            loop.add_reader(0, self._let_go)
         _tell(report, {"ok": True})
         while not self.ended.is_set() and self._is_wanted():
             with contextlib.suppress(TimeoutError):
@@ -196,6 +245,14 @@ class Holder:
         await self.close()
         if self.place.sockets != self.place.folder:
             shutil.rmtree(self.place.sockets, ignore_errors=True)
+
+    def _let_go(self) -> None:
+        """Whoever has this endpoint for a while is gone: so is the endpoint, and nothing of it comes back by itself."""
+        asyncio.get_running_loop().remove_reader(0)
+        self.active = self.table = None
+        with contextlib.suppress(OSError):
+            self.save(is_stopped=True)
+        self.ended.set()
 
     async def close(self) -> None:
         """End all workers; afterwards `live` returns."""
@@ -213,6 +270,8 @@ class Holder:
             "port": self.shared.getsockname()[1],
             "serving": None if serving is None else serving.spec,
             "stopped": is_stopped,
+            "table": self.table,
+            "others": [c.spec for v, c in self.children.items() if v in versions_of(self.table) and v != self.active],
         }
         path = os.path.join(self.place.folder, "endpoint.json")
         with open(path + ".new", "w", encoding="utf-8") as f:
@@ -245,12 +304,9 @@ class Holder:
             writer.close()
 
 
-_OBEY = {"start": Holder.start, "switch": Holder.switch, "stop": Holder.stop, "state": Holder.state}
-
-
-def _same_file(one: Words, other: Words) -> bool:
-    """Whether two versions differ at most in how they are logged and limited."""
-    return all(one.get(key) == other.get(key) for key in {*one, *other} - {"recording", "limits"})
+_OBEY = {
+    "start": Holder.start, "switch": Holder.switch, "route": Holder.route, "stop": Holder.stop, "state": Holder.state,
+}  # fmt: skip
 
 
 def _error(kind: str, problem: str, *, tail: str = "") -> Words:
@@ -273,11 +329,11 @@ def _tell(report: int, what: Words) -> None:
     os.close(report)
 
 
-def _bind(shared: socket.socket, port: int, *, patience_s: float) -> None:
+def _bind(shared: socket.socket, host: str, port: int, *, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return shared.bind(("127.0.0.1", port))
+            return shared.bind((host, port))
         except OSError:
             if time.monotonic() > deadline:
                 raise
@@ -285,7 +341,10 @@ def _bind(shared: socket.socket, port: int, *, patience_s: float) -> None:
 
 
 def main() -> int:
-    """Hold the endpoint in the folder `argv[1]` on port `argv[2]` (0: the one before, or any); work in `argv[3]`."""
+    """Hold the endpoint in the folder `argv[1]` on port `argv[2]` (0: the one before, or any); work in `argv[3]`.
+
+    `argv[4]` is the host, 127.0.0.1 if it is missing; with a fifth word stdin is a tether.
+    """
     if os.fork():
         # The starter waits for this first process only: the holder is nobody's zombie and in nobody's process tree.
         os._exit(0)
@@ -305,14 +364,15 @@ def main() -> int:
     with contextlib.suppress(FileNotFoundError, json.JSONDecodeError), open(f"{folder}/endpoint.json", "rb") as f:
         before = json.load(f)
     port = port or int(before.get("port", 0))
-    shared = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    host = (sys.argv[4:5] or ["127.0.0.1"])[0]
+    shared = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        _bind(shared, port, patience_s=BIND_S if port == before.get("port") else 0.0)
+        _bind(shared, host, port, patience_s=BIND_S if port == before.get("port") else 0.0)
     except OSError as e:
-        _tell(report, {"port": port, "error": e.strerror})
+        _tell(report, {"port": port, "error": e.strerror or str(e)})
         return 1
-    asyncio.run(Holder(folder, workplace, shared, lock).live(before, report))
+    asyncio.run(Holder(folder, workplace, shared, lock).live(before, report, is_tethered=len(sys.argv) > 5))
     return 0
 
 

@@ -4,7 +4,8 @@ Started by `holder`, which speaks to it over its stdin and stdout, one JSON obje
 
     holder: {"serving": {…}, "listener": 5, "private": "/…/v3.sock", "folder": "/…"}     the first line
     worker: {"ready": true}                                              the model is loaded, the private socket answers
-    holder: {"do": "accept"}                     take new connections from the shared socket, too
+    holder: {"do": "accept", "plan": {…}}        take new connections from the shared socket, too; `plan`, which may be
+                                                 null, is who answers beside this version (`route.Plan`)
     holder: {"do": "drain", "to": "/…/v4.sock"}  take no more; what still comes on old connections is for that one
     holder: {"do": "set", "serving": {…}}        log and limit as this says from now on
     holder: {"do": "stop"}                       drain, finish what is under way, end
@@ -34,6 +35,7 @@ from headway.serving.grpc_service import http2
 from headway.serving.limits import connections, watch
 from headway.serving.record import log_of
 
+from headway.serving.route import Plan
 LINGER_S = 5.0
 """How long an ending worker waits for clients to use or close their idle connections."""
 
@@ -59,6 +61,7 @@ class Order(Struct, frozen=True, kw_only=True):
     do: str
     to: str | None = None
     serving: Serving | None = None
+    plan: Plan | None = None
 
 
 def main() -> int:
@@ -169,7 +172,7 @@ class _Worker:
             order = msgspec.json.decode(line, type=Order)
             match order.do:
                 case "accept":
-                    await self._accept()
+                    await self._accept(order.plan)
                 case "drain":
                     self._drain(order.to)
                 case "set" if order.serving is not None:
@@ -198,6 +201,7 @@ class _Worker:
             if self._log is not None:
                 # It sends what it has; answers that are given from now on are the next one's.
                 self._closing.append(asyncio.create_task(self._log.close()))
+        self._app.route(plan)
             self._log = log_of(serving, self._signature, self._folder)
         self._app.set(self._log, limits)
 
@@ -207,10 +211,11 @@ class _Worker:
             self._watching.cancel()
         self._watching = asyncio.create_task(watch(self._server.server_state.connections, limits))
 
-    async def _accept(self) -> None:
+    async def _accept(self, plan: Plan | None) -> None:
         self._app.sibling = None
         self._app.is_draining = False
         if self._public is not None:
+        self._app.route(None)
             return
         # The descriptor is shared with the holder and the siblings: a copy of it is what may be closed.
         shared = socket.socket(fileno=os.dup(self._begin.listener))

@@ -5,6 +5,7 @@ The versions it serves are Python files that answer each row with their number. 
 
 import os
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
@@ -14,7 +15,8 @@ from blake3 import blake3
 from headway.core.ids import Digest
 from headway.core.limits import Limits
 from headway.core.recording import Recording
-from headway.errors import VersionNotReady
+from headway.core.routing import Chooser, Route, Shadow, Sticky, Table
+from headway.errors import UsageMistaken, VersionNotReady
 from headway.ports import Answer, EndpointState, Serving, Target
 from headway.testing.processes import write
 
@@ -180,3 +182,86 @@ class TargetContract(ABC):
         target.stop("other", None)
         assert self.serves(target, url) == 1
         assert target.state("other") is None
+
+    # --- several versions at once -------------------------------------------------------------------------------
+
+    def up(self, target: Target, root: str, *versions: int) -> str:
+        """Start these; the first one serves. Returns the endpoint's URL."""
+        for version in versions:
+            self.start(target, serving(root, version))
+        return target.switch(ENDPOINT, versions[0])
+
+    def told(self, target: Target, url: str, *, n: int = 60) -> Counter[object]:
+        """Who answered how many of so many requests."""
+        return Counter(self.serves(target, url) for _ in range(n))
+
+    def test_the_versions_of_a_table_answer_their_shares_until_a_switch(self, target: Target, root: str) -> None:
+        url = self.up(target, root, 1, 2)
+        table = Table(routes=(Route(version=1, weight=50), Route(version=2, weight=50)))
+        target.route(ENDPOINT, table)
+        target.route(ENDPOINT, table)
+        state = self.state(target)
+        assert (state.serving, state.versions, state.table, state.url) == (1, (1, 2), table, url)
+        n = self.told(target, url, n=200)
+        # Chance alone gives less once in ten million times.
+        assert n[1] + n[2] == 200
+        assert min(n[1], n[2]) > 60
+        target.route(ENDPOINT, Table(routes=(Route(version=1, weight=0), Route(version=2, weight=1))))
+        assert self.told(target, url) == {2: 60}
+        target.switch(ENDPOINT, 1)
+        assert self.state(target).table is None
+        assert self.told(target, url) == {1: 60}
+
+    def test_without_a_table_the_version_that_serves_answers_alone(self, target: Target, root: str) -> None:
+        url = self.up(target, root, 1, 2)
+        target.route(ENDPOINT, Table(routes=(Route(version=1, weight=0), Route(version=2, weight=1))))
+        target.route(ENDPOINT, None)
+        target.route(ENDPOINT, None)
+        assert self.state(target).table is None
+        assert self.told(target, url) == {1: 60}
+
+    def test_a_key_stays_with_its_version(self, target: Target, root: str) -> None:
+        url = self.up(target, root, 1, 2)
+        routes = (Route(version=1, weight=1), Route(version=2, weight=1))
+        table = Table(routes=routes, sticky=Sticky(place="field", name="x"))
+        target.route(ENDPOINT, table)
+        chooser = Chooser(ENDPOINT, table)
+        for key in range(40):
+            answer = self.call(target, url, b'{"x": %d}' % key)
+            assert msgspec.json.decode(answer.body)["predictions"] == [chooser.version(str(key))]
+
+    def test_a_version_that_is_stopped_leaves_the_table(self, target: Target, root: str) -> None:
+        url = self.up(target, root, 1, 2, 3)
+        routes = tuple(Route(version=v, weight=1) for v in (1, 2, 3))
+        target.route(ENDPOINT, Table(routes=routes))
+        target.stop(ENDPOINT, 2)
+        assert self.state(target).table == Table(routes=(routes[0], routes[2]))
+        assert set(self.told(target, url)) == {1, 3}
+        target.stop(ENDPOINT, 3)
+        assert self.state(target).table is None
+        assert self.told(target, url) == {1: 60}
+
+    def test_a_shadow_answers_nobody(self, target: Target, root: str) -> None:
+        url = self.up(target, root, 1, 2)
+        table = Table(routes=(Route(version=1, weight=1),), shadow=Shadow(version=2))
+        target.route(ENDPOINT, table)
+        assert self.state(target).table == table
+        assert self.told(target, url) == {1: 60}
+
+    def test_a_table_that_cannot_be_is_refused_and_changes_nothing(self, target: Target, root: str) -> None:
+        self.start(target, serving(root, 1))
+        two = Table(routes=(Route(version=1, weight=1), Route(version=2, weight=1)))
+        with pytest.raises(VersionNotReady):
+            target.route(ENDPOINT, Table(routes=(Route(version=1, weight=1),)))
+        url = target.switch(ENDPOINT, 1)
+        for wrong in (two, Table(routes=two.routes[:1], shadow=Shadow(version=2))):
+            with pytest.raises(VersionNotReady):
+                target.route(ENDPOINT, wrong)
+        self.start(target, serving(root, 2))
+        good = Table(routes=two.routes, sticky=Sticky(place="header", name="x-user"))
+        target.route(ENDPOINT, good)
+        for wrong in (Table(routes=two.routes[1:]), Table(routes=(Route(version=1, weight=0),))):
+            with pytest.raises(UsageMistaken):
+                target.route(ENDPOINT, wrong)
+        assert self.state(target).table == good
+        assert set(self.told(target, url)) == {1, 2}
