@@ -1,0 +1,65 @@
+"""How a version comes to an endpoint, as values: stages of traffic, what is watched meanwhile, what ends it.
+
+`core/strategy_grammar` reads them from a file, `core/rollout_plan` says what they can see, `core/rollout_judge` judges.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from headway.core.guard import Guard
+
+StageKind = Literal["shadow", "canary", "pause", "promote", "bake"]
+
+Unsure = Literal["hold", "rollback", "promote"]
+
+WATCHED: frozenset[StageKind] = frozenset({"shadow", "canary"})
+"""Stages in which both versions answer, so that they can be compared."""
+
+
+class Stage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One stage: a `share` in (0, 1] of requests goes to the new version (canary), or is copied to it (shadow).
+
+    It ends after `n_requests` of the endpoint (all of them, not the new version's; 0: no number is asked for) or after
+    `time_s` seconds (0: no time is). With both, it should see so many requests before the time is over, and is unsure
+    if it does not. `by` is the field of a request whose values stay with one version; empty: each request is drawn by
+    itself. A pause waits `time_s`, or for the word of `approver` (`*`: of anybody who may).
+    """
+
+    kind: StageKind
+    text: str
+    share: float = 0.0
+    n_requests: int = 0
+    time_s: float = 0.0
+    by: str = ""
+    approver: str = ""
+
+    @property
+    def n_new(self) -> float:
+        """The requests that the new version answers in it, on average."""
+        return self.share * self.n_requests
+
+
+class Strategy(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The stages in their order, and what is watched.
+
+    `alpha` is the chance that a version which breaks nothing is rolled back by any guard in any slice at any look, and
+    for each check the chance that a version which breaks it is promoted. `slower_than_s` makes a request slow.
+    `most_harm`: so many requests may fail that would not have failed with the champion; 0: no such limit. So many
+    `burst` bad answers may have one cause (see `stats/arms`); `n_slices` slices of each guard are told apart.
+    """
+
+    stages: tuple[Stage, ...]
+    guards: tuple[Guard, ...] = ()
+    is_not_ready_a_cause: bool = True
+    unsure: Unsure = "hold"
+    alpha: float = 0.05
+    slower_than_s: float = 0.0
+    most_harm: float = 0.0
+    burst: int = 1
+    n_slices: int = 20
+
+    @property
+    def last_watched(self) -> int:
+        """The stage at whose end it is decided whether to promote; -1 where nothing is watched."""
+        return max((i for i, stage in enumerate(self.stages) if stage.kind in WATCHED), default=-1)
