@@ -4,12 +4,16 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+
+from headway.tables import prediction_log as files
 
 MODEL = "COLUMNS = ('distance',)\ndef predict(rows):\n    return [row['distance'] > 1000 for row in rows]\n"
 PIPELINE = """steps:
@@ -86,3 +90,99 @@ def test_what_cannot_be_served_is_told_of(project: Path) -> None:
     assert headway(project, "serve", "nope@1").returncode == 2
     assert headway(project, "serve", "far@1", "--share", "2").returncode == 2
     assert headway(project, "lineage", "no-such-request").returncode == 2
+
+
+@pytest.fixture(scope="module")
+def versions(project: Path) -> Path:
+    """Versions 2 and 3 beside the first, which answer the other way round."""
+    for n, text in (("2", "<"), ("3", "<=")):
+        (project / "model.py").write_text(MODEL.replace(">", text) + f"# {n}\n")
+        done = headway(project, "run")
+        assert done.returncode == 0, done.stderr
+    return project
+
+
+def begun(project: Path, *words: str) -> tuple["subprocess.Popen[str]", dict[str, Any]]:
+    argv = [sys.executable, "-m", "headway", "serve", *words, "--port", "0", "--json"]
+    process = subprocess.Popen(argv, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    text = ""
+    while not text.endswith("}\n"):
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        text += line
+    return process, json.loads(text)
+
+
+def gone(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_several_versions_share_one_port_until_ctrl_c(versions: Path) -> None:
+    words = ["far@1", "far@2", "--weights", "50,50", "--sticky", "distance", "--shadow", "far@3=100%"]
+    process, told = begun(versions, *words)
+    try:
+        assert told["shares"] == {"1": 0.5, "2": 0.5}
+        assert (told["sticky"], told["shadow"]) == ("field:distance", {"version": 3, "share": 1.0})
+        assert told["curl"].startswith(f'curl -s {told["url"]}/predict -d \'{{"distance":')
+        answers = {i: post(told["url"] + "/predict", {"distance": i}, f"o-{i}")["model"] for i in range(40)}
+        assert set(answers.values()) == {"far@1", "far@2"}
+        again = {i: post(told["url"] + "/predict", {"distance": i}, f"p-{i}")["model"] for i in range(40)}
+        assert again == answers
+        # Another cannot take the same place.
+        second = headway(versions, "serve", "far@1", "far@2", "--port", "0")
+        assert (second.returncode, "served already" in second.stderr) == (2, True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.communicate()
+    assert gone(told["url"])
+    found = files.read(str(versions / ".headway/endpoints/serve-far/predictions"), shadows=True)
+    mine = found.filter(pl.col("request_id").is_in([f"o-{i}" for i in range(40)]))
+    by = {(r, s): f"{m}@{v}" for r, s, m, v in mine.select("request_id", "is_shadow", "model", "version").rows()}
+    assert by == {(f"o-{i}", False): answers[i] for i in answers} | {(f"o-{i}", True): "far@3" for i in answers}
+
+
+@pytest.mark.slow
+def test_versions_end_with_the_command_that_serves_them_however_it_ends(versions: Path) -> None:
+    process, told = begun(versions, "far@1", "far@2", "--no-log")
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 60
+    while not gone(told["url"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    # Nor do they come back with the next one.
+    process, told = begun(versions, "far@2", "--shadow", "far@3=0.5", "--no-log")
+    assert told["shares"] == {"2": 1.0}
+    assert post(told["url"] + "/predict", {"distance": 1}, "x")["model"] == "far@2"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["far@1", "far@2", "--weights", "1"], "1 weight for 2 versions"),
+        (["far@1", "far@2", "--weights", "1,x"], "are no weights"),
+        (["far@1", "far@2", "--weights", "0,0"], "no version has a weight"),
+        (["far@1", "far@1"], "named twice"),
+        (["far@1", "model.py"], "no registered version"),
+        (["far@1", "--shadow", "far@1"], "is their shadow"),
+        (["far@1", "--shadow", "far@2=2"], "is no share"),
+        (["far@1", "far@2", "--sticky", "header:"], "names no key"),
+        (["far@1", "--weights", "1"], "nothing to share"),
+    ],
+)
+def test_what_cannot_be_shared_out_is_told(versions: Path, words: list[str], problem: str) -> None:
+    done = headway(versions, "serve", *words, "--port", "0")
+    assert done.returncode == 2
+    assert problem in done.stderr

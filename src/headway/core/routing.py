@@ -213,3 +213,38 @@ def read_sticky(text: str) -> Sticky | Problem:
     if not text or (colon and place in ("header", "cookie")):
         return _fault("sticky", f"{text!r} names no key", "write a column, header:NAME or cookie:NAME")
     return Sticky(place="field", name=text.removeprefix("field:"))
+
+
+def read_weights(text: str, n_versions: int) -> tuple[float, ...] | Problem:
+    """Read `90,10`: a weight for each version; without a text all are the same.
+
+    >>> read_weights("90,10", 2), read_weights("", 2)
+    ((90.0, 10.0), (1.0, 1.0))
+    >>> read_weights("90", 2).problem
+    '1 weight for 2 versions'
+    """
+    if not text:
+        return (1.0,) * n_versions
+    words = [word.strip().removesuffix("%") for word in text.split(",")]
+    try:
+        weights = tuple(float(word) for word in words)
+    except ValueError:
+        return _fault("weights", f"{text!r} are no weights", "write numbers: 90,10")
+    if len(weights) != n_versions:
+        n = len(weights)
+        problem = f"{n} weight{'s' * (n != 1)} for {n_versions} version{'s' * (n_versions != 1)}"
+        return _fault("weights", problem, "give one for each version, in their order")
+    return weights
+
+
+def read_share(text: str) -> float | Problem:
+    """Read `10%` or `0.1`.
+
+    >>> read_share("10%"), read_share("0.1"), read_share("ten").problem
+    (0.1, 0.1, "'ten' is no share")
+    """
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    return share if 0 <= share <= 1 else _fault("shadow", f"{text!r} is no share", "write 10% or 0.1")
