@@ -1,0 +1,318 @@
+"""Kubernetes manifests of a served version and of its endpoint: the same values give the same text, always.
+
+A version has a Deployment, a Service of its own (it can be asked without traffic), a ConfigMap with what it serves, and
+a PodDisruptionBudget. An endpoint has a Service that points at the version that serves, or an HTTPRoute with weights.
+Probes ask the model itself, a start may take its time, and a pod goes only when nobody is routed to it any more. Does
+not know clusters, files and images' contents: `codec/manifests_own` changes a user's own Deployment.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from msgspec import Struct, field
+
+from headway.core.ids import Digest
+from headway.core.manifest_names import (
+    APP,
+    DIGEST,
+    ENDPOINT,
+    MODEL,
+    VERSION,
+    endpoint_name,
+    image_faults,
+    label_faults,
+    label_value,
+    quantity_faults,
+    version_name,
+)
+from headway.core.problem import Problem
+
+# Any: objects of the Kubernetes API are open JSON.
+Manifest = dict[str, Any]
+
+MANAGER = "headway"
+PORT = 8080
+SPEC = "/etc/headway/version.json"
+MODELS = "/models"
+
+PROBE_S = 2
+UNROUTE_S = 5
+"""A pod that ends is still sent requests until every proxy knows: it goes on answering so long."""
+
+MIN_READY_S = 5
+"""A pod that is ready for a moment and falls over is not one that is available."""
+
+
+class Placement(Struct, frozen=True, kw_only=True):
+    """How versions run in a cluster."""
+
+    image: str
+    """The image of the servers: headway, with the packages that the model's format needs."""
+    namespace: str = "default"
+    replicas: int = 2
+    """Copies of the version that serves."""
+    max_replicas: int = 0
+    """More copies under load, up to this many, by the processors' use; 0: never."""
+    cpu: str = "500m"
+    """Processors that a copy is promised. There is no limit: a limit would slow it when others are idle."""
+    memory: str = "1Gi"
+    """Memory that a copy is promised and may use."""
+    gpu: int = 0
+    start_s: int = 300
+    """How long a copy may take to load its model; after it the copy is ended and tried again."""
+    drain_s: int = 30
+    """How long requests that are under way may take when a copy ends."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """More labels for everything."""
+    store_url: str = ""
+    """Where a container fetches the model's files from before the server starts; empty: the image holds them."""
+    secret: str = ""
+    """A Secret whose values are the environment of both (credentials of the store)."""
+    pull_secret: str = ""
+    service_account: str = ""
+    gateway: str = ""
+    """The Gateway that HTTPRoutes hang on, `name` or `namespace/name`; empty: there are none."""
+    hostname: str = ""
+    """The host that such a route answers to; empty: any."""
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """A version to be served. `spec` is what its server reads: JSON, the same for the same version."""
+
+    endpoint: str
+    model: str
+    version: int
+    digest: Digest
+    spec: str
+
+
+def faults(placement: Placement) -> list[Problem]:
+    """All that is wrong with a placement.
+
+    >>> [fault.path for fault in faults(Placement(image="a:1", replicas=-1, memory="much"))]
+    [('memory',), ('replicas',)]
+    """
+    found = image_faults(placement.image) + label_faults(placement.labels)
+    for key in ("cpu", "memory"):
+        found += quantity_faults(key, getattr(placement, key))
+    for key, least in (("replicas", 0), ("gpu", 0), ("start_s", 1), ("drain_s", 0)):
+        if getattr(placement, key) < least:
+            found.append(Problem(path=(key,), problem=f"{key} is too small", remedy=f"give a number from {least} up"))
+    if placement.max_replicas and placement.max_replicas < placement.replicas:
+        problem = f"max_replicas {placement.max_replicas} is below replicas {placement.replicas}"
+        found.append(Problem(path=("max_replicas",), problem=problem, remedy="make it the larger one"))
+    return found
+
+
+def for_version(version: Version, placement: Placement) -> list[Manifest]:
+    """All that is one version's, in the order in which it is applied."""
+    made = [config(version, placement), deployment(version, placement), service(version, placement)]
+    made.append(budget(version, placement))
+    if placement.max_replicas:
+        made.append(autoscaler(version, placement))
+    return made
+
+
+def labels(endpoint: str, version: int) -> dict[str, str]:
+    """What a version's pods are found by. A Deployment's selector cannot change: only what never does is here."""
+    return {ENDPOINT: label_value(endpoint), VERSION: str(version)}
+
+
+def _meta(name: str, placement: Placement, own: Mapping[str, str]) -> Manifest:
+    all_labels = {"app": APP, "app.kubernetes.io/managed-by": MANAGER, **own, **placement.labels}
+    return {"name": name, "namespace": placement.namespace, "labels": all_labels}
+
+
+def _of_version(version: Version, placement: Placement) -> Manifest:
+    own = {**labels(version.endpoint, version.version), MODEL: label_value(version.model)}
+    return _meta(version_name(version.endpoint, version.version), placement, own)
+
+
+def config(version: Version, placement: Placement) -> Manifest:
+    """What the server is to serve."""
+    meta = _of_version(version, placement)
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"version.json": version.spec}}
+
+
+def deployment(version: Version, placement: Placement) -> Manifest:
+    """The copies of a version. With an autoscaler their number is that one's affair, and is not said here."""
+    selector = labels(version.endpoint, version.version)
+    told = {DIGEST: version.digest, "headway.dev/spec": blake2b(version.spec.encode(), digest_size=8).hexdigest()}
+    meta = _of_version(version, placement)
+    spec: Manifest = {} if placement.max_replicas else {"replicas": placement.replicas}
+    spec |= {
+        "revisionHistoryLimit": 2,
+        "minReadySeconds": MIN_READY_S,
+        "progressDeadlineSeconds": placement.start_s + 120,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "selector": {"matchLabels": selector},
+        "template": {
+            "metadata": {"labels": meta["labels"], "annotations": told},
+            "spec": _pod(version, placement, selector),
+        },
+    }
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}
+
+
+def _pod(version: Version, placement: Placement, selector: Mapping[str, str]) -> Manifest:
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": dict(selector)},
+    }
+    volumes: list[Manifest] = [
+        {"name": "version", "configMap": {"name": version_name(version.endpoint, version.version)}},
+        {"name": "work", "emptyDir": {}},
+    ]
+    made: Manifest = {}
+    if placement.service_account:
+        made["serviceAccountName"] = placement.service_account
+    if placement.pull_secret:
+        made["imagePullSecrets"] = [{"name": placement.pull_secret}]
+    if placement.store_url:
+        volumes.append({"name": "models", "emptyDir": {}})
+        made["initContainers"] = [_fetcher(placement)]
+    # A service account of one's own is how clouds let a pod into a bucket: then its token is needed.
+    return made | {
+        "automountServiceAccountToken": bool(placement.service_account),
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": UNROUTE_S + placement.drain_s + 5,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "runAsGroup": 10001,
+            "fsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [spread],
+        "containers": [_server(placement)],
+        "volumes": volumes,
+    }
+
+
+def _container(name: str, word: str, placement: Placement) -> Manifest:
+    env: list[Manifest] = [{"name": "HOME", "value": "/work"}, {"name": "TMPDIR", "value": "/work"}]
+    if placement.store_url and word == "fetch":
+        env.append({"name": "HEADWAY_STORE_URL", "value": placement.store_url})
+    if word == "serve":
+        # One request has too little work to share among threads.
+        env.append({"name": "OMP_NUM_THREADS", "value": "1"})
+    made: Manifest = {
+        "name": name,
+        "image": placement.image,
+        "command": ["headway", "pod", word, SPEC],
+        "workingDir": "/work",
+        "env": env,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "version", "mountPath": "/etc/headway", "readOnly": True},
+            {"name": "work", "mountPath": "/work"},
+        ],
+    }
+    if placement.secret:
+        made["envFrom"] = [{"secretRef": {"name": placement.secret}}]
+    return made
+
+
+def _fetcher(placement: Placement) -> Manifest:
+    made = _container("model", "fetch", placement)
+    made["volumeMounts"].append({"name": "models", "mountPath": MODELS})
+    asked = {"cpu": placement.cpu, "memory": placement.memory}
+    made["resources"] = {"requests": asked, "limits": {"memory": placement.memory}}
+    return made
+
+
+def _server(placement: Placement) -> Manifest:
+    made = _container("server", "serve", placement)
+    if placement.store_url:
+        made["volumeMounts"].append({"name": "models", "mountPath": MODELS, "readOnly": True})
+    gpu = {"nvidia.com/gpu": placement.gpu} if placement.gpu else {}
+    asked = {"cpu": placement.cpu, "memory": placement.memory, **gpu}
+    ready = {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "timeoutSeconds": 2}
+    live = {"httpGet": {"path": "/v2/health/live", "port": "http"}, "timeoutSeconds": 5}
+    return made | {
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "resources": {"requests": asked, "limits": {"memory": placement.memory, **gpu}},
+        "startupProbe": ready | {"periodSeconds": PROBE_S, "failureThreshold": -(-placement.start_s // PROBE_S)},
+        "readinessProbe": ready | {"periodSeconds": 5, "failureThreshold": 2},
+        "livenessProbe": live | {"periodSeconds": 10, "failureThreshold": 6},
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(UNROUTE_S)]}}},
+    }
+
+
+def service(version: Version, placement: Placement) -> Manifest:
+    """A version's own address, with no clients' traffic unless a route sends it there."""
+    return _service(_of_version(version, placement), labels(version.endpoint, version.version))
+
+
+def endpoint_service(endpoint: str, version: int, placement: Placement) -> Manifest:
+    """The endpoint's address, which is this version's from now on."""
+    own = labels(endpoint, version)
+    return _service(_meta(endpoint_name(endpoint), placement, {ENDPOINT: own[ENDPOINT]}), own)
+
+
+def _service(meta: Manifest, selector: Mapping[str, str]) -> Manifest:
+    ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}]
+    spec = {"type": "ClusterIP", "selector": dict(selector), "ports": ports}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
+
+
+def budget(version: Version, placement: Placement) -> Manifest:
+    """At most one copy is taken away at a time when nodes are emptied; emptying a node is never prevented."""
+    selector = {"matchLabels": labels(version.endpoint, version.version)}
+    spec = {"maxUnavailable": 1, "selector": selector}
+    meta = _of_version(version, placement)
+    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": spec}
+
+
+def autoscaler(version: Version, placement: Placement) -> Manifest:
+    """More copies under load, fewer again only after five quiet minutes."""
+    name = version_name(version.endpoint, version.version)
+    use = {"type": "Utilization", "averageUtilization": 70}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "minReplicas": max(placement.replicas, 1),
+        "maxReplicas": placement.max_replicas,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": use}}],
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}},
+    }
+    meta = _of_version(version, placement)
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": meta, "spec": spec}
+
+
+def route(endpoint: str, shares: Mapping[int, float], placement: Placement) -> Manifest:
+    """An HTTPRoute that gives each version its share (0 to 1, together 1) of the endpoint's requests."""
+    namespace, _, name = placement.gateway.rpartition("/")
+    parent = {"name": name, "namespace": namespace} if namespace else {"name": name}
+    backends = [
+        {"name": version_name(endpoint, version), "port": 80, "weight": weight}
+        for version, weight in weights(shares).items()
+    ]
+    spec: Manifest = {"parentRefs": [parent]}
+    if placement.hostname:
+        spec["hostnames"] = [placement.hostname]
+    spec["rules"] = [{"backendRefs": backends}]
+    meta = _meta(endpoint_name(endpoint), placement, {ENDPOINT: label_value(endpoint)})
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": meta, "spec": spec}
+
+
+MOST_WEIGHT = 10_000
+
+
+def weights(shares: Mapping[int, float]) -> dict[int, int]:
+    """Whole weights that together are 10,000 and as near to the shares as can be; a share above 0 has at least 1.
+
+    >>> weights({3: 0.9, 4: 0.1}), weights({3: 1 / 3, 4: 2 / 3}), weights({3: 0.999999, 4: 0.000001})
+    ({3: 9000, 4: 1000}, {3: 3333, 4: 6667}, {3: 9999, 4: 1})
+    """
+    found = {version: round(share * MOST_WEIGHT) or (share > 0) * 1 for version, share in shares.items()}
+    largest = max(found, key=lambda version: found[version])
+    found[largest] += MOST_WEIGHT - sum(found.values())
+    return found
