@@ -4,26 +4,22 @@ The environments lie in the cache of the benchmarks and are made on first use; w
 are skipped, with the reason.
 """
 
-import fcntl
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import environments
 import serving_peers
+from foreign import environment
 from projects.tool import Tool
 from served import Served, mixed, served, sums
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CLIENTS = Path(__file__).parent / "clients"
-CACHE = Path("~/.cache/headway-bench").expanduser()
 LABELS, CHANCES = [5.25, 11.5], [[0.25, 0.75], [0.5, 0.5]]
 
 
@@ -37,19 +33,6 @@ def matrix() -> Iterator[Served]:
 def columns() -> Iterator[Served]:
     with served(mixed()) as running:
         yield running
-
-
-def environment(tool: Tool) -> Path:
-    """Its folder of executables; one test process at a time makes it."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch, (CACHE / f"{tool.name}.making").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        # The test group has uv, which need not be on the PATH.
-        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-        try:
-            return environments.peer(CACHE, tool.name, tool.requirements).bin
-        except environments.Missing as e:
-            pytest.skip(f"{tool.name} cannot be installed here: {e}")
 
 
 # Any: what a client printed.

@@ -157,7 +157,9 @@ def test_the_openapi_document_and_the_page_come_from_the_signature(server: Serve
     document = server.get("/openapi.json").json
     row = document["components"]["schemas"]["Row"]
     assert row["required"] == ["a", "b"]
-    assert row["properties"] == {"a": {"type": ["number", "null"]}, "b": {"type": ["string", "null"]}}
+    bounds = {"minimum": -(2**63), "maximum": 2**63 - 1}
+    whole = {"type": ["integer", "boolean", "null"], **bounds}
+    assert row["properties"] == {"a": whole, "b": {"type": ["string", "null"]}}
     assert server.post("/predict", row["example"]).status == 200
     assert "/v2/models/m/infer" in document["paths"]
     page = server.get("/docs")

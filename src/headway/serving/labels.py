@@ -64,11 +64,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "label": (lambda v: not isinstance(v, Scalar), "is no single value"),
     "at": (
-        lambda v: v is not None and (isinstance(v, bool) or not isinstance(v, int | float)),
+        lambda v: v is not None and (isinstance(v, bool) or not isinstance(v, int | float) or not -1e11 <= v <= 1e11),
         "is no time: UTC seconds, as 1763980000.5",
     ),
     "row": (
-        lambda v: isinstance(v, bool) or not isinstance(v, int) or v < 0,
+        lambda v: isinstance(v, bool) or not isinstance(v, int) or not 0 <= v < 2**31,
         "is no row of the request: a number from 0",
     ),
 }

@@ -4,19 +4,13 @@ Neighbour: `v2` has the metadata of the Open Inference Protocol. Does not know H
 """
 
 import html
-from typing import Any
 
 import msgspec
 
 from headway.core.signature import Field, Kind, Signature
 from headway.serving.about import About
-from headway.serving.v2_tensors import DATATYPES
-
-# Any: JSON.
-Json = dict[str, Any]
-
-_ANY: Json = {"type": ["number", "string", "boolean", "null"]}
-_TEXT: Json = {"type": "string"}
+from headway.serving.page_schemas import ANYTHING, HEADERS, SCHEMAS, STATUSES, Json, listed
+from headway.serving.protocol import LARGEST, bounds_of
 
 
 def example_row(signature: Signature) -> Json:
@@ -38,52 +32,88 @@ def _example(kind: Kind | None) -> bool | int | float | str:
     return 1 if kind is not None and kind[0] in "IU" else 0.5
 
 
+# JSON Schema's `boolean` stands beside numbers because a truth value is taken for 0 or 1, as Python does.
 def _value(field: Field) -> Json:
     """The schema of one value of a row. A gap is `null`; whether the model takes one it says itself."""
     kind = field.kind
     if kind is None:
-        return _ANY
+        return {"type": ["number", "string", "boolean", "null"], **_bounded(-LARGEST, LARGEST)}
     if kind == "BOOL":
-        return {"type": ["boolean", "null"]}
+        return {"enum": [True, False, 0, 1, None]}
     if kind == "BYTES":
         return {"type": ["string", "null"]}
-    return {"type": ["number", "null"]}
+    if kind[0] == "F":
+        return {"type": ["number", "boolean", "null"], **_bounded(-LARGEST, LARGEST)}
+    return {"type": ["integer", "boolean", "null"], **_bounded(*bounds_of(kind))}
+
+
+def _bounded(least: float, most: float) -> Json:
+    return {"minimum": least, "maximum": most}
 
 
 def openapi(about: About, signature: Signature) -> bytes:
-    """The OpenAPI document (3.1), as JSON."""
-    row: Json = {"type": "object", "example": example_row(signature)}
-    if signature.columns:
-        row["properties"] = {field.name: _value(field) for field in signature.inputs}
-        row["required"] = list(signature.columns)
-        row["additionalProperties"] = False
-    else:
-        row["additionalProperties"] = _ANY
-        row["minProperties"] = 1
-    base = f"/v2/models/{about.model}"
-    rows = {"type": "array", "items": _ref("Row"), "minItems": 1}
-    told = {"type": "object", "additionalProperties": True}
+    """The OpenAPI document (3.1), as JSON: every path with what it takes and all that it may answer."""
+    rows = {"oneOf": [_ref("Row"), listed(_ref("Row"), 1)]}
     paths: Json = {
-        "/predict": {
-            "post": _post("Predict for rows", {"oneOf": [_ref("Row"), rows]}, _ref("Predicted"), (400, 413, 503, 504))
-        },
-        f"{base}/infer": {
-            "post": _post("Infer, by the Open Inference Protocol", _ref("InferRequest"), told, (400, 413, 503, 504))
-        },
-        base: {"get": _get("Inputs and outputs of the model", told)},
-        f"{base}/ready": {"get": _get("Whether the model is ready", told)},
-        "/v2": {"get": _get("The server and its extensions", told)},
-        "/health/live": {"get": _get("Whether the process answers", told)},
-        "/health/ready": {"get": _get("Whether the model answers", told, (503,))},
-        "/": {"get": _get("What is served", told)},
+        "/": {"get": _get("What is served", "About")},
+        "/predict": {"post": _post("Predict for rows", rows, "Predicted", (400, 413, 415, 500, 503, 504))},
+        "/labels": {"post": _post("Tell the truth, later", _ref("Labels"), "Accepted", (400, 409, 413, 415, 503))},
+        "/health/live": {"get": _get("Whether the process answers", "Live")},
+        "/health/ready": {"get": _get("Whether the model answers", "Ready", _ref("Ready"))},
+        "/metrics": {"get": _page("Counts for Prometheus", "text/plain")},
+        "/docs": {"get": _page("What the model takes, for people", "text/html")},
+        "/openapi.json": {"get": _page("This document", "application/json")},
+        **_v2(about),
     }
     document = {
         "openapi": "3.1.0",
         "info": {"title": f"{about.endpoint}: {about.name}", "version": str(about.version)},
         "paths": paths,
-        "components": {"schemas": {"Row": row, **_SCHEMAS}},
+        "components": {"schemas": {"Row": _row(signature), **SCHEMAS}, "headers": HEADERS},
     }
     return msgspec.json.encode(document)
+
+
+def _row(signature: Signature) -> Json:
+    row: Json = {"type": "object", "example": example_row(signature)}
+    if signature.columns:
+        row["properties"] = {field.name: _value(field) for field in signature.inputs}
+        row["required"] = list(signature.columns)
+        row["additionalProperties"] = False
+        return row
+    matrix = signature.matrix or Field(name="")
+    row["additionalProperties"] = _value(Field(name="", kind=matrix.kind))
+    row["minProperties"] = 1
+    if matrix.width is not None and matrix.width > 0:
+        row["minProperties"] = row["maxProperties"] = matrix.width
+    return row
+
+
+def _v2(about: About) -> Json:
+    """The paths of the Open Inference Protocol."""
+    base, index = f"/v2/models/{about.model}", "/v2/repository"
+    found: Json = {
+        "/v2": {"get": _get("The server and its extensions", "Server")},
+        "/v2/health/live": {"get": _get("Whether the process answers", "Live")},
+        "/v2/health/ready": {"get": _get("Whether the model answers", "Ready", _ref("Ready"))},
+        f"{index}/index": {"post": {"summary": "The models there are", "responses": _answers("Index", ())}},
+        f"{index}/models/{about.model}/load": {
+            "post": {"summary": "Nothing: it is loaded", "responses": {"200": _told("It is", _json(ANYTHING))}}
+        },
+        f"{index}/models/{about.model}/unload": {
+            "post": {"summary": "Refused: release another version", "responses": {"400": _refused(400)}}
+        },
+    }
+    for path in (base, f"{base}/versions/{about.version}"):
+        infer = _post("Infer", _ref("InferRequest"), "Inferred", (400, 413, 415, 500, 503, 504))
+        infer["responses"]["200"]["content"]["application/octet-stream"] = {"schema": {}}
+        found |= {
+            path: {"get": _get("Inputs and outputs of the model", "Model")},
+            f"{path}/ready": {"get": _get("Whether the model is ready", "ModelReady")},
+            f"{path}/stats": {"get": _get("How often it was asked", "Statistics")},
+            f"{path}/infer": {"post": infer},
+        }
+    return found
 
 
 def _ref(name: str) -> Json:
@@ -94,83 +124,37 @@ def _json(schema: Json) -> Json:
     return {"application/json": {"schema": schema}}
 
 
-def _answers(good: Json, bad: tuple[int, ...]) -> Json:
-    refused = {str(code): {"description": _WORDS[code], "content": _json(_ref("Refused"))} for code in bad}
-    return {"200": {"description": "The answer", "content": _json(good)}, **refused}
+def _told(description: str, content: Json, *more: str) -> Json:
+    names = ("X-Request-Id", "X-Headway-Version", *more)
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {"description": description, "headers": headers, "content": content}
 
 
-def _get(summary: str, good: Json, bad: tuple[int, ...] = ()) -> Json:
-    return {"summary": summary, "responses": _answers(good, bad)}
+def _refused(status: int) -> Json:
+    return _told(STATUSES[status], _json(_ref("Refused")), *(["Retry-After"] if status in (503, 504) else []))
 
 
-def _post(summary: str, asked: Json, good: Json, bad: tuple[int, ...]) -> Json:
+def _answers(good: str, bad: tuple[int, ...]) -> Json:
+    return {"200": _told("The answer", _json(_ref(good))), **{str(status): _refused(status) for status in bad}}
+
+
+def _get(summary: str, good: str, unready: Json | None = None) -> Json:
+    answers = _answers(good, ())
+    if unready is not None:
+        answers["503"] = _told("Not ready", _json(unready))
+    return {"summary": summary, "responses": answers}
+
+
+def _page(summary: str, kind: str) -> Json:
+    return {"summary": summary, "responses": {"200": _told("The page", {kind: {"schema": {}}})}}
+
+
+def _post(summary: str, asked: Json, good: str, bad: tuple[int, ...]) -> Json:
     return {
         "summary": summary,
         "requestBody": {"required": True, "content": _json(asked)},
         "responses": _answers(good, bad),
     }
-
-
-_WORDS = {
-    400: "The request cannot be used; `fields` says where",
-    413: "The body is too large",
-    503: "Busy: come back after `Retry-After` seconds",
-    504: "The model took too long",
-}
-
-_SCHEMAS: Json = {
-    "Predicted": {
-        "type": "object",
-        "required": ["predictions", "model", "request_id"],
-        "properties": {
-            "predictions": {"type": "array"},
-            "model": _TEXT,
-            "request_id": _TEXT,
-            "classes": {"type": "array"},
-            "probabilities": {"type": "array", "items": {"type": "array", "items": {"type": ["number", "null"]}}},
-        },
-    },
-    "Refused": {
-        "type": "object",
-        "required": ["error"],
-        "properties": {
-            "error": _TEXT,
-            "request_id": _TEXT,
-            "fields": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"row": {"type": "integer"}, "field": _TEXT, "problem": _TEXT},
-                },
-            },
-        },
-    },
-    "InferRequest": {
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {
-            "id": _TEXT,
-            "inputs": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "type": "object",
-                    "required": ["name", "shape", "datatype", "data"],
-                    "properties": {
-                        "name": _TEXT,
-                        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-                        "datatype": {"enum": list(DATATYPES)},
-                        "data": {"type": "array"},
-                    },
-                },
-            },
-            "outputs": {
-                "type": "array",
-                "items": {"type": "object", "required": ["name"], "properties": {"name": _TEXT}},
-            },
-        },
-    },
-}
 
 
 def docs(about: About, signature: Signature, *, host: str) -> bytes:

@@ -3,6 +3,7 @@
 One object, a list of objects, or `{"inputs": …}` with either. Does not know HTTP's transport nor any model.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from headway.core.prediction import Prediction
-from headway.core.signature import ANY_WIDTH, Field, Kind, Signature
+from headway.core.signature import ANY_WIDTH, SIZES, Field, Kind, Signature
 
 MAX_FAULTS = 20
 """Faults of fields told in one answer: enough to see a pattern, little enough to read."""
@@ -23,6 +24,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 MAX_ID = 128
 """Characters of a request id that are taken over from a client."""
+
+LARGEST = sys.float_info.max
+"""No number of a row may be larger: JSON has whole ones without end, and models reckon with FP64 at most."""
 
 # Any: a row's values are whatever the model was trained on; the model checks them.
 Row = dict[str, Any]
@@ -154,15 +158,37 @@ def _problem(value: object, kind: Kind | None) -> str:
     """What is wrong with a value of this kind; empty when nothing is."""
     if isinstance(value, dict | list):
         return "is no single value"
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        return "is too large a number"
     if kind is None or value is None:
         return ""
     if kind == "BYTES":
         return "" if isinstance(value, str) else "is no text, which is wanted"
     if isinstance(value, str):
         return f"is a text; {'true or false' if kind == 'BOOL' else 'a number'} is wanted"
-    if isinstance(value, float) and kind[0] != "F" and not value.is_integer():
+    return _problem_of_whole(value, kind) if isinstance(value, int | float) and kind[0] != "F" else ""
+
+
+def _problem_of_whole(value: float, kind: Kind) -> str:
+    """What is wrong with a number where a whole one, or a truth value, is wanted."""
+    if value != int(value):
         return f"has a fraction; {'true or false' if kind == 'BOOL' else 'a whole number'} is wanted"
-    return ""
+    least, most = bounds_of(kind)
+    if least <= value <= most:
+        return ""
+    return "is neither true nor false" if kind == "BOOL" else f"is no {kind}: it goes from {least} to {most}"
+
+
+def bounds_of(kind: Kind) -> tuple[int, int]:
+    """The least and the most that a whole number of a kind may be.
+
+    >>> bounds_of("INT8"), bounds_of("UINT16"), bounds_of("BOOL")
+    ((-128, 127), (0, 65535), (0, 1))
+    """
+    if kind == "BOOL":
+        return 0, 1
+    n_bits = 8 * SIZES[kind]
+    return (0, 2**n_bits - 1) if kind[0] == "U" else (-(2 ** (n_bits - 1)), 2 ** (n_bits - 1) - 1)
 
 
 def nearest(name: str, columns: Sequence[str]) -> str:
