@@ -36,6 +36,7 @@ class Caller:
         )
         self.events: list[h2.events.Event] = []
         self.is_closed = False
+        self.raw = b""
 
     def start(self) -> None:
         self.h2.initiate_connection()
@@ -73,6 +74,7 @@ class Caller:
         if not data:
             self.is_closed = True
             return False
+        self.raw += data
         self.events += self.h2.receive_data(data)
         for event in self.events:
             if isinstance(event, h2.events.DataReceived) and event.flow_controlled_length:
@@ -101,6 +103,18 @@ class Caller:
             body = body[end:]
         return Told(headers, messages)
 
+    def last_words(self) -> list[tuple[int, int]]:
+        """The GOAWAYs that came, also those that h2 does not tell of: the last stream of each, and the error."""
+        found = []
+        at = 0
+        while at + 9 <= len(self.raw):
+            size = int.from_bytes(self.raw[at : at + 3], "big")
+            if self.raw[at + 3] == 7:
+                body = self.raw[at + 9 : at + 9 + size]
+                found.append((int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")))
+            at += 9 + size
+        return found
+
     def has_ended(self, number: int) -> bool:
         ends = h2.events.StreamEnded | h2.events.StreamReset
         return any(isinstance(event, ends) and event.stream_id == number for event in self.events)
@@ -112,8 +126,8 @@ class Caller:
                 pass
         except h2.exceptions.ProtocolError:
             # A GOAWAY is the last that h2 takes.
-            while self.socket.recv(1 << 16):
-                pass
+            while data := self.socket.recv(1 << 16):
+                self.raw += data
         return self.events
 
 

@@ -264,7 +264,7 @@ def test_g5_what_is_wrong_is_told(channel: Any, change: dict[str, Any], code: st
 
 
 def test_g5_an_unknown_model_is_not_found(client: Any) -> None:
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: client.infer("x", [tensor()]),
         lambda: client.is_model_ready("x"),
         lambda: client.is_model_ready("m", "9"),
@@ -272,7 +272,8 @@ def test_g5_an_unknown_model_is_not_found(client: Any) -> None:
         lambda: client.get_model_metadata("m/versions/2"),
         lambda: client.get_inference_statistics("x"),
         lambda: client.load_model("x"),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(triton.InferenceServerException, match="NOT_FOUND"):
             call()
 

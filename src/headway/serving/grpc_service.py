@@ -108,7 +108,8 @@ def http2(front: Front) -> Takeover:
                 sides[is_public] = _side(front, is_public=is_public)
         except ImportError as e:
             front.count("grpc", 505)
-            _print(f"grpc: a client speaks HTTP/2, and {e.name} is not installed; install headway[grpc]")
+            lacking = (e.name or "h2").partition(".")[0]
+            _print(f"grpc: a client speaks HTTP/2, and {lacking} is not installed; install headway[grpc]")
             connection.transport.write(_GOAWAY_MISSING)
             connection.transport.close()
             return

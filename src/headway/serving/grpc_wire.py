@@ -361,7 +361,8 @@ class Http2(asyncio.Protocol):
             return
         self._flush()
         if self._ending_at is None:
-            if self._calls.n_answers and self._side.is_ending():
+            # While no call is under way, if there is such a moment before the next look: some clients drop theirs.
+            if self._calls.n_answers and not self._calls.by_id and self._side.is_ending():
                 self.drain()
         elif self._last_id != _LAST_ID and not self._calls.by_id:
             self.transport.close()
