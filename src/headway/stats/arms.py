@@ -15,6 +15,7 @@ independent answers E[a^X b^Y] <= exp(n_new p_new (a - 1) + n_old p_old (b - 1))
 most 1 (or a known number) whenever the claim is true. For equal rates and any pattern of errors it follows from the
 drawing of requests alone: Hoeffding (1963), J. Am. Stat. Assoc. 58, 13-30, theorem 4. Windows multiply, so Ville's
 inequality holds at every look. Counts may be sums of losses in [0, 1] as well, for a^u <= 1 + u (a - 1) there.
+Both versions may be asked the very same requests (a shadow), for (a - 1)(b - 1) < 0.
 Sources: Lindon & Malek (2022), NeurIPS, for counts given their sum; Turner, Ly & Grunwald (2024), J. Statist. Planning
 and Inference 230, 106116, for two streams. Knows no limit, no verdict and no clock (`core/rollout_judge`).
 """

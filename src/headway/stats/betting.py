@@ -70,13 +70,21 @@ def log_evidence_above(pairs: Pairs, margin: float, bets: Sequence[float] = ()) 
     >>> round(math.exp(log_evidence_above(Pairs(gained=60, lost=40, n_rows=1000), -0.02)), 1)
     548.9
     """
+    return log_evidence_of_pairs(pairs.gained, pairs.lost, pairs.n_rows, margin, bets)
+
+
+def log_evidence_of_pairs(gained: float, lost: float, n: float, margin: float, bets: Sequence[float] = ()) -> float:
+    """The same of counts that may be fractions: those of rows, `n` in all, divided by how many go together.
+
+    >>> round(math.exp(log_evidence_of_pairs(30, 20, 500, -0.02)), 1)
+    15.3
+    """
     most = 1 / (1 + margin) if margin > -1 else math.inf
     some = np.asarray(bets, dtype=np.float64) if bets else _spread_bets(most)
     if np.any(some <= 0) or np.any(some >= most):
         raise ValueError(f"bets lie between 0 and {most:g}")
-    same = pairs.n_rows - pairs.gained - pairs.lost
-    logs = pairs.gained * np.log1p(some * (1 - margin)) + same * np.log1p(-some * margin)
-    logs = logs + pairs.lost * np.log1p(-some * (1 + margin))
+    logs = gained * np.log1p(some * (1 - margin)) + (n - gained - lost) * np.log1p(-some * margin)
+    logs = logs + lost * np.log1p(-some * (1 + margin))
     return float(special.logsumexp(logs)) - math.log(len(some))
 
 
