@@ -63,6 +63,20 @@ def test_kserves_rest_client_sends_texts(columns: Served) -> None:
     assert told == {"True": ["grüngrün", ""], "False": ["grüngrün", ""]}
 
 
+def test_kserves_grpc_client_asks_and_understands(matrix: Served) -> None:
+    told = said(serving_peers.KSERVE, "kserve_grpc.py", str(matrix.port), "m", "input")
+    assert (told["live"], told["ready"], told["model ready"]) == (True, True, True)
+    for word in ("raw", "contents"):
+        assert told[word] == {
+            "id": "k-2",
+            "model": "m",
+            "version": "2",
+            "outputs": {"label": LABELS, "probabilities": CHANCES},
+        }
+    assert told["refused"][0] == "NOT_FOUND"
+    assert "no model 'no-such'" in told["refused"][1]
+
+
 def test_mlservers_types_and_codecs_read_and_write_what_is_ours(matrix: Served, columns: Served) -> None:
     told = said(serving_peers.MLSERVER, "mlserver_types.py", str(matrix.port), str(columns.port))
     assert told["server"] == "headway"
