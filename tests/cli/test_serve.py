@@ -180,6 +180,7 @@ def test_versions_end_with_the_command_that_serves_them_however_it_ends(versions
         (["far@1", "--shadow", "far@2=2"], "is no share"),
         (["far@1", "far@2", "--sticky", "header:"], "names no key"),
         (["far@1", "--weights", "1"], "nothing to share"),
+        (["far@1", "far@2", "--sticky", "customer_id"], "customer_id is no column of the model"),
     ],
 )
 def test_what_cannot_be_shared_out_is_told(versions: Path, words: list[str], problem: str) -> None:

@@ -77,7 +77,9 @@ def serve(
         shares = table.shares
         url = target.switch(endpoint, max(shares, key=lambda version: shares[version]))
         target.route(endpoint, table)
-        ready(url, _example(url))
+        schema = _row_schema(url)
+        _check_key(table, schema)
+        ready(url, schema["example"])
         _watched(target, endpoint, over)
     finally:
         target.stop(endpoint, None)
@@ -99,9 +101,20 @@ def _watched(target: Target, endpoint: str, over: _Over) -> None:
         told = state.detail
 
 
-def _example(url: str) -> Row:
-    """A row that its page tells."""
+def _row_schema(url: str) -> Row:
+    """What its page tells of a row."""
     with urlopen(f"{url}/openapi.json", timeout=30) as response:  # noqa: S310 (our own server's)
         # Any: as in `Row`.
-        row: Row = msgspec.json.decode(response.read())["components"]["schemas"]["Row"]["example"]
-    return row
+        schema: Row = msgspec.json.decode(response.read())["components"]["schemas"]["Row"]
+    return schema
+
+
+def _check_key(table: Table, schema: Row) -> None:
+    columns = schema.get("required")
+    sticky = table.sticky
+    if sticky is not None and sticky.place == "field" and columns and sticky.name not in columns:
+        raise UsageMistaken(
+            f"{sticky.name} is no column of the model, so that rows with it would be refused",
+            at="--sticky",
+            remedy=f"send it in a header (--sticky header:{sticky.name}), or name one of: {', '.join(columns)}",
+        )
