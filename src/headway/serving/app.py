@@ -37,6 +37,7 @@ from headway.serving.protocol import Refusal, Row
 from headway.serving.record import Answered, Recorder
 from headway.serving.reply import BINARY, Handle, Reply, Request, Route, always, framed, packed_reply
 from headway.serving.route import Asked, Counts, Plan, Router, handed_on_headers
+from headway.serving.trace import Spans, named
 
 if TYPE_CHECKING:
     from headway.serving.v2_tensors import Array
@@ -67,7 +68,7 @@ class App:
 
     __slots__ = (
         "_about", "_addresses", "_batcher", "_columns", "_gathering", "_id", "_kinds", "_limits", "_meter", "_named",
-        "_recorder", "_routes", "_signature", "is_draining", "routed", "router", "sibling",
+        "_recorder", "_routes", "_signature", "_spans", "is_draining", "routed", "router", "sibling",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +93,7 @@ class App:
         self._addresses = v2.Addresses(about, model.signature)
         self._named = (b"x-headway-version", about.name.encode())
         self._id = (os.urandom(10).hex(), 0)
+        self._spans: Spans | None = None
         self._routes = self._routed()
         self.is_draining = False
         self.sibling: str | None = None
@@ -102,6 +104,10 @@ class App:
         """Log and limit like this from now on."""
         self._recorder = recorder
         self._limits = self._batcher.limits = limits
+
+    def trace(self, spans: Spans | None) -> None:
+        """Trace requests by this, or not."""
+        self._spans = self._batcher.spans = spans
 
     def route(self, plan: Plan | None) -> None:
         """Route by this plan from now on, or answer all alone; what is under way ends by the one before."""
@@ -143,6 +149,12 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        if self._spans is not None and self._spans.is_traced(scope["path"]):
+            await self._spans.around(self._respond, scope, receive, send)
+        else:
+            await self._respond(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         request_id = protocol.request_id_from(headers.get(b"x-request-id")) or self._new_id()
         # On the private socket there is no port: those are checks and what siblings hand on.
@@ -204,7 +216,8 @@ class App:
                 sibling, method=asked.method, target=asked.target, headers=headers, body=asked.request.body
             )
         except (OSError, EOFError, ValueError) as e:
-            _print(f"{request_id}: the version that took over gives no answer ({e!r}); {self._about.name} answered")
+            who = named(request_id, asked.request.headers)
+            _print(f"{who}: the version that took over gives no answer ({e!r}); {self._about.name} answered")
             return None
 
     async def _answer(
@@ -270,7 +283,8 @@ class App:
             return outcome
         if isinstance(outcome, DataUnreadable):
             return Refusal(status=400, error=outcome.problem)
-        _print(f"{request.request_id}: {self._about.name} raised\n{''.join(traceback.format_exception(outcome))}")
+        who = named(request.request_id, request.headers)
+        _print(f"{who}: {self._about.name} raised\n{''.join(traceback.format_exception(outcome))}")
         return Refusal(status=500, error=f"the model failed: {type(outcome).__name__}; its log tells more")
 
     def _noted(

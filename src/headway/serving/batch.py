@@ -22,6 +22,7 @@ from msgspec import Struct
 from headway.core.prediction import LoadedModel, Prediction, TakesArrays
 from headway.serving.limits import Limits
 from headway.serving.protocol import Refusal, Row
+from headway.serving.trace import Spans
 
 if TYPE_CHECKING:
     from headway.serving.v2_tensors import Array
@@ -46,7 +47,7 @@ Outcome = Prediction | Refusal | BaseException
 class Ask:
     """What one request asks, and the future of its answer. `key` is equal for requests that may go together."""
 
-    __slots__ = ("answer", "key", "n_rows", "since", "table")
+    __slots__ = ("answer", "key", "n_rows", "since", "span", "table")
 
     def __init__(
         self, table: "Sequence[Row] | dict[str, Array]", n_rows: int, answer: "asyncio.Future[Outcome]", since: float
@@ -56,6 +57,7 @@ class Ask:
         self.key: Hashable = None
         self.answer = answer
         self.since = since
+        self.span: object = None
 
 
 class Counts(Struct, kw_only=True):
@@ -73,7 +75,7 @@ class Batcher:
 
     __slots__ = (
         "_busy_since", "_is_due", "_model", "_n_rows_waiting", "_pool", "_running", "_shares", "_took_s",
-        "_waiting", "_watch", "counts", "limits", "note_batch", "takes_arrays",
+        "_waiting", "_watch", "counts", "limits", "note_batch", "spans", "takes_arrays",
     )  # fmt: skip
 
     def __init__(self, model: LoadedModel, limits: Limits, *, shares: bool = True) -> None:
@@ -92,6 +94,7 @@ class Batcher:
         self._took_s = 10 * QUICK_S
         self.counts = Counts()
         self.note_batch: Callable[[int], None] | None = None
+        self.spans: Spans | None = None
 
     @property
     def n_waiting(self) -> int:
@@ -116,6 +119,8 @@ class Batcher:
         ask = Ask(table, n_own, answer, loop.time())
         if self._shares:
             ask.key = _key_of_arrays(table) if isinstance(table, dict) else _key(table)
+        if self.spans is not None:
+            ask.span = self.spans.asked(n_own)
         self._waiting.append(ask)
         if not self._is_due and self._busy_since is None:
             self._is_due = True
@@ -217,6 +222,10 @@ class Batcher:
             self._took_s += _LEARNING * (took_s - self._took_s)
         if self.note_batch is not None:
             self.note_batch(n_rows)
+        if self.spans is not None:
+            for ask, outcome in zip(batch, outcomes, strict=True):
+                is_failed = isinstance(outcome, BaseException)
+                self.spans.computed(ask.span, n_rows, len(batch), took_s, failed=is_failed)
 
     def _expire(self) -> None:
         """Tell those that waited too long, and look again when the next one will have."""

@@ -24,6 +24,7 @@ from headway.serving.app import App
 from headway.serving.grpc_service import http2
 from headway.serving.limits import connections, watch
 from headway.serving.record import log_of
+from headway.serving.tracing import spans_of
 
 LINGER_S = 5.0
 """How long clients may take to use or close their idle connections at the end."""
@@ -125,6 +126,8 @@ async def _serve(
     limits = serving.limits
     log = log_of(serving, model.signature, folder)
     app = App(model, about, recorder=log, limits=limits)
+    spans = spans_of(about)
+    app.trace(spans)
     config = uvicorn.Config(
         app,
         http=connections(limits, http2(app)),
@@ -145,5 +148,7 @@ async def _serve(
         ready(model.signature)
     await running
     watching.cancel()
+    if spans is not None:
+        await spans.close()
     if log is not None:
         await log.close()

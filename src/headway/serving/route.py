@@ -22,6 +22,7 @@ from headway.serving.about import About
 from headway.serving.forward import HANDED_ON, ROUTED, SHADOW, Forwarded, Headers, Lines, request_bytes
 from headway.serving.protocol import Refusal
 from headway.serving.reply import Request
+from headway.serving.trace import named
 
 FULL = frozenset({429, 503})
 """A sibling that says so has no room: the accepting version answers instead."""
@@ -220,8 +221,8 @@ class Router:
             self._said_at = now
             sys.stderr.write(
                 time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime())
-                + f"{asked.request.request_id}: version {version} gives no answer ({why!r}); "
-                f"{self._about.name} answers for it (told at most every {SAY_S:g} s)\n"
+                + f"{named(asked.request.request_id, asked.request.headers)}: version {version} gives no answer "
+                f"({why!r}); {self._about.name} answers for it (told at most every {SAY_S:g} s)\n"
             )
             sys.stderr.flush()
 

@@ -36,6 +36,7 @@ from headway.serving.limits import connections, watch
 from headway.serving.record import log_of
 
 from headway.serving.route import Plan
+from headway.serving.tracing import spans_of
 LINGER_S = 5.0
 """How long an ending worker waits for clients to use or close their idle connections."""
 
@@ -108,7 +109,7 @@ class _Worker:
 
     __slots__ = (
         "_app", "_begin", "_closing", "_config", "_folder", "_kind", "_log", "_public", "_recording", "_reports",
-        "_server", "_signature", "_watching",
+        "_server", "_signature", "_spans", "_watching",
     )  # fmt: skip
 
     def __init__(self, begin: Begin, model: LoadedModel, reports: int) -> None:
@@ -130,6 +131,8 @@ class _Worker:
         self._closing: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
         self._app = App(model, about, recorder=self._log, limits=s.limits)
+        self._spans = spans_of(about)
+        self._app.trace(self._spans)
         self._kind = connections(s.limits, http2(self._app))
         self._config = uvicorn.Config(
             self._app,
@@ -165,6 +168,8 @@ class _Worker:
             self._watching.cancel()
         if self._log is not None:
             self._closing.append(asyncio.create_task(self._log.close()))
+        if self._spans is not None:
+            self._closing.append(asyncio.create_task(self._spans.close()))
         await asyncio.gather(*self._closing)
 
     async def _obey(self, lines: asyncio.StreamReader) -> None:
