@@ -59,6 +59,15 @@ _WEIGHTS = (0.05, 0.2, 0.4, 0.2, 0.1, 0.05)
 """How much is staked on the truth being 1.3, 1.5, 2, 3.1, 5.2, 10.4 times the claim: most on a doubling."""
 
 
+def ratio_bets() -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The ratios that are bet on against "at most 1", and the part of the stake on each.
+
+    >>> [round(ratio, 1) for ratio in ratio_bets()[0]]
+    [1.3, 1.5, 2.0, 3.1, 5.2, 10.4]
+    """
+    return tuple(2 ** (bet / STEPS) for bet in _BETS), _WEIGHTS
+
+
 class Ratio(Struct, frozen=True, kw_only=True):
     """What is known of the ratio rate_new / rate_old after some windows: a few sums, whose size does not grow.
 
