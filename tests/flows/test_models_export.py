@@ -26,7 +26,7 @@ from headway.errors import (
     SignatureRefused,
     UsageMistaken,
 )
-from headway.flows import models_export, models_trust, registry
+from headway.flows import models_archive, models_export, models_trust, registry
 from headway.flows.models_export import Imported
 from headway.ports import Blobs, Log
 from headway.testing.bench import Trial
@@ -257,6 +257,89 @@ def test_a_manifest_that_cannot_be_meant_is_refused(here: Side, tmp_path: Path, 
     manifest.write_bytes(msgspec.json.encode(change(msgspec.json.decode(manifest.read_bytes()))))
     with pytest.raises(ModelUnreadable, match=said):
         Side(tmp_path).bring(str(tmp_path / "out"))
+
+
+def repacked(path: str, changed: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> None:
+    """The same archive, packed otherwise; members whose names begin with a word hold what it says."""
+    with zipfile.ZipFile(path) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    with zipfile.ZipFile(path, "w", compression) as packed:
+        for name, data in members.items():
+            packed.writestr(name, next((new for word, new in changed.items() if name.startswith(word)), data))
+
+
+def test_an_archive_that_somebody_packed_arrives_as_well(here: Side, tmp_path: Path) -> None:
+    path = here.export("out.zip")
+    repacked(path, {})
+    assert Side(tmp_path).bring(path).version.model == "churn"
+
+
+@pytest.mark.parametrize("member", ["headway", "model", "verdict", "packages"])
+def test_an_archive_that_unpacks_to_a_flood_is_refused_before_it_fills_the_disk(
+    here: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str
+) -> None:
+    monkeypatch.setattr(models_archive, "ROOM_BYTES", 2**20)
+    path = here.export("out.zip")
+    repacked(path, {member: bytes(2**23)})
+    there = Side(tmp_path)
+    with pytest.raises(ModelUnreadable, match="unpacks to more than 20 times its size"):
+        there.bring(path)
+    assert registry.names(there.log) == ()
+
+
+def test_a_flood_in_many_members_is_counted_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models_archive, "ROOM_BYTES", 2**20)
+    here, there = Side(tmp_path), Side(tmp_path)
+    size = 2**18
+    files = [TreeFile(f"{i}.bin", here.blobs.put(bytes(size + i)), size + i) for i in range(8)]
+    tree = here.blobs.put(encode_tree(tree_of(files)))
+    artifact = Artifact(path="models/many", digest=tree, kind="tree", size_bytes=8 * size, n_files=8)
+    registry.register(here.log, Registration(model="churn", artifact=artifact, key="many"), now=1.0)
+    path = here.export("out.zip")
+    repacked(path, {})
+    with pytest.raises(ModelUnreadable, match="unpacks to more than 20 times its size"):
+        there.bring(path)
+    assert registry.names(there.log) == ()
+
+
+def test_a_manifest_that_no_memory_should_hold_is_refused(
+    here: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models_export, "MAX_TEXT_BYTES", 100)
+    with pytest.raises(ModelUnreadable, match="is larger than any"):
+        Side(tmp_path).bring(here.export("out"))
+
+
+ENCRYPTED, UNHEARD_OF = 1, 99
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "said"), [(0, ENCRYPTED, "encrypted"), (2, UNHEARD_OF, "method")], ids=["password", "packing"]
+)
+def test_an_archive_that_cannot_be_unpacked_is_told_from_a_damaged_one(
+    here: Side, tmp_path: Path, at: int, value: int, said: str
+) -> None:
+    path = Path(here.export("out.zip"))
+    data = bytearray(path.read_bytes())
+    # Flags and method of packing lie 6 bytes into a member's own header, 8 into what the directory says of it.
+    for mark, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        begin = data.find(mark)
+        while begin >= 0:
+            data[begin + offset + at] = value
+            begin = data.find(mark, begin + 1)
+    path.write_bytes(bytes(data))
+    there = Side(tmp_path)
+    with pytest.raises(ModelUnreadable, match=f"the archive cannot be unpacked: .*{said}"):
+        there.bring(str(path))
+    assert registry.names(there.log) == ()
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_would_be_unpacked_into_memory_is_not(here: Side, tmp_path: Path, compression: int) -> None:
+    path = here.export("out.zip")
+    repacked(path, {}, compression=compression)
+    with pytest.raises(ModelUnreadable, match=r"cannot be unpacked: .* is packed by a method other than deflate"):
+        Side(tmp_path).bring(path)
 
 
 def test_what_is_no_export_is_told(here: Side, tmp_path: Path) -> None:

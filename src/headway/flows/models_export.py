@@ -4,9 +4,8 @@
 signatures to trusted keys, nothing is run, and what would run code is not trusted until somebody says so by its digest.
 """
 
-import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import msgspec
@@ -25,18 +24,21 @@ from headway.errors import (
     BlobDamaged,
     BlobMissing,
     Conflict,
-    FileMissing,
     ModelUnreadable,
     SystemRefused,
     UsageMistaken,
 )
 from headway.flows import lineage, models_trust, registry, store
+from headway.flows.models_archive import Find, opened
 from headway.ports import Blobs, Log
 
 _MODEL, _TREE = "model", "model.tree"
 
 _BESIDE = {"verdict.json": "verdict", "packages.txt": "packages", "code.diff": "diff"}
 """Files of an export that are blobs of a version's record."""
+
+MAX_TEXT_BYTES = 2**28
+"""What is read into memory: the manifest, or the list of a folder (of some two million files)."""
 
 _LEAST = 12
 """Digits of a digest by which somebody vouches for what it names."""
@@ -108,7 +110,7 @@ def bring(  # noqa: PLR0913 (what came, what it is to be called, and who vouches
     Raises FileMissing, ModelUnreadable, BlobDamaged (a file is not what its digest says), SignatureRefused,
     UsageMistaken (`vouched` is of other content), ExtraMissing.
     """
-    with _opened(path, scratch) as find:
+    with opened(path, scratch) as find:
         data = _bytes(find(model_export.NAME), path)
         came = read_manifest(data, at=path)
         made = came.version
@@ -236,69 +238,8 @@ def _write(folder: str, name: str, data: bytes) -> None:
 
 # --- in ---------------------------------------------------------------------------------------------------------
 
-_Find = Callable[[str], str | None]
-"""The path of a file of an export, by its name there; None when it has none."""
 
-
-@contextmanager
-def _opened(path: str, scratch: str) -> Iterator[_Find]:
-    """An export to be read. Only what is asked for by name is ever taken out of an archive."""
-    if os.path.isdir(path):
-
-        def find(name: str) -> str | None:
-            here = os.path.join(path, name)
-            return here if os.path.isfile(here) and not os.path.islink(here) else None
-
-        yield find
-        return
-    if not os.path.isfile(path):
-        raise FileMissing(f"there is no {path}", at=path, remedy="name the folder or .zip that was exported")
-    from shutil import rmtree
-    from zipfile import ZipFile
-
-    folder = os.path.join(scratch, os.urandom(8).hex())
-    with _whole(path):
-        packed = ZipFile(path)
-    try:
-        names = set(packed.namelist())
-
-        def taken(name: str) -> str | None:
-            if name not in names:
-                return None
-            here = os.path.join(folder, name)
-            os.makedirs(os.path.dirname(here), exist_ok=True)
-            with _whole(path), packed.open(name) as source, open(here, "wb") as target:
-                while block := source.read(1 << 20):
-                    target.write(block)
-            return here
-
-        yield taken
-    finally:
-        packed.close()
-        rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _whole(path: str) -> Iterator[None]:
-    """Tells all that zipfile raises for a damaged archive as what it is."""
-    from zipfile import BadZipFile
-    from zlib import error
-
-    try:
-        yield
-    except RuntimeError as e:
-        # It wants a password, or is packed in a way that zipfile does not know.
-        raise ModelUnreadable(f"the archive cannot be unpacked: {e}", at=path, remedy="copy or export it again") from e
-    except (BadZipFile, EOFError, ValueError, error) as e:
-        raise ModelUnreadable(f"the archive is damaged: {e}", at=path, remedy="copy or export it again") from e
-    except OSError as e:
-        # A place in the file that cannot be one.
-        if e.errno != errno.EINVAL:
-            raise
-        raise ModelUnreadable("the archive is damaged", at=path, remedy="copy or export it again") from e
-
-
-def _kept(blobs: Blobs, artifact: Artifact, find: _Find) -> str:
+def _kept(blobs: Blobs, artifact: Artifact, find: Find) -> str:
     """Put a model's content into the store, each file held to its digest; the path of the file or folder itself."""
     name = f"{_MODEL}/{_name(artifact)}"
     if artifact.kind == "file":
@@ -314,7 +255,7 @@ def _kept(blobs: Blobs, artifact: Artifact, find: _Find) -> str:
     return here
 
 
-def _file(blobs: Blobs, find: _Find, name: str, digest: Digest) -> str:
+def _file(blobs: Blobs, find: Find, name: str, digest: Digest) -> str:
     path = find(name)
     if path is None:
         raise ModelUnreadable(f"{name} is missing", at=name, remedy="copy or export it again")
@@ -323,7 +264,7 @@ def _file(blobs: Blobs, find: _Find, name: str, digest: Digest) -> str:
     return path
 
 
-def _record(blobs: Blobs, find: _Find, file: str, digest: Digest | None) -> Digest | None:
+def _record(blobs: Blobs, find: Find, file: str, digest: Digest | None) -> Digest | None:
     """A blob of the version's record: it is left out of what is registered when the export does not have it."""
     path = find(file) if digest is not None else None
     if path is None or digest is None:
@@ -346,6 +287,8 @@ def _bytes(path: str | None, at: str) -> bytes:
         raise ModelUnreadable(
             f"there is no {model_export.NAME} or model in it", at=at, remedy="name what `headway models export` wrote"
         )
+    if os.path.getsize(path) > MAX_TEXT_BYTES:
+        raise ModelUnreadable(f"{at} is larger than any", at=at, remedy="copy or export it again")
     with open(path, "rb") as file:
         return file.read()
 
