@@ -6,7 +6,6 @@ import sys
 
 from headway.cli import print_json
 from headway.config import Settings
-from headway.errors import SystemRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,34 +64,21 @@ def _print(view: "GateView", blobs: "Blobs") -> None:
 
 def _write(args: argparse.Namespace, view: "GateView", base: str) -> None:
     from headway.codec.page_gate import page_of, svg_of
+    from headway.flows.page import write_page
 
     written = []
     if args.html:
         called = f"run {view.run}" if view.run is not None else view.digest[:12]
-        _put(os.path.join(base, args.html), "".join(page_of(view, called=called)))
+        write_page(os.path.join(base, args.html), page_of(view, called=called))
         written.append(args.html)
     if args.svg:
-        _put(os.path.join(base, args.svg), svg_of(view.kept.verdict))
+        write_page(os.path.join(base, args.svg), [svg_of(view.kept.verdict)])
         written.append(args.svg)
     if written and not args.json:
         from headway.core.gate_kept import headline
 
         print(headline(view))
         print(f"wrote {' and '.join(written)}")
-
-
-def _put(path: str, text: str) -> None:
-    # By this name it is part of no folder's content, should we be killed here.
-    fresh = os.path.join(os.path.dirname(path), f".headway-{os.urandom(8).hex()}.tmp")
-    try:
-        with open(fresh, "w", encoding="utf-8", errors="replace") as f:
-            f.write(text)
-        os.replace(fresh, path)
-    except OSError as e:
-        raise SystemRefused(f"the page cannot be written: {e.strerror}", at=path, remedy="name another file") from e
-    finally:
-        if os.path.exists(fresh):
-            os.unlink(fresh)
 
 
 def _show(view: "GateView", settings: Settings) -> None:

@@ -17,7 +17,6 @@ import os
 
 from headway.cli import print_json
 from headway.config import Settings
-from headway.errors import SystemRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +40,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     called = profiles.together(args.data)
     found = _profile(args, settings, called)
     if args.html:
-        _write(os.path.join(args.folder or os.getcwd(), args.html), found, called)
+        from headway.codec.page_profile import page_of
+        from headway.flows.page import write_page
+
+        write_page(os.path.join(args.folder or os.getcwd(), args.html), page_of(found, called=called))
     if args.json:
         print_json(found)
     elif args.html:
@@ -93,19 +95,3 @@ def _show(found: "Profile", called: str, settings: Settings, *, is_whole: bool) 
     parts = [profiles.details(one, columns=min(columns, 100), unicode=unicode) for one in found.columns]
     print("\n\n".join("\n".join(part) for part in parts))
     print("\n".join(profiles.correlations(found)), end="\n" if found.correlations else "")
-
-
-def _write(path: str, found: "Profile", called: str) -> None:
-    from headway.codec.page_profile import page_of
-
-    # By this name it is part of no folder's content, should we be killed here.
-    fresh = os.path.join(os.path.dirname(path), f".headway-{os.urandom(8).hex()}.tmp")
-    try:
-        with open(fresh, "w", encoding="utf-8", errors="replace") as f:
-            f.writelines(page_of(found, called=called))
-        os.replace(fresh, path)
-    except OSError as e:
-        raise SystemRefused(f"the page cannot be written: {e.strerror}", at=path, remedy="name another file") from e
-    finally:
-        if os.path.exists(fresh):
-            os.unlink(fresh)
