@@ -1,12 +1,16 @@
 """Models that are Python files."""
 
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from headway import formats
 from headway.core.prediction import LoadedModel
-from headway.errors import DataUnreadable, ModelUnreadable
+from headway.errors import DataUnreadable, ModelUnreadable, ModelUntrusted
+from headway.flows.digest import digest_path
+from headway.flows.statcache import StatCache
 from headway.formats import function
 
 WHOLE = """
@@ -69,3 +73,38 @@ def test_a_file_that_is_no_model_is_refused_in_words(tmp_path: Path, text: str, 
 def test_rows_it_cannot_use_are_refused_in_words(tmp_path: Path, text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         loaded(tmp_path, text).predict([{"x": "a"}])
+
+
+FOLDER = """import json
+import os
+from rates_beside_the_model import RATE
+with open(os.path.join(os.path.dirname(__file__), "limits.json")) as f:
+    LIMIT = json.load(f)["limit"]
+COLUMNS = ("x",)
+def predict(rows):
+    return [row["x"] * RATE > LIMIT for row in rows]
+"""
+
+
+def test_a_function_with_files_of_its_own_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    at = tmp_path / "rule"
+    at.mkdir()
+    (at / "model.py").write_text(FOLDER)
+    (at / "rates_beside_the_model.py").write_text("RATE = 2\n")
+    (at / "limits.json").write_text('{"limit": 3}')
+    digest = digest_path(str(tmp_path), "rule", StatCache()).digest
+    assert formats.detect(str(at)) == "function"
+    with pytest.raises(ModelUntrusted):
+        formats.load(str(at), format="function", digest=digest, trusted=())
+    for _ in range(2):
+        # What importing left would be in no digest, and refused the second time.
+        model = formats.load(str(at), format="function", digest=digest, trusted={digest})
+        assert model.predict([{"x": 1}, {"x": 2}]).labels.tolist() == [False, True]
+    monkeypatch.delitem(sys.modules, "rates_beside_the_model")
+    (at / "limits.json").write_text('{"limit": 1}')
+    with pytest.raises(ModelUntrusted, match="content is another"):
+        formats.load(str(at), format="function", digest=digest, trusted={digest})
+    (at / "MLmodel").touch()
+    assert formats.detect(str(at)) == "mlflow"

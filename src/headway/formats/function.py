@@ -3,9 +3,12 @@
     def predict(rows):            # rows: a list of dicts
         return [row["distance"] > 1000 for row in rows]
 
-It may also have `predict_proba(rows)` with `CLASSES` (what its columns stand for), and `COLUMNS` (what it reads).
+It may also have `predict_proba(rows)` with `CLASSES` (what its columns stand for), and `COLUMNS` (what it reads). With
+files of its own (weights, tables, modules that it imports) it is a folder whose `model.py` finds them beside itself.
 """
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +22,23 @@ if TYPE_CHECKING:
 RUNS_CODE = True
 """It is a program."""
 
+_MAIN = "model.py"
+
 
 def fits(path: str, head: bytes) -> bool:
-    """A file named *.py."""
-    return path.endswith(".py") and bool(head)
+    """A file named *.py, or a folder with model.py that is not MLflow's."""
+    if not os.path.isdir(path):
+        return path.endswith(".py") and bool(head)
+    return os.path.isfile(os.path.join(path, _MAIN)) and not os.path.exists(os.path.join(path, "MLmodel"))
 
 
 def load(path: str, *, threads: int | None = None) -> LoadedModel:  # noqa: ARG001 (a program decides that by itself)
     """Run the file and take its functions. Raises ModelUnreadable."""
+    if os.path.isdir(path):
+        sys.path.append(os.path.abspath(path))
+        # What Python would write beside the folder's own files is in no digest: it would not be loaded again.
+        sys.dont_write_bytecode = True
+        path = os.path.join(path, _MAIN)
     # Any: the names that the file defines.
     names: dict[str, Any] = {"__name__": "headway_model", "__file__": path}
     with open(path, "rb") as f:
