@@ -5,10 +5,8 @@ The same application as a `worker`'s, without a holder: no version takes over, a
 
 import asyncio
 import math
-import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -48,19 +46,6 @@ def listen(host: str, port: int) -> socket.socket:
             remedy="give another --port, or --port 0 for any free one",
         ) from e
     return made
-
-
-def load(serving: Serving, *, is_trusted: bool) -> LoadedModel:
-    """The model in memory; what it says goes to stderr. Raises as `formats.load`."""
-    from headway import formats
-
-    # A model may need the project's own code; behind everything installed, so that it hides nothing.
-    sys.path.append(os.getcwd())
-    trusted = frozenset({serving.digest}) if is_trusted else frozenset()
-    model = formats.load(serving.path, format=serving.format, digest=serving.digest, trusted=trusted)
-    for note in model.notes:
-        sys.stderr.write(f"note: {note}\n")
-    return model
 
 
 class _Server(uvicorn.Server):

@@ -33,10 +33,11 @@ from headway.serving.about import About
 from headway.serving.app import App
 from headway.serving.grpc_service import http2
 from headway.serving.limits import connections, watch
+from headway.serving.load import load
 from headway.serving.record import log_of
-
 from headway.serving.route import Plan
 from headway.serving.tracing import spans_of
+
 LINGER_S = 5.0
 """How long an ending worker waits for clients to use or close their idle connections."""
 
@@ -61,8 +62,8 @@ class Order(Struct, frozen=True, kw_only=True):
 
     do: str
     to: str | None = None
-    serving: Serving | None = None
     plan: Plan | None = None
+    serving: Serving | None = None
 
 
 def main() -> int:
@@ -81,27 +82,14 @@ def main() -> int:
         first += byte
     begin = msgspec.json.decode(first, type=Begin)
     try:
-        model = _load(begin.serving)
+        # It was registered, so it is trusted, provided that its file still has the digest it had then.
+        model = load(begin.serving, is_trusted=True)
     except HeadwayError as e:
         sys.stderr.write(f"{e.problem}; {e.remedy}\n")
         return e.exit_code
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_Worker(begin, model, reports).serve(orders))
     return 0
-
-
-def _load(serving: Serving) -> LoadedModel:
-    """Load the model. It was registered, so it is trusted, provided that its file still has the digest it had then."""
-    from headway import formats
-
-    # A model may need the project's own code; behind everything installed, so that it hides nothing.
-    sys.path.append(os.getcwd())
-    model = formats.load(
-        serving.path, format=serving.format, digest=serving.digest, trusted=frozenset({serving.digest})
-    )
-    for note in model.notes:
-        sys.stderr.write(f"note: {note}\n")
-    return model
 
 
 class _Worker:
@@ -206,7 +194,6 @@ class _Worker:
             if self._log is not None:
                 # It sends what it has; answers that are given from now on are the next one's.
                 self._closing.append(asyncio.create_task(self._log.close()))
-        self._app.route(plan)
             self._log = log_of(serving, self._signature, self._folder)
         self._app.set(self._log, limits)
 
@@ -219,8 +206,8 @@ class _Worker:
     async def _accept(self, plan: Plan | None) -> None:
         self._app.sibling = None
         self._app.is_draining = False
+        self._app.route(plan)
         if self._public is not None:
-        self._app.route(None)
             return
         # The descriptor is shared with the holder and the siblings: a copy of it is what may be closed.
         shared = socket.socket(fileno=os.dup(self._begin.listener))
@@ -233,6 +220,7 @@ class _Worker:
     def _drain(self, to: str | None) -> None:
         self._app.sibling = to
         self._app.is_draining = True
+        self._app.route(None)
         if self._public is not None:
             self._public.close()
             self._public = None
