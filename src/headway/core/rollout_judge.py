@@ -12,11 +12,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from headway.core.guard import Guard, shares_of_budget
+from headway.core.guard import Guard
 from headway.core.rollout_track import Track, factor_to_prove, track_of
 from headway.core.rollout_window import Slice, Window
 from headway.core.rollout_words import Totals, of_harm, of_track, told_slice
-from headway.core.strategy import WATCHED, Stage, Strategy
+from headway.core.strategy import HARM, WATCHED, Stage, Strategy, budget_of
 from headway.core.telling import listed
 from headway.stats.arms import Gap, interval_of_gap
 from headway.stats.interval import Interval
@@ -26,8 +26,6 @@ Outcome = Literal["promote", "roll-back", "keep-looking", "go-on", "unsure"]
 
 OTHERS = "all others"
 """The value of the slice of all slices that came when the others were taken."""
-
-_HARM = Guard(text="harm", metric="errors", form="difference", limit=0.0)
 
 
 class Seen(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,8 +75,7 @@ class Judge:
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
-        guards = [*strategy.guards, _HARM] if strategy.most_harm else list(strategy.guards)
-        self._parts = dict(zip(guards, shares_of_budget(guards, strategy.alpha), strict=True)) if guards else {}
+        self._parts = dict(budget_of(strategy))
         self._tracks: dict[tuple[Guard, Slice], Track] = {(guard, ()): track_of(guard) for guard in strategy.guards}
         self._totals: dict[Slice, Totals] = {(): Totals()}
         self._slices: dict[tuple[str, ...], set[Slice]] = {}
@@ -224,7 +221,7 @@ class Judge:
         most = self._strategy.most_harm
         if not most:
             return Harm(expected=self._expected_harm, proved=0.0, most=0.0)
-        low = interval_of_gap(self._harm, 1 - 2 * self._parts[_HARM]).low
+        low = interval_of_gap(self._harm, 1 - 2 * self._parts[HARM]).low
         return Harm(expected=self._expected_harm, proved=max(low, 0.0) * self._n_harmed, most=most)
 
 

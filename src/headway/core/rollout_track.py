@@ -140,6 +140,7 @@ class ShareTrack(Struct, frozen=True, kw_only=True):
     hits: float = 0.0
     trials: float = 0.0
     blocks: tuple[float, ...] = ()
+    block_times: float = 1.0
 
     def after(self, window: Window, burst: float) -> "ShareTrack":
         """With one more window."""
@@ -153,7 +154,7 @@ class ShareTrack(Struct, frozen=True, kw_only=True):
         """Evidence, as a logarithm, that the limit is broken."""
         if self.guard.metric == "disagreement":
             return share.log_evidence_of_share_above(self.hits, self.trials, self.guard.limit)
-        return share.log_evidence_of_blocks_above(self.blocks, self.guard.limit)
+        return share.log_evidence_of_blocks_above(self.blocks, self.guard.limit, self.block_times)
 
     def kept(self) -> float:
         """Evidence, as a logarithm, that it is kept."""
@@ -171,7 +172,8 @@ class ShareTrack(Struct, frozen=True, kw_only=True):
 
     def times(self, factor: float) -> "ShareTrack":
         """As if there were so many times the evidence, and all of the same kind."""
-        return replace(self, hits=factor * self.hits, trials=factor * self.trials)
+        times = factor * self.block_times
+        return replace(self, hits=factor * self.hits, trials=factor * self.trials, block_times=times)
 
 
 def _share_of(window: Window, metric: Metric) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from headway.core.guard import Guard
+from headway.core.guard import Guard, shares_of_budget
 
 StageKind = Literal["shadow", "canary", "pause", "promote", "bake"]
 
@@ -63,3 +63,13 @@ class Strategy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def last_watched(self) -> int:
         """The stage at whose end it is decided whether to promote; -1 where nothing is watched."""
         return max((i for i, stage in enumerate(self.stages) if stage.kind in WATCHED), default=-1)
+
+
+HARM = Guard(text="harm", metric="errors", form="difference", limit=0.0)
+"""The budget of harm, which is one more cause to roll back where there is one."""
+
+
+def budget_of(strategy: Strategy) -> list[tuple[Guard, float]]:
+    """Each guard with its part of the budget of false rollbacks, the budget of harm last."""
+    guards = [*strategy.guards, HARM] if strategy.most_harm else list(strategy.guards)
+    return list(zip(guards, shares_of_budget(guards, strategy.alpha), strict=True)) if guards else []

@@ -18,6 +18,8 @@ from headway.stats.arms import ratio_bets
 MOST_ERRORS = 4000
 """More errors than this are not followed: what they do not show is told as not shown."""
 
+_LENGTHS = (60, 250, 1000, MOST_ERRORS)
+
 Values = npt.NDArray[np.float64]
 
 
@@ -48,7 +50,8 @@ def chance_to_catch(traffic: Traffic, n_requests: float, ratio: float) -> float:
     expected = n_requests * per_request
     if expected <= 0:
         return 0.0
-    last = min(math.ceil(expected + 8 * math.sqrt(expected) + 20), MOST_ERRORS)
+    # A few lengths only, so that walks are followed once and asked often.
+    last = next((n for n in _LENGTHS if n >= expected + 8 * math.sqrt(expected) + 20), MOST_ERRORS)
     n = np.arange(last + 1)
     chances = np.exp(n * math.log(expected) - expected - gammaln(n + 1))
     caught = caught_by_errors(traffic, last, ratio)
@@ -59,6 +62,7 @@ def chance_to_catch(traffic: Traffic, n_requests: float, ratio: float) -> float:
     return float(chances @ caught + max(0.0, 1 - float(chances.sum())) * caught[-1])
 
 
+@functools.lru_cache(maxsize=64)
 def caught_by_errors(traffic: Traffic, last: int, ratio: float) -> Values:
     """The chance of being caught by the n-th error, for n from 0 to `last`.
 
@@ -68,17 +72,20 @@ def caught_by_errors(traffic: Traffic, last: int, ratio: float) -> Values:
     chance_new = share * ratio / (share * ratio + 1 - share)
     limits = _limits(last, share, traffic.alpha)
     every = _errors_per_look(traffic, ratio)
-    walk = np.zeros(last + 1)
+    walk = np.zeros(last + 2)
     walk[0] = 1.0
     caught = np.zeros(last + 1)
     for n in range(1, last + 1):
-        up = walk[:n] * chance_new
-        walk[: n + 1] *= 1 - chance_new
-        walk[1 : n + 1] += up
+        # Since the last look the walk may have gone up that much above the limit, and no further.
+        top = min(n, limits[n] + every) + 1
+        up = walk[:top] * chance_new
+        walk[:top] *= 1 - chance_new
+        walk[1 : top + 1] += up
         caught[n] = caught[n - 1]
         if n % every == 0:
-            caught[n] += walk[limits[n] :].sum()
-            walk[limits[n] :] = 0.0
+            caught[n] += walk[limits[n] : top + 1].sum()
+            walk[limits[n] : top + 1] = 0.0
+    caught.flags.writeable = False
     return caught
 
 
@@ -110,13 +117,15 @@ def requests_to_catch(traffic: Traffic, ratio: float, chance: float = 0.5) -> in
     9030
     """
     per_request = traffic.rate * (traffic.share * ratio + 1 - traffic.share)
-    low, high = 0.0, MOST_ERRORS / per_request / 1.2
-    if chance_to_catch(traffic, high, ratio) < chance:
+    mosts = [n / per_request / 1.5 for n in _LENGTHS]
+    high = next((most for most in mosts if chance_to_catch(traffic, most, ratio) >= chance), 0.0)
+    if not high:
         return None
+    low = 0.0
     while high - low > max(1.0, 0.005 * high):
         middle = (low + high) / 2
         low, high = (low, middle) if chance_to_catch(traffic, middle, ratio) >= chance else (middle, high)
-    return _rounded(high)
+    return rounded_up(high)
 
 
 def least_ratio(traffic: Traffic, n_requests: float, chance: float = 0.8) -> float | None:
@@ -149,7 +158,11 @@ def chance_of_harm(n_new: float, share: float, rate: float, most: float) -> floa
     return min(1.0, 2 * float(ndtr(-most / spread))) if spread else 0.0
 
 
-def _rounded(n: float) -> int:
-    """To three digits, upwards."""
+def rounded_up(n: float) -> int:
+    """A number (>= 0) to three digits, upwards, for no more is known of it.
+
+    >>> rounded_up(12345.6), rounded_up(7.2)
+    (12400, 8)
+    """
     step: int = 10 ** max(0, math.floor(math.log10(max(n, 1.0))) - 2)
     return math.ceil(n / step) * step

@@ -68,11 +68,12 @@ def interval_of_share(hits: float, trials: float, level: float = 0.95) -> Interv
     return Interval(low=edge(is_kept, 0.0, middle), high=edge(is_kept, 1.0, middle), level=level)
 
 
-def log_evidence_of_blocks_above(shares: Sequence[float], limit: float) -> float:
+def log_evidence_of_blocks_above(shares: Sequence[float], limit: float, times: float = 1.0) -> float:
     """The logarithm of the e-value against "blocks have a share of at most `limit` on average", in (0, 1).
 
     `shares` has one number in [0, 1] for each block, in the order of time. The average over bets of the product of
     1 + bet (share / limit - 1). A single bad block, however bad, multiplies the evidence by 1 / limit at most.
+    With `times` as if these blocks had come so often.
     Source: Waudby-Smith & Ramdas (2024), J. R. Statist. Soc. B 86, 1-27. O(blocks).
 
     >>> round(math.exp(log_evidence_of_blocks_above([0.03, 0.02, 0.04, 0.02], 0.01)), 1)
@@ -81,7 +82,7 @@ def log_evidence_of_blocks_above(shares: Sequence[float], limit: float) -> float
     _check(0, 1, limit)
     if not all(0 <= share <= 1 for share in shares):
         raise ValueError("a share lies in [0, 1]")
-    return log_mean([sum(math.log1p(bet * (share / limit - 1)) for share in shares) for bet in BLOCK_BETS])
+    return log_mean([times * sum(math.log1p(bet * (share / limit - 1)) for share in shares) for bet in BLOCK_BETS])
 
 
 def _log_mixture(hits: float, others: float, limit: float) -> float:
