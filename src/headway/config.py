@@ -43,6 +43,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Public keys whose signatures on model versions count, besides the user's own. Default: none."""
     require_signature: bool = False
     """Whether a model version that no trusted key signed is refused. Default: no."""
+    kubernetes: str = ""
+    """Which cluster `target: kubernetes` means and how versions run there, as JSON. Default: nothing is said."""
+
+    @property
+    def target_environ(self) -> Mapping[str, str]:
+        """The environment for targets: as it was, with what headway.toml says of them."""
+        return {**self.environ, "HEADWAY_KUBERNETES": self.environ.get("HEADWAY_KUBERNETES") or self.kubernetes}
 
     @property
     def keys_folder(self) -> str:
@@ -82,6 +89,7 @@ def load(*, folder: str | None = None) -> Settings:
         debug=environ.get("HEADWAY_DEBUG", "") not in ("", "0"),
         trusted_keys=file.trust.keys,
         require_signature=file.trust.require_signature,
+        kubernetes=_json(file.kubernetes) if file.kubernetes.image else "",
     )
 
 
@@ -119,6 +127,36 @@ class _Trust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether a model version must be signed by one of them, or by the user's own, before it is loaded."""
 
 
+class _Kubernetes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab", omit_defaults=True):
+    """What the target takes (`backends/target_kubernetes`), which says what each is and checks it."""
+
+    image: str = ""
+    """Empty: nothing is said of a cluster."""
+    api: str = ""
+    context: str = ""
+    namespace: str = ""
+    replicas: int = 2
+    max_replicas: int = 0
+    cpu: str = "500m"
+    memory: str = "1Gi"
+    gpu: int = 0
+    start_s: int = 300
+    drain_s: int = 30
+    labels: dict[str, str] = field(default_factory=dict)
+    store_url: str = ""
+    secret: str = ""
+    pull_secret: str = ""
+    service_account: str = ""
+    gateway: str = ""
+    hostname: str = ""
+
+
+def _json(value: Struct) -> str:
+    import msgspec
+
+    return msgspec.json.encode(value).decode()
+
+
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """headway.toml as a person may write it."""
 
@@ -127,6 +165,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     remote: _Server = _Server()
     run: _Run = _Run()
     trust: _Trust = _Trust()
+    kubernetes: _Kubernetes = _Kubernetes()
 
 
 def _file(path: str) -> _File:

@@ -100,7 +100,13 @@ class Parts:
 
     def target(self, name: str) -> Target:
         """Where endpoints live; `name` is the scheme of a target back-end. Raises NameUnknown."""
-        return self._open("target", f"{name}:{self.settings.home}/endpoints")  # type: ignore[return-value] # as above
+        kept = f"target_{name}"
+        if kept not in self._opened:
+            if not self._looking:
+                home.make(self.settings.home)
+            url = f"{name}:{self.settings.home}/endpoints"
+            self._opened[kept] = connect("target", url, self.settings.target_environ, looking=self._looking)
+        return self._opened[kept]  # type: ignore[return-value] # as above
 
     def target_for_a_while(self, host: str, tether: int) -> Target:
         """Endpoints of this machine on `host`, which end when nobody holds the other end of the pipe `tether`."""

@@ -44,12 +44,13 @@ MIN_READY_S = 5
 """A pod that is ready for a moment and falls over is not one that is available."""
 
 
-class Placement(Struct, frozen=True, kw_only=True):
+class Placement(Struct, frozen=True, kw_only=True, rename="kebab"):
     """How versions run in a cluster."""
 
     image: str
     """The image of the servers: headway, with the packages that the model's format needs."""
-    namespace: str = "default"
+    namespace: str = ""
+    """Empty: whichever the manifests are applied to."""
     replicas: int = 2
     """Copies of the version that serves."""
     max_replicas: int = 0
@@ -121,7 +122,8 @@ def labels(endpoint: str, version: int) -> dict[str, str]:
 
 def _meta(name: str, placement: Placement, own: Mapping[str, str]) -> Manifest:
     all_labels = {"app": APP, "app.kubernetes.io/managed-by": MANAGER, **own, **placement.labels}
-    return {"name": name, "namespace": placement.namespace, "labels": all_labels}
+    namespace = {"namespace": placement.namespace} if placement.namespace else {}
+    return {"name": name, **namespace, "labels": all_labels}
 
 
 def _of_version(version: Version, placement: Placement) -> Manifest:

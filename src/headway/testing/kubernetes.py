@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from headway.testing.kubernetes_objects import Key, Objects, Refused, Thing, has
-from headway.testing.kubernetes_plays import Due, Play, stamp, well
+from headway.testing.kubernetes_plays import Due, Play, stamp, taken, well
 
 Answered = tuple[int, bytes]
 """A status and a body."""
@@ -54,7 +54,7 @@ class FakeKubernetes:
         self.asked: list[tuple[str, str]] = []
         self._due: list[Due] = []
         self._logs: dict[tuple[str, str, bool], Thing] = {}
-        self._n_plays = 0
+        self._n_plays = self._n_called = 0
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -73,6 +73,9 @@ class FakeKubernetes:
     # --- what happens by itself ---------------------------------------------------------------------------------
 
     def _begin(self, deployment: Thing) -> None:
+        if deployment["kind"] == "HTTPRoute":
+            self._due.append((self._clock() + 0.1, lambda: taken(deployment, self.objects, stamp(self._clock()))))
+            return
         lines, at = self._plays(deployment), self._clock()
         if lines is None:
             self._due += well(deployment, self.objects, at, self._ready_s)
@@ -96,21 +99,31 @@ class FakeKubernetes:
     # --- what clients ask ---------------------------------------------------------------------------------------
 
     def call(self, host: str, path: str, body: bytes) -> Answered:
-        """What a client in the cluster gets from a Service's name, as in `churn.default.svc`: 503 when no pod is there.
+        """What a client gets from a Service's name (`churn.default.svc`) or a route's host: 503 when no pod is ready.
 
-        An HTTPRoute of that name sends it to the version with the largest weight.
+        Of a route's versions each gets its share, evenly.
         """
         self.advance()
-        name, namespace = host.split(".")[:2]
         with self._lock:
-            route = self.objects.held.get(("httproutes", namespace, name))
-            if route is not None:
-                backends = route["spec"]["rules"][0]["backendRefs"]
-                name = max(backends, key=lambda backend: backend["weight"])["name"]
+            name, namespace = self._routed(host)
             found = self.objects.held.get(("services", namespace, name))
             pods = self.objects.found("pods", namespace, found["spec"]["selector"]) if found is not None else []
             ready = [pod for pod in pods if _is_ready(pod)]
             return self._pod_says(ready[0], path, body) if ready else (503, b"no endpoints available")
+
+    def _routed(self, host: str) -> tuple[str, str]:
+        for key, route in self.objects.held.items():
+            if key[0] == "httproutes" and host in route["spec"].get("hostnames", []):
+                backends = route["spec"]["rules"][0]["backendRefs"]
+                self._n_called += 1
+                # Steps of the golden ratio fill the interval evenly.
+                at = self._n_called * 0.6180339887498949 % 1 * sum(backend["weight"] for backend in backends)
+                for backend in backends:
+                    at -= backend["weight"]
+                    if at < 0:
+                        return backend["name"], key[1]
+        name, namespace = (*host.split("."), "default")[:2]
+        return name, namespace
 
     def _pod_says(self, pod: Thing, path: str, body: bytes) -> Answered:
         volumes = pod.get("spec", {}).get("volumes", [])
@@ -239,6 +252,9 @@ def _is_ready(pod: Thing) -> bool:
 def _handler(cluster: FakeKubernetes) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body in one piece, at once: in two, each answer would wait 40 ms for a client's delayed ACK.
+        disable_nagle_algorithm = True
+        wbufsize = -1
 
         def _answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
@@ -285,6 +301,7 @@ def _handler(cluster: FakeKubernetes) -> type[BaseHTTPRequestHandler]:
         def _chunk(self, told: Thing) -> None:
             line = json.dumps(told).encode() + b"\n"
             self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+            self.wfile.flush()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

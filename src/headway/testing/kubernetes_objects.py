@@ -38,7 +38,7 @@ class Refused(Exception):
 
 
 class Objects:
-    """The objects. `changed` hears of each Deployment whose wish changed. Not thread-safe."""
+    """The objects. `changed` hears of Deployments and HTTPRoutes that are another wish now. Not thread-safe."""
 
     def __init__(self, changed: Callable[[Thing], None], now: Callable[[], str]) -> None:
         self.held: dict[Key, Thing] = {}
@@ -137,7 +137,7 @@ class Objects:
         if now is None or made.get("spec") != now.get("spec"):
             made["metadata"]["generation"] = made["metadata"].get("generation", 0) + 1
             made = self.put(key, made)
-            if key[0] == "deployments":
+            if key[0] in ("deployments", "httproutes"):
                 self._changed(made)
             return made
         return self.put(key, made)

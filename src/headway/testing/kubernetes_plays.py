@@ -109,6 +109,23 @@ def well(deployment: Thing, objects: Objects, at: float, ready_s: float) -> Iter
     yield at + ready_s, lambda: _ready(deployment, objects, revision, at + ready_s)
 
 
+def taken(route: Thing, objects: Objects, at: str) -> None:
+    """What a Gateway says of a route: that it takes it, and whether there are all the Services that it names."""
+    meta = route["metadata"]
+    key = ("httproutes", meta["namespace"], meta["name"])
+    now = objects.held.get(key)
+    if now is None or now["metadata"]["generation"] != meta["generation"]:
+        return
+    names = [backend["name"] for rule in route["spec"]["rules"] for backend in rule["backendRefs"]]
+    missing = [name for name in names if ("services", meta["namespace"], name) not in objects.held]
+    lost = f"Cannot load HTTPBackendRef {meta['namespace']}/{missing[0]}: getting service" if missing else ""
+    said = {"observedGeneration": meta["generation"], "lastTransitionTime": at}
+    accepted = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": "", **said}
+    resolved = {"type": "ResolvedRefs", "status": "False" if lost else "True", "message": lost, **said}
+    resolved["reason"] = "BackendNotFound" if lost else "ResolvedRefs"
+    objects.put(key, {**now, "status": {"parents": [{"conditions": [accepted, resolved]}]}})
+
+
 def _revision(deployment: Thing, objects: Objects) -> int:
     meta = deployment["metadata"]
     template = json.dumps(deployment["spec"]["template"], sort_keys=True)
