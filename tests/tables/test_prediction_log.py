@@ -182,3 +182,39 @@ def test_what_a_shadow_said_is_apart_from_what_clients_got(tmp_path: Path, is_se
     assert found is not None
     assert (found.version, found.at) == (2, 6.0)
     assert log.joined(str(tmp_path)).frame.height == 3
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), CELLS), max_size=6))
+def test_a_file_read_in_pieces_is_the_one_read_at_once(tmp_path_factory: Any, rows: list[dict[str, Any]]) -> None:
+    from polars.testing import assert_frame_equal
+
+    from headway.tables import prediction_lines as lines
+
+    entries = [line(f"r{i}", float(i), [row], is_shadow=i % 3 == 2) for i, row in enumerate(rows)]
+    path = write(tmp_path_factory.mktemp("log"), "aa", entries)
+    at_once, _ = lines.table(path, "predictions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "PIECE_BYTES", 1)
+        in_pieces, _ = lines.table(path, "predictions")
+    if at_once is None or in_pieces is None:
+        assert at_once is in_pieces is None
+    else:
+        assert_frame_equal(at_once, in_pieces, check_column_order=False)
+
+
+def test_a_file_that_another_process_seals_is_left_to_it(tmp_path: Path) -> None:
+    import fcntl
+    import subprocess
+    import sys
+
+    def seal(*paths: str) -> int:
+        return subprocess.run([sys.executable, "-P", "-m", "headway.serving.seal", *paths], check=False).returncode
+
+    path = write(tmp_path, "aa", [line("r", 1.0)])
+    with Path(path).open("rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        assert seal(path) == 0
+        assert Path(path).exists()
+    assert seal(path, path) == 0
+    assert not Path(path).exists()
+    assert len(list(tmp_path.glob("*.parquet"))) == 1

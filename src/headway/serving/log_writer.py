@@ -32,7 +32,7 @@ from headway.serving.journal import Journal, is_abandoned
 from headway.serving.record import Answered
 
 SEAL_BYTES = 64 * 2**20
-"""A larger open file is sealed: some 100,000 rows of 30 numbers, which take a second and 300 MB to seal."""
+"""A larger open file is sealed: some 100,000 rows of 30 numbers, which take seconds and 150 MB to seal."""
 
 SEAL_S = 3600.0
 """An older one is, too: few enough files in a quarter, few enough lines to read one by one."""

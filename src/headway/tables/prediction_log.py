@@ -5,24 +5,16 @@ of an open file they take the lines that are whole. Does not know which endpoint
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import Struct
 
-from headway.core.prediction_log import Kind, LabelLine, Line, Segment, sealed_name, segment, segments
+from headway.core.prediction_log import Kind, LabelLine, Segment, sealed_name, segment, segments
+from headway.tables.prediction_lines import SHADOW, common, shadowed, table
 
 if TYPE_CHECKING:
     import polars as pl
-
-FEATURE = "feature."
-PREDICTION = "prediction"
-SHADOW = "is_shadow"
-PROBABILITY = "probability."
-OUTPUT = "output."
-
-_INT64 = 2**63
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -60,18 +52,17 @@ def seal(path: str) -> str | None:
     one = segment(name)
     assert one is not None
     try:
-        lines, damaged = _lines(path, one.kind)
+        frame, damaged = table(path, one.kind)
     except FileNotFoundError:
         return None
     if damaged:
         with open(path.removesuffix(".jsonl") + ".damaged", "ab") as f:
             f.write(b"".join(damaged))
     sealed = None
-    if lines:
-        frame = _frame(lines, one.kind)
+    if frame is not None:
         times = frame["at" if one.kind == "predictions" else "received_at"]
         ends = (_number(times.min()), _number(times.max()))
-        version = lines[-1].version if isinstance(lines[-1], Line) else 0
+        version = frame["version"][-1] if one.kind == "predictions" else 0
         sealed = os.path.join(
             folder, sealed_name(one.kind, one.token, first_at=ends[0], last_at=ends[1], version=version)
         )
@@ -111,7 +102,7 @@ def scan(
     for first_at, read in _in_order(folder, kind, since, until):
         frame = read()
         if frame is not None and kind == "predictions":
-            frame = _shadowed(frame) if shadows else _of_clients(frame)
+            frame = shadowed(frame) if shadows else _of_clients(frame)
         if frame is None or not frame.height:
             continue
         frame = frame.unique(subset=keys, keep="first", maintain_order=True)
@@ -148,7 +139,7 @@ def read(
     kinds: dict[str, pl.DataType] = {}
     for frame in frames:
         for name, dtype in frame.schema.items():
-            kinds[name] = _common(kinds.get(name, pl.Null()), dtype)
+            kinds[name] = common(kinds.get(name, pl.Null()), dtype)
     alike = [frame.cast({n: kinds[n] for n in frame.columns if frame.schema[n] != kinds[n]}) for frame in frames]
     by = "at" if kind == "predictions" else "received_at"
     return pl.concat(alike, how="diagonal").sort(by, maintain_order=True)
@@ -212,13 +203,6 @@ def _of_clients(frame: "pl.DataFrame") -> "pl.DataFrame":
     return frame.filter(~pl.col(SHADOW)).drop(SHADOW) if SHADOW in frame.columns else frame
 
 
-def _shadowed(frame: "pl.DataFrame") -> "pl.DataFrame":
-    """With a column that says of each row whether only a shadow said it."""
-    import polars as pl
-
-    return frame if SHADOW in frame.columns else frame.with_columns(pl.lit(value=False).alias(SHADOW))
-
-
 # --- files ------------------------------------------------------------------------------------------------------
 
 
@@ -270,11 +254,10 @@ def _table(folder: str, one: Segment) -> "pl.DataFrame | None":
     try:
         if not one.is_open:
             return pl.read_parquet(path)
-        lines, _ = _lines(path, one.kind)
+        return table(path, one.kind)[0]
     except FileNotFoundError:
         sealed = [other for other in _listed(folder, one.kind) if other.token == one.token and not other.is_open]
         return _table(folder, sealed[0]) if one.is_open and sealed else None
-    return _frame(lines, one.kind) if lines else None
 
 
 def _of(path: str, one: Segment, request_id: str) -> "pl.DataFrame | None":
@@ -288,105 +271,6 @@ def _of(path: str, one: Segment, request_id: str) -> "pl.DataFrame | None":
             return None
     frame = _table(os.path.dirname(path), one)
     return None if frame is None else frame.filter(pl.col("request_id") == request_id)
-
-
-def _lines(path: str, kind: Kind) -> tuple[list[Any], list[bytes]]:
-    """The lines of an open file, and those that are damaged: a power failure, not a kill, can leave such."""
-    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Line if kind == "predictions" else LabelLine)
-    with open(path, "rb") as f:
-        # What stands behind the last newline is being written, or was when the writer was killed.
-        raw = f.read().splitlines(keepends=True)
-    if raw and not raw[-1].endswith(b"\n"):
-        raw.pop()
-    good, damaged = [], []
-    for line in raw:
-        try:
-            good.append(decoder.decode(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            damaged.append(line)
-    return good, damaged
-
-
-# --- lines to columns -------------------------------------------------------------------------------------------
-
-
-def _frame(lines: Sequence[Any], kind: Kind) -> "pl.DataFrame":
-    import polars as pl
-
-    if kind == "labels":
-        names = LabelLine.__struct_fields__
-        return pl.DataFrame([_series(name, [getattr(line, name) for line in lines]) for name in names])
-    columns: dict[str, list[Any]] = {}
-    n_rows = [max(len(line.rows), len(line.predictions)) for line in lines]
-    # Most logs know no shadow; their files need no column that says so.
-    has_shadow = any(line.is_shadow for line in lines)
-    for name in ("request_id", "at", "ms", "model", "version", *([SHADOW] if has_shadow else [])):
-        values = (getattr(line, name) for line in lines)
-        columns[name] = [value for value, n in zip(values, n_rows, strict=True) for _ in range(n)]
-    columns["row"] = [i for n in n_rows for i in range(n)]
-    cells = [_cells(line, n) for line, n in zip(lines, n_rows, strict=True)]
-    flat = [row for rows in cells for row in rows]
-    seen = dict.fromkeys(name for row in flat for name in row)
-    columns |= {name: [row.get(name) for row in flat] for name in seen}
-    order = ["request_id", "row", *(name for name in columns if name not in ("request_id", "row"))]
-    return pl.DataFrame([_series(name, columns[name]) for name in order])
-
-
-# Any: cells are what JSON has.
-def _cells(line: Line, n_rows: int) -> list[dict[str, Any]]:
-    """Each row's features and outputs under the names of their columns."""
-    rows: list[dict[str, Any]] = [{} for _ in range(n_rows)]
-    for row, features in zip(rows, line.rows, strict=False):
-        row.update((FEATURE + name, value) for name, value in features.items())
-    for row, told in zip(rows, line.predictions, strict=False):
-        if isinstance(told, list):
-            row.update((f"{PREDICTION}.{i}", value) for i, value in enumerate(told))
-        else:
-            row[PREDICTION] = told
-    if line.probabilities:
-        names = [f"{PROBABILITY}{c}" for c in (line.classes or range(len(line.probabilities[0])))]
-        for row, chances in zip(rows, line.probabilities, strict=False):
-            row.update(zip(names, chances, strict=False))
-    for name, values in line.outputs.items():
-        for row, value in zip(rows, values, strict=False):
-            row[OUTPUT + name] = value
-    return rows
-
-
-# Any: as above.
-def _series(name: str, values: list[Any]) -> "pl.Series":
-    """A column of the one type that fits all of its values; of texts when there is none."""
-    import polars as pl
-
-    kinds = set(map(type, values)) - {type(None)}
-    if not kinds:
-        return pl.Series(name, values, dtype=pl.Null)
-    if kinds == {bool}:
-        return pl.Series(name, values, dtype=pl.Boolean)
-    if kinds == {int} and all(value is None or -_INT64 <= value < _INT64 for value in values):
-        return pl.Series(name, values, dtype=pl.Int64)
-    if kinds <= {int, float}:
-        return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
-    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
-
-
-# Any: as above.
-def _text(value: Any) -> str | None:  # noqa: ANN401 (as above)
-    if value is None or isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()
-
-
-def _common(one: "pl.DataType", other: "pl.DataType") -> "pl.DataType":
-    import polars as pl
-
-    if other in (one, pl.Null()):
-        return one
-    if one == pl.Null():
-        return other
-    if {one, other} == {pl.Int64(), pl.Float64()}:
-        return pl.Float64()
-    return pl.String()
 
 
 # Any: what Polars says of the type of an extreme.
