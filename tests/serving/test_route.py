@@ -220,6 +220,21 @@ def test_a_connection_to_a_sibling_serves_one_request_after_the_other(folder: Pa
     run(folder, work, 3, 4)
 
 
+def test_a_version_that_leaves_the_table_is_let_go_once_it_has_answered(folder: Path) -> None:
+    async def work(h: House) -> None:
+        h.routes(Table(routes=(Route(version=3, weight=0), Route(version=4, weight=1)), shadow=Shadow(version=5)))
+        asked = [asyncio.create_task(h.ask()) for _ in range(20)]
+        await asyncio.sleep(0.001)
+        h.routes(Table(routes=(Route(version=3, weight=1),)))
+        assert {(g.status, g.version) for g in await asyncio.gather(*asked)} <= {(200, "m@4"), (200, "m@3")}
+        await asyncio.sleep(0.2)
+        # A connection that was kept would keep a version that ends waiting for it.
+        assert not h.versions[4].server.server_state.connections
+        assert not h.versions[5].server.server_state.connections
+
+    run(folder, work, 3, 4, 5)
+
+
 V2 = {"inputs": [{"name": "who", "shape": [1], "datatype": "BYTES", "data": ["ann"]},
                  {"name": "x", "shape": [1], "datatype": "FP64", "data": [1.5]}]}  # fmt: skip
 
