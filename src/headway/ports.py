@@ -243,6 +243,8 @@ class Serving(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model version to be served: `path` is its file or folder, `format` the name of a file in `formats/`.
 
     `recording` says how its predictions are logged, `limits` how much its clients may ask and for how long.
+    `signature` is what requests are held to (empty: to what the model says); `onnx` is the file of its proven
+    conversion, which answers in its place (empty: there is none).
     """
 
     endpoint: str
@@ -253,6 +255,9 @@ class Serving(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: Digest
     recording: Recording = Recording()
     limits: Limits = Limits()
+    signature: Signature = Signature()
+    onnx: str = ""
+    onnx_digest: Digest = Digest("")
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):
@@ -266,12 +271,12 @@ class EndpointState(Struct, frozen=True, kw_only=True):
     versions: tuple[int, ...] = ()
     healthy: bool = False
     detail: str = ""
+    table: Table | None = None
 
 
 class Answer(Struct, frozen=True, kw_only=True):
     """What a version answered to one request; `outputs` is the decoded JSON body's text when `status` is 200."""
 
-    table: Table | None = None
     status: int
     body: bytes
     ms: float

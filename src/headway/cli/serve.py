@@ -92,12 +92,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     with wiring.open(settings) as parts:
         offer = offered(parts.delivery(), args.what[0], recording, limits)
     from headway.serving import foreground
+    from headway.serving.load import load
 
     serving = offer.serving
     # Before the model is loaded: who mistyped a port need not wait for it.
     shared = foreground.listen(args.host, args.port)
     folder = os.path.join(settings.home, "endpoints", serving.endpoint)
-    model = foreground.load(serving, is_trusted=offer.is_trusted)
+    model = load(serving, is_trusted=offer.is_trusted)
     if recording.is_on:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     host = f"[{args.host}]" if ":" in args.host else args.host
