@@ -14,6 +14,7 @@ from headway.core.prediction_log import Label
 from headway.core.recording import Recording
 from headway.serving.entries import Scribe
 from headway.serving.grpc_messages import messages
+from headway.serving.grpc_tensors import to_body
 from headway.serving.limits import Limits
 from headway.serving.record import Answered
 from http2_client import INFER, LIVE, LIVE_ANSWER, calling
@@ -378,6 +379,15 @@ def test_g6_id_and_parameters_come_back(channel: Any) -> None:
     # That one has a space, and is none that can be logged as it stands.
     assert metadata["x-request-id"] != "mine / 1"
     assert method(channel, "ModelInfer")(request()).id
+
+
+def test_g6_parameters_are_those_of_the_same_request_over_rest() -> None:
+    """A key to stick by may be among them."""
+    given = {"customer": {"int64_param": 7}, "binary_data_output": {"bool_param": False}, "n": {}}
+    body = to_body(request(parameters=given), 1000)
+    assert isinstance(body, tuple)
+    told = json.loads(body[0][: body[1]])
+    assert told["parameters"] == {"customer": 7, "binary_data_output": True, "n": False}
 
 
 def test_g6_the_prediction_log_has_grpc_predictions_under_their_request_id() -> None:

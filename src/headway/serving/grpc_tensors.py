@@ -15,7 +15,7 @@ from headway.serving.protocol import Refusal
 from headway.serving.v2_tensors import DATATYPES, n_values, to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import ItemsView, Sequence
 
 # Where the protocol keeps the values of which datatype; FP16 and BF16 go as bytes only.
 CONTENTS = {
@@ -72,13 +72,20 @@ def to_body(request: Message, max_bytes: int) -> tuple[bytes, int] | Refusal:
         parameters = {"binary_data_size": len(data), **_shared(one)}
         inputs.append({"name": one.name, "shape": list(one.shape), "datatype": one.datatype, "parameters": parameters})
         tail.append(data)
-    told: dict[str, object] = {"inputs": inputs, "parameters": {"binary_data_output": True}}
+    # Those of the request may be what it is routed by.
+    given = {name: getattr(value, value.WhichOneof("parameter_choice") or "bool_param") for name, value in _of(request)}
+    told: dict[str, object] = {"inputs": inputs, "parameters": {**given, "binary_data_output": True}}
     if request.id:
         told["id"] = request.id
     if request.outputs:
         told["outputs"] = [{"name": one.name, "parameters": _shared(one)} for one in request.outputs]
     head = msgspec.json.encode(told)
     return b"".join((head, *tail)), len(head)
+
+
+def _of(request: Message) -> "ItemsView[str, Message]":
+    items: ItemsView[str, Message] = request.parameters.items()
+    return items
 
 
 # Any: what a client wrote.
