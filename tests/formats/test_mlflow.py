@@ -212,6 +212,15 @@ def test_code_of_the_folder_is_found_by_its_pickle_and_told_as_code(
     loaded(str(at))
 
 
+def test_code_beside_a_file_that_runs_none_cannot_be_imported(tmp_path: Path) -> None:
+    path, _ = case_xgboost(tmp_path / "m")
+    (tmp_path / "m" / "code").mkdir()
+    text = (tmp_path / "m" / "MLmodel").read_text().replace("code: null", "code: code")
+    (tmp_path / "m" / "MLmodel").write_text(text)
+    loaded(path, is_trusted=False)
+    assert not any(str(tmp_path) in one for one in sys.path)
+
+
 def test_what_it_was_made_with_is_noted_where_it_is_another_here(tmp_path: Path) -> None:
     path, _ = case_xgboost(tmp_path / "m")
     (tmp_path / "m" / "requirements.txt").write_text(

@@ -41,7 +41,8 @@ def load(path: str, *, threads: int | None = None) -> LoadedModel:
         sys.dont_write_bytecode = True
     if found is None:
         return pyfunc.load(path, said)
-    # As MLflow does it, for pickles that name the folder's own modules.
-    sys.path += [os.path.join(path, folder) for folder in said.code]
+    if formats.runs_code(found[1], found[0]):
+        # As MLflow does it, for pickles that name the folder's own modules. Not where nobody was asked for trust.
+        sys.path += [os.path.join(path, folder) for folder in said.code]
     inner = formats.opened(found[0], format=found[1], threads=threads)
     return native.Native(inner, said)
