@@ -2,7 +2,7 @@
 
 from projects.tool import Tool
 
-_MODELS = ("scikit-learn==1.7.2", "joblib==1.5.3", "numpy>=1.26,<3")
+_MODELS = ("scikit-learn>=1.4,<2", "joblib>=1.3,<2", "numpy>=1.26,<3")
 
 FASTAPI = Tool(name="fastapi", requirements=("fastapi==0.115.6", "uvicorn[standard]==0.34.0", *_MODELS))
 #: Its own bounds let in an uvloop without an implicit loop, with which its workers die at once.
