@@ -25,6 +25,7 @@ grpc = pytest.importorskip("grpc", reason="grpcio is not installed (group `test`
 
 ROWS = np.array([[0.25, 2, 3], [0.5, 5, 6]])
 INFERENCE = messages("inference")
+value = INFERENCE.of["InferParameter"]
 
 
 @pytest.fixture(scope="module")
@@ -251,11 +252,11 @@ NUMBERS = {"fp64_contents": [1.0] * 6}
         ({**of_input(datatype="BYTES", contents={"bytes_contents": [b"x"] * 6})}, "INVALID_ARGUMENT", "BYTES was sent"),
         ({"outputs": [{"name": "lable"}]}, "INVALID_ARGUMENT", "did you mean label"),
         (
-            {"outputs": [{"name": "label", "parameters": {"classification": {"int64_param": 2}}}]},
+            {"outputs": [{"name": "label", "parameters": {"classification": value(int64_param=2)}}]},
             "INVALID_ARGUMENT", "classification and shared memory",
         ),
         (
-            of_input(parameters={"shared_memory_region": {"string_param": "r"}}, contents=NUMBERS),
+            of_input(parameters={"shared_memory_region": value(string_param="r")}, contents=NUMBERS),
             "INVALID_ARGUMENT", "shared memory is not offered",
         ),
     ],
@@ -366,8 +367,8 @@ def test_g5_a_deadline_that_has_passed_is_told_and_what_had_not_begun_is_not_com
 
 def test_g6_id_and_parameters_come_back(channel: Any) -> None:
     given = {
-        "a": {"bool_param": True}, "b": {"int64_param": -(2**63)}, "c": {"string_param": "ü"},
-        "d": {"double_param": 0.1}, "e": {"uint64_param": 2**64 - 1},
+        "a": value(bool_param=True), "b": value(int64_param=-(2**63)), "c": value(string_param="ü"),
+        "d": value(double_param=0.1), "e": value(uint64_param=2**64 - 1),
     }  # fmt: skip
     asked = request(id="mine / 1", parameters=given)
     told, call = method(channel, "ModelInfer").with_call(asked)
@@ -383,7 +384,7 @@ def test_g6_id_and_parameters_come_back(channel: Any) -> None:
 
 def test_g6_parameters_are_those_of_the_same_request_over_rest() -> None:
     """A key to stick by may be among them."""
-    given = {"customer": {"int64_param": 7}, "binary_data_output": {"bool_param": False}, "n": {}}
+    given = {"customer": value(int64_param=7), "binary_data_output": value(bool_param=False), "n": value()}
     body = to_body(request(parameters=given), 1000)
     assert isinstance(body, tuple)
     told = json.loads(body[0][: body[1]])
