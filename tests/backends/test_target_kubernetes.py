@@ -155,8 +155,10 @@ def test_a_broken_version_is_named_with_its_own_words_in_time_and_leaves_nothing
 def test_a_version_that_is_too_slow_is_waited_for_no_longer_than_asked(tmp_path: "os.PathLike[str]") -> None:
     world = World(ready_s=100.0)
     with world.cluster:
-        with pytest.raises(VersionNotReady, match="not ready after 20 s: 0 of 2 ready"):
-            world.target().start(serving(str(tmp_path), 1), port=0, timeout_s=20)
+        for start_s, timeout_s in ((1, 20), (20, 1)):
+            hasty = world.target(msgspec.structs.replace(PLAIN, start_s=start_s))
+            with pytest.raises(VersionNotReady, match="not ready after 20 s: 0 of 2 ready"):
+                hasty.start(serving(str(tmp_path), 1), port=0, timeout_s=timeout_s)
         assert world.target().start(serving(str(tmp_path), 1), port=0, timeout_s=200) == "http://flights-v1.default.svc"
 
 
@@ -294,3 +296,14 @@ def test_a_project_says_in_its_file_which_cluster_is_meant(world: World, tmp_pat
         assert parts.target("local").state(ENDPOINT) is None
         assert isinstance(parts.target("kubernetes"), KubernetesTarget)
     assert "/namespaces/risk/" in world.cluster.asked[-1][1]
+
+
+def test_a_pod_is_told_where_its_files_are_and_whether_they_are_a_folder(
+    world: World, tmp_path: "os.PathLike[str]"
+) -> None:
+    one = serving(str(tmp_path), 1)
+    folder = msgspec.structs.replace(one, path=os.path.dirname(one.path), onnx=one.path, onnx_digest=one.digest)
+    for given, path, onnx in ((one, "/models/model.py", ""), (folder, "/models/1-0/", "/models/model.py")):
+        config_map = world.target().manifests(given)[0]
+        told = msgspec.json.decode(config_map["data"]["version.json"], type=Serving)
+        assert (told.path, told.onnx, told.digest) == (path, onnx, one.digest)

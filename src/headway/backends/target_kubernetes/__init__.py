@@ -1,7 +1,7 @@
 """Endpoints in a Kubernetes cluster: a Deployment and a Service for each version, a Service or route for the endpoint.
 
 What is there is asked of the cluster each time; nothing is remembered here, so whoever drives may die and be another.
-Neighbours: `core/manifest` says what is applied, `core/pods` what became of it, `look` waits for that, `client` speaks.
+Neighbours: `core/manifest` says what is applied, `core/pods` what became of it, `waiting` for that, `client` speaks.
 Versions are asked through the API server, pod by pod: that reaches them from anywhere, and each of them.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from headway.backends.target_kubernetes import access, look
+from headway.backends.target_kubernetes import access, waiting
 from headway.backends.target_kubernetes.client import Client
 from headway.core import manifest as m
 from headway.core.cluster import Pod, View
@@ -85,17 +85,20 @@ class KubernetesTarget:
             raise UsageMistaken(
                 f"port {port} cannot be chosen in a cluster", at=f"endpoint: {serving.endpoint}", remedy=remedy
             )
+        # Images are pulled and nodes are made first: who gave a start more time knows that. What fails for certain
+        # is told at once all the same.
+        timeout_s = max(timeout_s, self._placement.start_s)
         name = version_name(serving.endpoint, serving.version)
         before = self._client.get("ConfigMap", name)
         self._apply(self.manifests(serving))
-        verdict = look.settled(
+        verdict = waiting.settled(
             lambda: self._seen(serving.endpoint, serving.version),
             now=self._now,
             sleep=self._sleep,
             timeout_s=timeout_s,
         )
         if verdict is None or verdict.phase != "done":
-            failed = look.failure(self._client, f"{serving.model}@{serving.version}", verdict, timeout_s)
+            failed = waiting.failure(self._client, f"{serving.model}@{serving.version}", verdict, timeout_s)
             self._take_back(serving, before)
             raise failed
         self._see_same(serving)
@@ -178,8 +181,7 @@ class KubernetesTarget:
     # --- versions -----------------------------------------------------------------------------------------------
 
     def _version(self, serving: Serving) -> m.Version:
-        path, onnx = (f"{m.MODELS}/{os.path.basename(p)}" if p else "" for p in (serving.path, serving.onnx))
-        inside = msgspec.structs.replace(serving, path=path, onnx=onnx)
+        inside = msgspec.structs.replace(serving, path=_inside(serving.path), onnx=_inside(serving.onnx))
         return m.Version(
             endpoint=serving.endpoint,
             model=serving.model,
@@ -204,7 +206,7 @@ class KubernetesTarget:
             self._client.delete(kind, name)
 
     def _seen(self, endpoint: str, version: int) -> View | None:
-        return look.seen(self._client, version_name(endpoint, version), m.labels(endpoint, version))
+        return waiting.seen(self._client, version_name(endpoint, version), m.labels(endpoint, version))
 
     def _pods(self, endpoint: str, version: int) -> list[str]:
         found = msgspec.convert(self._client.found("Pod", m.labels(endpoint, version)), list[Pod], strict=False)
@@ -278,7 +280,7 @@ class KubernetesTarget:
         made = self._client.apply(m.route(endpoint, shares, self._placement))
         ends_at = self._now() + ROUTE_S
         while (said := _thinks(made)) is None and self._now() < ends_at:
-            self._sleep(look.LOOK_S / 5)
+            self._sleep(waiting.LOOK_S / 5)
             made = self._client.get("HTTPRoute", endpoint_name(endpoint)) or made
         if said == "":
             return
@@ -291,6 +293,12 @@ class KubernetesTarget:
             at=f"target: {self._client.server}, namespace {self._client.namespace}",
             remedy="see `kubectl describe httproute`; what answered before still does",
         )
+
+
+def _inside(path: str) -> str:
+    """Where a version's file is in its pod; a folder ends in `/`, as `headway pod` wants it."""
+    slash = "/" if os.path.isdir(path) else ""
+    return f"{m.MODELS}/{os.path.basename(path)}{slash}" if path else ""
 
 
 def _thinks(route: m.Manifest) -> str | None:
