@@ -98,7 +98,7 @@ def bombard(server: Served, seed: int, n: int) -> None:
 
 # A broken call for a model that does not take it is the client's fault, and is told without a traceback.
 def test_malformed_frames_break_nothing(server: Served, capfd: pytest.CaptureFixture[str]) -> None:
-    bombard(server, 1, 300)
+    bombard(server, 1, 150)
     err = capfd.readouterr().err
     assert "Traceback" not in err
     assert "Fatal" not in err
@@ -295,6 +295,19 @@ def test_a_flood_of_empty_data_ends_the_connection(server: Served) -> None:
         assert is_well(server)
 
 
+def test_broken_connections_are_counted_and_do_not_fill_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with served(sums()) as server:
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+                connection.sendall(PREFACE + b"\0\0\4\4\0\0\0\0\0....")
+                while connection.recv(1000):
+                    pass
+        assert 'headway_requests_total{code="400",model="m",route="grpc",version="2"} 50.0' in (
+            server.get("/metrics").body.decode()
+        )
+    assert capsys.readouterr().err.count("a client broke HTTP/2") == 1
+
+
 def test_headers_that_never_end_or_unpack_to_much_end_the_connection(server: Served) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with calling(server.port) as caller:
@@ -312,6 +325,22 @@ def test_headers_that_never_end_or_unpack_to_much_end_the_connection(server: Ser
         safely(caller)
     assert is_well(server)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def test_a_frame_that_says_it_is_huge_is_not_waited_for(server: Served) -> None:
+    n_sent = 0
+    with calling(server.port) as caller:
+        caller.socket.sendall(b"\xff\xff\xff\0\0\0\0\0\1")
+        try:
+            while n_sent < 2**23:
+                caller.socket.sendall(b"x" * 2**14)
+                n_sent += 2**14
+                # So that the server has its turn.
+                time.sleep(0.005)
+        except OSError:
+            pass
+    assert n_sent < 2**21
+    assert is_well(server)
 
 
 def test_calls_that_are_not_whole_hold_no_more_than_they_may() -> None:

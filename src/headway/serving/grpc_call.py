@@ -46,6 +46,7 @@ class Side(NamedTuple):
     """What all connections of a server share.
 
     `calls` answer one message with one, `talks` each of many at once. `is_ending`: whether clients should go elsewhere.
+    `say` writes to the log, not too often.
     `note` is told of what never reached a service, by the HTTP status that comes nearest.
     """
 
@@ -55,6 +56,7 @@ class Side(NamedTuple):
     gathering: Gathering
     is_ending: Callable[[], bool]
     note: Callable[[int], None]
+    say: Callable[[str], None]
 
 
 def framed(message: bytes) -> bytes:

@@ -5,6 +5,7 @@ batches, limits, routing, the prediction log and `/metrics` are one. What a conn
 the extra `grpc`) is imported when the first one comes; without them it is told so and closed.
 """
 
+import math
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -58,6 +59,9 @@ _NOT_PASSED = frozenset(
 
 _PASSED_BACK = frozenset({b"x-headway-version", b"x-request-id", b"retry-after"})
 
+SAY_S = 10.0
+"""How often at most the log tells of connections that were closed; `/metrics` counts all."""
+
 _REFLECTION = "grpc.reflection.v1alpha"
 
 # An empty SETTINGS, and a GOAWAY that says why: HTTP_1_1_REQUIRED.
@@ -98,6 +102,7 @@ class Back(NamedTuple):
 def http2(front: Front) -> Takeover:
     """What goes on with a connection on which HTTP/2 is spoken: `connections` takes it."""
     sides: dict[bool, Side] = {}
+    lack = _Saying()
 
     def take(connection: Connection, data: bytes) -> None:
         try:
@@ -109,7 +114,7 @@ def http2(front: Front) -> Takeover:
         except ImportError as e:
             front.count("grpc", 505)
             lacking = (e.name or "h2").partition(".")[0]
-            _print(f"grpc: a client speaks HTTP/2, and {lacking} is not installed; install headway[grpc]")
+            lack.say(f"a client speaks HTTP/2, and {lacking} is not installed; install headway[grpc]")
             connection.transport.write(_GOAWAY_MISSING)
             connection.transport.close()
             return
@@ -131,7 +136,25 @@ def _side(front: Front, *, is_public: bool) -> Side:
         # On the private socket come checks and siblings: those go on as long as they like.
         is_ending=lambda: is_public and front.is_draining,
         note=partial(front.count, "grpc"),
+        say=_Saying().say,
     )
+
+
+class _Saying:
+    """Lines for the log, so few that no client can fill a disk with them."""
+
+    __slots__ = ("_n_more", "_said_at")
+
+    def __init__(self) -> None:
+        self._said_at = -math.inf
+        self._n_more = 0
+
+    def say(self, text: str) -> None:
+        if time.monotonic() - self._said_at < SAY_S:
+            self._n_more += 1
+            return
+        _print(f"grpc: {text}" + f" ({self._n_more} more since the last line)" * (self._n_more > 0))
+        self._said_at, self._n_more = time.monotonic(), 0
 
 
 class _Service:

@@ -49,6 +49,9 @@ WINDOW_BYTES = 2**20
 """What a client may send of one call, and 16 times that of all, before it hears from us: the usual 64 KiB make large
 messages wait."""
 
+FRAME_BYTES = 2**14
+"""The largest frame that is taken; a client knows it from the standard."""
+
 MAX_STREAMS = 256
 """Calls at once on one connection; a client that knows of it keeps others back."""
 
@@ -97,6 +100,7 @@ class Http2(asyncio.Protocol):
         self._ending_at: float | None = None
         self._last_id = _LAST_ID
         self._seen_id = 0
+        self._n_quiet = 0
         self._n_frames = 0
         self._n_resets = 0
 
@@ -134,6 +138,11 @@ class Http2(asyncio.Protocol):
             events = self._h2.receive_data(data)
         except ProtocolError as e:
             self._close(400, f"a client broke HTTP/2 ({e})")
+            return
+        self._n_quiet = 0 if events else self._n_quiet + len(data)
+        if self._n_quiet > self._side.limits().max_head_bytes + 2 * FRAME_BYTES:
+            # h2 keeps what comes of a frame, however long that says it is, until it is whole.
+            self._close(431, "a client sent a frame, or headers, that do not end")
             return
         for event in events:
             self._take(event)
@@ -214,7 +223,7 @@ class Http2(asyncio.Protocol):
     def _close(self, status: int, why: str) -> None:
         """End now: what the client sends is not to be borne. h2 has a last word ready."""
         self._side.note(status)
-        _print(f"grpc: {why}; its connection was closed")
+        self._side.say(f"{why}; its connection was closed")
         self._flush()
         self.transport.close()
 
