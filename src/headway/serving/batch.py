@@ -74,7 +74,7 @@ class Batcher:
     """The one place that calls the model. Lives on the event loop; `shares`: whether requests may go together."""
 
     __slots__ = (
-        "_busy_since", "_is_due", "_model", "_n_rows_waiting", "_pool", "_running", "_shares", "_took_s",
+        "_busy_since", "_by_arrays", "_is_due", "_model", "_n_rows_waiting", "_pool", "_running", "_shares", "_took_s",
         "_waiting", "_watch", "counts", "limits", "note_batch", "spans", "takes_arrays",
     )  # fmt: skip
 
@@ -82,7 +82,9 @@ class Batcher:
         self._model = model
         self.limits = limits
         self._shares = shares
-        self.takes_arrays = isinstance(model, TakesArrays)
+        # Asked once: what a protocol has is looked up anew each time, which costs as much as a small model.
+        self._by_arrays = model.predict_arrays if isinstance(model, TakesArrays) else None
+        self.takes_arrays = self._by_arrays is not None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._waiting: deque[Ask] = deque()
         self._n_rows_waiting = 0
@@ -201,13 +203,13 @@ class Batcher:
         if not isinstance(first, dict):
             rows = first if len(tables) == 1 else [row for table in tables for row in table]
             return self._model.predict(rows)  # type: ignore[arg-type] # rows have a key of their own: none is a dict
-        assert isinstance(self._model, TakesArrays)
+        assert self._by_arrays is not None
         if len(tables) == 1:
-            return self._model.predict_arrays(first)
+            return self._by_arrays(first)
         import numpy as np
 
         arrays = {name: np.concatenate([table[name] for table in tables]) for name in first}  # type: ignore[call-overload] # as above
-        return self._model.predict_arrays(arrays)
+        return self._by_arrays(arrays)
 
     def _given(self, batch: list[Ask], outcomes: list[Outcome], took_s: float) -> None:
         for ask, outcome in zip(batch, outcomes, strict=True):
