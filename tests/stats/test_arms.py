@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -189,6 +190,13 @@ def test_nothing_overflows_and_nothing_known_is_no_evidence() -> None:
 
 # --- how often they are wrong -------------------------------------------------------------------------------------
 
+PAGE = (Path(__file__).parents[2] / "docs" / "rollouts.md").read_text()
+TABLE = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if line.startswith("| ") and line.count("|") == 6 and line[2].isdigit()
+]
+
 Rates = npt.NDArray[np.float64]
 NEVER = 10**9
 
@@ -323,3 +331,26 @@ def test_the_ends_of_a_gap_are_missed_as_rarely_as_is_said(rate: float, gap: flo
         too_low += low
     assert too_high / worlds <= most(worlds)
     assert too_low / worlds <= most(worlds)
+
+
+def test_the_page_has_a_table_of_what_is_seen() -> None:
+    assert PAGE.count("10,000 simulated releases") == 1
+    assert len(TABLE) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0])
+def test_the_table_of_the_page_is_what_a_simulation_finds(row: list[str]) -> None:
+    worlds = 4000
+    before, after = (float(rate.strip(" %")) / 100 for rate in row[0].split(","))
+    rates = walking(before, worlds, 60, 84)
+    found = [
+        first_look(np.full(60, after), np.full(60, before), worlds, 83),
+        first_look(np.minimum(rates * after / before, 1), rates, worlds, 85),
+    ]
+    for looks, caught, minute in ((found[0], row[1], row[2]), (found[1], row[3], row[4])):
+        said = float(caught.strip(" %")) / 100
+        # Both the page and this are simulations.
+        error = 3 * math.sqrt(max(said * (1 - said), 0.001) * (1 / worlds + 1 / 10_000))
+        assert np.mean(looks < NEVER) == pytest.approx(said, abs=error + 0.0005)
+        assert not minute or np.median(looks) == pytest.approx(float(minute), abs=1)

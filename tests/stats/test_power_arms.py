@@ -1,4 +1,6 @@
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -114,3 +116,21 @@ def test_the_chance_that_an_equal_version_seems_to_harm() -> None:
     assert chance_of_harm(24_000, 0.1, 0.01, 20) == pytest.approx(found, abs=0.03)
     assert chance_of_harm(0, 0.1, 0.01, 20) == 0.0
     assert chance_of_harm(1e9, 0.1, 0.01, 1e-9) == pytest.approx(2 * norm.cdf(0.0), abs=1e-6)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "rollouts.md").read_text()
+STAGES = ((0.05, 500), (0.1, 10_000), (0.5, 20_000))
+
+
+@pytest.mark.parametrize("percent", ["0.1", "1", "5"])
+def test_the_page_says_what_stages_see(percent: str) -> None:
+    line = next(line for line in PAGE.splitlines() if line.startswith(f"| {percent} % | x2"))
+    for cell, (share, n_requests) in zip(line.split("|")[2:5], STAGES, strict=True):
+        traffic = Traffic(share=share, rate=float(percent) / 100, alpha=0.05, per_look=min(n_requests, 1200))
+        chance = re.search(r"x2 ([0-9]+) %", cell)
+        assert chance
+        assert round(100 * chance_to_catch(traffic, n_requests, 2.0)) == int(chance[1])
+        least, said = least_ratio(traffic, n_requests), re.search(r"from x([0-9.]+)", cell)
+        assert (least is None) == (said is None)
+        if least and said:
+            assert least == pytest.approx(float(said[1]), rel=0.04)

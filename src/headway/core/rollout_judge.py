@@ -15,7 +15,7 @@ from msgspec import Struct
 from headway.core.guard import Guard
 from headway.core.rollout_track import Track, factor_to_prove, track_of
 from headway.core.rollout_window import Slice, Window
-from headway.core.rollout_words import Totals, of_harm, of_track, told_slice
+from headway.core.rollout_words import Totals, of_harm, of_track, three_digits, told_slice
 from headway.core.strategy import HARM, WATCHED, Stage, Strategy, budget_of
 from headway.core.telling import listed
 from headway.stats.arms import Gap, interval_of_gap
@@ -210,7 +210,8 @@ class Judge:
     def _words(self, guard: Guard, place: Slice, track: Track, bounds: Interval, worse: float) -> str:
         said = of_track(track, self._totals[place], bounds)
         at = 1 / self._part(guard, place)
-        return f"{guard.text}{told_slice(place)}: {said}; evidence {_from_log(worse):.3g}, rolls back at {at:.3g}"
+        evidence = f"evidence {three_digits(_from_log(worse))}, rolls back at {three_digits(at)}"
+        return f"{guard.text}{told_slice(place)}: {said}; {evidence}"
 
     def _needed(self, track: Track) -> int:
         factor = factor_to_prove(track, self._strategy.alpha)

@@ -91,7 +91,7 @@ def plan_rollout(strategy: Strategy, supposed: Supposed) -> RolloutPlan:
     >>> from headway.core.strategy_grammar import read_strategy
     >>> short = read_strategy({"strategy": [{"canary": "5% for 500 requests"}, "promote"]}).strategy
     >>> print(plan_rollout(short, Supposed(errors=0.02)).stages[0].warnings[0])
-    canary: 5% for 500 requests catches a doubled error rate 1 time in 100: 8,650 requests catch it half of the time
+    canary: 5% for 500 requests catches a doubled error rate 1 time in 100: 8,220 requests catch it half of the time
     """
     last = strategy.last_watched
     stages = tuple(
@@ -180,7 +180,9 @@ def _of_ratio(guard: Guard, part: float, stage: Stage, n_requests: int, supposed
     answers = 1 + stage.share if stage.kind == "shadow" else 1.0
     share = stage.share / answers
     rate = supposed.errors if guard.metric == "errors" else supposed.slow
-    traffic = Traffic(share=share, rate=rate, alpha=part, per_look=answers * supposed.per_minute)
+    # The evidence is looked at each minute, and at the end of the stage if that comes before.
+    per_look = answers * min(supposed.per_minute, n_requests)
+    traffic = Traffic(share=share, rate=rate, alpha=part, per_look=per_look)
     half = requests_to_catch(traffic, 2.0)
     what = "fail" if guard.metric == "errors" else "are slow"
     least = least_ratio(traffic, n_requests * answers)

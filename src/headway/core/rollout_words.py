@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from headway.core.rollout_track import GapTrack, RatioTrack, ShareTrack, ShiftTrack, Track
 from headway.core.rollout_window import CountName, Slice, Window
-from headway.core.telling import percent
+from headway.core.telling import number, percent
 from headway.stats.interval import Interval
 
 _FAILED = {"errors": "failed", "slow": "were slow", "wrong": "were wrong", "disagreement": "differ", "predictions": ""}
@@ -103,6 +103,15 @@ def _times(ratio: float) -> str:
     if math.isnan(ratio):
         return "nothing to compare"
     return "only the new version's" if math.isinf(ratio) else f"{ratio:.2g} times as often"
+
+
+def three_digits(value: float) -> str:
+    """A number (>= 0) to three digits, as people read it.
+
+    >>> three_digits(1258.9), three_digits(64.43), three_digits(0.01731)
+    ('1,260', '64.4', '0.0173')
+    """
+    return number(float(f"{value:.3g}"))
 
 
 def told_slice(place: Slice) -> str:

@@ -85,7 +85,9 @@ def log_evidence_of_pairs(gained: float, lost: float, n: float, margin: float, b
         raise ValueError(f"bets lie between 0 and {most:g}")
     logs = gained * np.log1p(some * (1 - margin)) + (n - gained - lost) * np.log1p(-some * margin)
     logs = logs + lost * np.log1p(-some * (1 + margin))
-    return float(special.logsumexp(logs)) - math.log(len(some))
+    # By hand, for scipy's takes ten times as long, and a canary's intervals ask hundreds of times.
+    highest = float(np.max(logs))
+    return highest + math.log(float(np.mean(np.exp(logs - highest))))
 
 
 def planned_bets(gap: float, differ: float) -> tuple[float, ...]:
