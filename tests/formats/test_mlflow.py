@@ -235,6 +235,19 @@ def test_what_it_was_made_with_is_noted_where_it_is_another_here(tmp_path: Path)
     assert "numpy" not in note
 
 
+def test_without_requirements_conda_says_what_it_was_made_with(tmp_path: Path) -> None:
+    path, _ = case_xgboost(tmp_path / "m")
+    conda = tmp_path / "m" / "conda.yaml"
+    conda.write_text(
+        "dependencies:\n- python=3.9.1\n- pip<=24\n- numpy=1.0.1\n- pip:\n  - mlflow\n  - xgboost==1.0.0\n"
+    )
+    (note,) = loaded(path).notes
+    assert "numpy 1.0.1 (here " in note
+    assert "xgboost 1.0.0 (here " in note
+    conda.write_text("dependencies: [")
+    assert loaded(path).notes == ()
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

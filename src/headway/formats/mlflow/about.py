@@ -1,6 +1,6 @@
 """What a folder of MLflow says of itself: its flavours, signature and code, and what it was made with.
 
-Read from `MLmodel`, `requirements.txt` and `python_env.yaml`, as data. Knows no library of models.
+Read from `MLmodel`, `requirements.txt` or `conda.yaml`, as data. Knows no library of models.
 """
 
 import os
@@ -147,32 +147,46 @@ def _differences(folder: str, python: str) -> Iterator[str]:
     here = ".".join(map(str, sys.version_info[:2]))
     if python and python.split(".")[:2] != here.split("."):
         found.append(f"Python {python} (here {here})")
-    for name, version in _pinned(os.path.join(folder, "requirements.txt")):
+    for name, version in _pinned(folder):
         try:
-            installed = metadata.version(name)
+            # A build's own mark (`+cpu`) is no other version.
+            installed = metadata.version(name).partition("+")[0]
         except metadata.PackageNotFoundError:
             installed = "absent"
-        if installed != version and not (installed == "absent" and name == "mlflow"):
+        if installed != version.partition("+")[0] and not (installed == "absent" and name == "mlflow"):
             found.append(f"{name} {version} (here {installed})")
     if found:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         yield (
-            f"the model was made with {', '.join(found[:_SHOWN])}{more}: its answers may differ; its requirements.txt "
-            "says what to install to be sure"
+            f"the model was made with {', '.join(found[:_SHOWN])}{more}: its answers may differ; its "
+            "requirements.txt or conda.yaml says what to install to be sure"
         )
 
 
-def _pinned(path: str) -> Iterator[tuple[str, str]]:
-    """The packages of a file of requirements that are pinned to one version."""
+def _pinned(folder: str) -> Iterator[tuple[str, str]]:
+    """The packages that are pinned to one version: in its requirements, or where it has none, for conda."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as f:
+        with open(os.path.join(folder, "requirements.txt"), encoding="utf-8", errors="replace") as f:
             lines = f.read().splitlines()
-    except FileNotFoundError:
-        return
+    except OSError:
+        lines = list(_of_conda(os.path.join(folder, "conda.yaml")))
     for line in lines:
         name, is_pinned, version = line.partition(";")[0].partition("#")[0].partition("==")
         if is_pinned and name.strip().replace("-", "").replace("_", "").replace(".", "").isalnum():
             yield name.strip(), version.strip()
+
+
+def _of_conda(path: str) -> Iterator[str]:
+    """What an environment of conda names, as requirements; nothing when it cannot be read: it is there for people."""
+    try:
+        listed = _yaml(path).get("dependencies")
+    except ModelUnreadable:
+        return
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, str) and not one.startswith(("python=", "pip")):
+            yield one if "==" in one else one.replace("=", "==", 1)
+        elif isinstance(one, dict) and isinstance(one.get("pip"), list):
+            yield from map(str, one["pip"])
 
 
 def _unreadable(path: str, what: str) -> ModelUnreadable:
