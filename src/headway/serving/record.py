@@ -173,21 +173,27 @@ class PredictionLog:
         self._hold(size)
         return True
 
-    async def close(self) -> None:
-        """Send the rest, and wait a little until it is written; what is not by then counts as dropped."""
+    async def close(self, *, patience_s: float | None = None) -> None:
+        """Send the rest, and wait until it is written, but no longer than CLOSE_S, or `patience_s`, or until cancelled.
+
+        What is not written by then counts as dropped.
+        """
         self._flush()
         self._is_closing = True
-        if self._running is not None:
-            # Its end of input is what lets the writer seal and end.
-            if self._writer is not None:
-                self._writer.close()
-            await asyncio.wait([self._running], timeout=CLOSE_S)
-            self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
-        self.n_dropped += sum(sent.n_entries for sent in self._sent)
-        self._sent.clear()
-        self._say_dropped()
+        try:
+            if self._running is not None:
+                # Its end of input is what lets the writer seal and end.
+                if self._writer is not None:
+                    self._writer.close()
+                await asyncio.wait([self._running], timeout=CLOSE_S if patience_s is None else patience_s)
+        finally:
+            if self._running is not None:
+                self._running.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._running
+            self.n_dropped += sum(sent.n_entries for sent in self._sent)
+            self._sent.clear()
+            self._say_dropped()
 
     def _hold(self, size: int) -> None:
         self.held_bytes += size

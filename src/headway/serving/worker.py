@@ -43,6 +43,12 @@ LINGER_S = 5.0
 
 LOOK_S = 0.02
 
+SWAP_S = 300.0
+"""How long a log that another one replaces may take for its last entries: nobody waits for it."""
+
+END_S = 6.0
+"""How long an ending worker waits for its logs and traces, which have limits of their own, and for replaced logs."""
+
 FINISH_S = 30
 """How long requests under way may take when the worker ends."""
 
@@ -158,7 +164,11 @@ class _Worker:
             self._closing.append(asyncio.create_task(self._log.close()))
         if self._spans is not None:
             self._closing.append(asyncio.create_task(self._spans.close()))
-        await asyncio.gather(*self._closing)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=END_S)
+            for late in self._closing:
+                late.cancel()
+            await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _obey(self, lines: asyncio.StreamReader) -> None:
         while line := await lines.readline():
@@ -193,7 +203,7 @@ class _Worker:
             self._recording = serving.recording
             if self._log is not None:
                 # It sends what it has; answers that are given from now on are the next one's.
-                self._closing.append(asyncio.create_task(self._log.close()))
+                self._closing.append(asyncio.create_task(self._log.close(patience_s=SWAP_S)))
             self._log = log_of(serving, self._signature, self._folder)
         self._app.set(self._log, limits)
 
