@@ -65,6 +65,7 @@ WRITTEN = [
     '{"kind":"DatasetVersioned","dataset":"d","version":1,"artifact":{"path":"d.csv","digest":"d"}}',
     '{"kind":"DatasetForgotten","dataset":"d","version":1}',
     '{"kind":"ModelRegistered","model":"m","version":1,"artifact":{"path":"p","digest":"d"},"key":"k"}',
+    '{"kind":"ModelConverted","model":"m","version":1,"onnx":{"why":"w"}}',
     '{"kind":"AliasMoved","model":"m","alias":"champion","version":1}',
     '{"kind":"ModelTagged","model":"m","version":1,"name":"stage"}',
     '{"kind":"ModelSigned","model":"m","version":1,"key":"ed25519:k","signature":"s"}',

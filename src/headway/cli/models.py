@@ -7,6 +7,7 @@ Group: Data and models
     headway models show churn@3                 one version: run, code, data, params, metrics, verdict
     headway models compare churn@2 churn@3      metrics, params, data, packages, size, latency, code
     headway models lineage training@7           every version and endpoint that this data became part of
+    headway models convert churn@3 --data rows.csv   as ONNX, once it is proven to answer alike
     headway models alias churn@3 champion       churn@champion means churn@3 from now on
     headway models verify                       every version: files against digests, signatures against keys
 
@@ -25,6 +26,7 @@ _WORDS = {
     "list": "Every model: newest version, aliases.",
     "show": "A model with its versions, or one version with all that led to it.",
     "compare": "Two versions side by side: metrics, params, data, packages, size, latency, code.",
+    "convert": "Convert a version to ONNX, proven on rows of yours to answer alike; it serves by that from then on.",
     "alias": "Let an alias mean a version from now on.",
     "tag": "Set tags of a version, or take them off.",
     "export": "Write all there is of a version into a folder or a .zip, for another project.",

@@ -4,6 +4,7 @@ Made of a lineage alone, so that it says nothing that the log does not. What onl
 meant for, whom it may harm) stands as tags of the version: `intended-use`, `limitations`, `contact`, `license`.
 """
 
+from headway.core.examined import latencies, told
 from headway.core.facts import Metric
 from headway.core.ids import SHORT
 from headway.core.lineage import DataUse, VersionLineage
@@ -31,6 +32,9 @@ def markdown(of: VersionLineage) -> str:
         if tag in tags:
             lines += [f"## {head}", "", tags[tag], ""]
     lines += _section("Version", _facts_of(of))
+    for head, fields in (("Takes", made.signature.inputs), ("Gives", made.signature.outputs)):
+        rows = [(field.name, f"{field.kind or 'any'} {field.shape}") for field in fields]
+        lines += _section(head, rows, heads=("name", "kind and shape"))
     lines += _section("Metrics", [(m.name, f"{m.value:.6g}") for m in _last(of)], heads=("metric", "value"))
     lines += _gate(of)
     if of.data:
@@ -79,6 +83,8 @@ def _facts_of(of: VersionLineage) -> list[tuple[str, str]]:
         ("file", f"`{made.artifact.path}`, {made.artifact.size_bytes:,} bytes"),
         ("digest (BLAKE3)", f"`{made.artifact.digest}`"),
         ("format", made.format),
+        ("ONNX", told(of.card.onnx) if of.card.onnx is not None else ""),
+        ("latency", "; ".join(latencies(of.card.latency))),
         ("registered by", made.by),
         ("imported", "from another project" if made.origin else ""),
         ("run", run),

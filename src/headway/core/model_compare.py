@@ -12,7 +12,10 @@ from headway.core.facts import Scalar
 from headway.core.ids import SHORT
 from headway.core.lineage import VersionLineage
 
-Kind = Literal["metric", "latency", "param", "data", "package", "size", "format", "environment", "verdict", "code"]
+Kind = Literal[
+    "metric", "latency", "param", "data", "package", "size", "format", "signature", "onnx", "environment", "verdict",
+    "code",
+]  # fmt: skip
 
 
 class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,8 +60,10 @@ def compare(
     sides: list[tuple[Kind, Mapping[str, Scalar], Mapping[str, Scalar]]] = [
         ("metric", _metrics(a), _metrics(b)),
         ("latency", timed_a, timed_b),
-        ("size", {"bytes": a.size_bytes}, {"bytes": b.size_bytes}),
+        ("size", _sizes(a), _sizes(b)),
         ("format", {"format": a.version.format}, {"format": b.version.format}),
+        ("signature", _signature(a), _signature(b)),
+        ("onnx", _onnx(a), _onnx(b)),
         ("param", a.version.params, b.version.params),
         ("data", _data(a), _data(b)),
         ("verdict", _verdict(a), _verdict(b)),
@@ -76,6 +81,35 @@ def compare(
 def _change(a: Scalar, b: Scalar) -> float | None:
     is_number = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (a, b))
     return float(b) - float(a) if is_number else None  # type: ignore[arg-type] # seen to be numbers
+
+
+def _sizes(of: VersionLineage) -> dict[str, Scalar]:
+    onnx = of.card.onnx
+    found: dict[str, Scalar] = {"bytes": of.size_bytes}
+    if onnx is not None and onnx.digest is not None:
+        found["bytes of ONNX"] = onnx.size_bytes
+    return found
+
+
+def _signature(of: VersionLineage) -> dict[str, Scalar]:
+    """Each input and output by its kind; the classes in their order."""
+    signature = of.version.signature
+    sides = (("input", signature.inputs), ("output", signature.outputs))
+    found: dict[str, Scalar] = {
+        f"{side} {field.name}": f"{field.kind or 'any kind'} {field.shape}"
+        for side, fields in sides
+        for field in fields
+    }
+    if signature.classes:
+        found["classes"] = ", ".join(map(str, signature.classes))
+    return found
+
+
+def _onnx(of: VersionLineage) -> dict[str, Scalar]:
+    onnx = of.card.onnx
+    if onnx is None:
+        return {}
+    return {"proven": onnx.digest is not None} | ({"max difference": onnx.max_difference} if onnx.digest else {})
 
 
 def _metrics(of: VersionLineage) -> dict[str, Scalar]:

@@ -7,8 +7,11 @@ from msgspec import Struct
 
 from headway.core.facts import (
     AliasMoved,
+    Conversion,
     Entry,
+    Latency,
     Metric,
+    ModelConverted,
     ModelRegistered,
     ModelSigned,
     ModelTagged,
@@ -18,6 +21,7 @@ from headway.core.facts import (
     Source,
 )
 from headway.core.ids import Artifact, Digest, ModelRef, RunId, is_name
+from headway.core.signature import Signature
 from headway.errors import NameUnknown, UsageMistaken
 
 
@@ -38,6 +42,9 @@ class Registration(Struct, frozen=True, kw_only=True):
     by: str = ""
     place: Place = Place()
     origin: Digest | None = None
+    signature: Signature = Signature()
+    onnx: Conversion | None = None
+    latency: tuple[Latency, ...] = ()
     alias: str | None = None
 
 
@@ -55,7 +62,10 @@ class Registered(Struct, frozen=True, kw_only=True):
 class Model:
     """All versions of one model, and where its aliases point. Owned by one reader."""
 
-    __slots__ = ("_aliases", "_moves", "_registered_at", "_signed", "_tags", "_trusted", "_versions", "length", "name")
+    __slots__ = (
+        "_aliases", "_converted", "_moves", "_registered_at", "_signed", "_tags", "_trusted", "_versions", "length",
+        "name",
+    )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -68,6 +78,7 @@ class Model:
         self._tags: dict[int, dict[str, str]] = {}
         self._signed: dict[int, list[ModelSigned]] = {}
         self._trusted: set[Digest] = set()
+        self._converted: dict[int, list[ModelConverted]] = {}
 
     def after(self, entry: Entry) -> None:
         """Take in the next fact of this model's stream. A version's first fact stands: it never changes."""
@@ -87,6 +98,8 @@ class Model:
                 self._signed.setdefault(fact.version, []).append(fact)
             case ModelTrusted(digest=digest):
                 self._trusted.add(digest)
+            case ModelConverted() as fact:
+                self._converted.setdefault(fact.version, []).append(fact)
             case _:
                 pass
 
@@ -118,6 +131,18 @@ class Model:
     def signatures_of(self, version: int) -> tuple[ModelSigned, ...]:
         """Who vouched for a version, oldest first; whether a signature is right is not known here."""
         return tuple(self._signed.get(version, ()))
+
+    def conversion(self, version: int) -> Conversion | None:
+        """The newest conversion of a version that was proven; else the newest that was not, None without any."""
+        tried = [one.onnx for one in reversed(self._converted.get(version, ()))]
+        own = self.version(version).onnx
+        tried += [] if own is None else [own]
+        return next((one for one in tried if one.digest is not None), tried[0] if tried else None)
+
+    def latency(self, version: int) -> tuple[Latency, ...]:
+        """How long the version and its conversion took for a row: those measured last."""
+        measured = [one.latency for one in self._converted.get(version, ()) if one.latency]
+        return measured[-1] if measured else self.version(version).latency
 
     def is_trusted(self, version: int) -> bool:
         """Whether a version was made here, or somebody here vouched for what it holds."""
@@ -195,6 +220,9 @@ class Model:
             by=asked.by,
             place=asked.place,
             origin=asked.origin,
+            signature=asked.signature,
+            onnx=asked.onnx,
+            latency=asked.latency,
         )
 
     def move_alias(self, alias: str, version: int, *, why: str = "", by: str = "") -> AliasMoved | None:
@@ -258,6 +286,8 @@ class VersionCard(Struct, frozen=True, kw_only=True):
     at: float
     tags: dict[str, str] = {}
     signatures: tuple[ModelSigned, ...] = ()
+    onnx: Conversion | None = None
+    latency: tuple[Latency, ...] = ()
 
 
 def summary(model: Model) -> ModelSummary:
@@ -285,4 +315,6 @@ def card(model: Model, version: int) -> VersionCard:
         at=model.registered_at(version),
         tags=model.tags_of(version),
         signatures=model.signatures_of(version),
+        onnx=model.conversion(version),
+        latency=model.latency(version),
     )

@@ -24,8 +24,8 @@ def compared(log: Log, blobs: Blobs, folder: str, a: str, b: str, *, full: bool 
 
 
 def _timed(blobs: Blobs, of: VersionLineage) -> dict[str, float]:
-    """What is known of a version's latency: the slowest golden request of its last release, what its gate measured."""
-    found = {}
+    """What is known of a version's latency: what registering measured, golden requests (the slowest), its gate."""
+    found = {f"row_ms {one.format} (n={one.n_rows}, {one.machine})": one.median_ms for one in of.card.latency}
     for release in of.releases:
         if release.slowest_ms is not None:
             found["slowest_golden_ms"] = release.slowest_ms

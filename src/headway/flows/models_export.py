@@ -37,6 +37,9 @@ _MODEL, _TREE = "model", "model.tree"
 _BESIDE = {"verdict.json": "verdict", "packages.txt": "packages", "code.diff": "diff"}
 """Files of an export that are blobs of a version's record."""
 
+_ONNX = "converted.onnx"
+"""The file of a conversion that was made with the version."""
+
 MAX_TEXT_BYTES = 2**28
 """What is read into memory: the manifest, or the list of a folder (of some two million files)."""
 
@@ -123,6 +126,9 @@ def bring(  # noqa: PLR0913 (what came, what it is to be called, and who vouches
         called = f"{made.model}@{made.version}"
         said = judged(called, models_trust.checked(made, came.signatures, trust), trust)
         here = _kept(blobs, made.artifact, find)
+        # What is not known to be the conversion of this very model is done without: it can be made here.
+        is_signed = any(one.is_right and one.is_trusted for one in models_trust.checked(made, came.signatures, trust))
+        onnx = made.onnx if is_signed and made.onnx is not None and _came(blobs, find, made.onnx.digest) else None
         kept = {what: _record(blobs, find, file, _digests(made)[what]) for file, what in _BESIDE.items()}
         found = formats.detect(here)
         runs_code = formats.runs_code(found, here)
@@ -141,6 +147,9 @@ def bring(  # noqa: PLR0913 (what came, what it is to be called, and who vouches
         by=by,
         place=msgspec.structs.replace(made.place, packages=kept["packages"]),
         origin=origin,
+        signature=made.signature,
+        onnx=onnx,
+        latency=made.latency,
         alias=alias or None,
     )
     done = registry.register(log, asked, now=now, sign=models_trust.signer(trust, by=by) if vouched else None)
@@ -182,6 +191,10 @@ def _lay_out(log: Log, blobs: Blobs, model: Model, made: ModelRegistered, folder
         if digest is not None:
             with suppress(BlobMissing):
                 _write(folder, file, blobs.get(digest))
+    onnx = made.onnx.digest if made.onnx is not None else None
+    if onnx is not None:
+        with suppress(BlobMissing):
+            _write(folder, _ONNX, blobs.get(onnx))
     of = lineage.lineage_of(log, blobs, model, made)
     _write(folder, "card.md", markdown(of).encode())
     _write(folder, "bom.cdx.json", bom.bom(of, files))
@@ -270,6 +283,11 @@ def _record(blobs: Blobs, find: Find, file: str, digest: Digest | None) -> Diges
     if path is None or digest is None:
         return None
     return Digest(_file(blobs, find, file, digest) and digest)
+
+
+def _came(blobs: Blobs, find: Find, digest: Digest | None) -> bool:
+    """Whether the conversion came as well: it is put into the store."""
+    return digest is not None and _record(blobs, find, _ONNX, digest) is not None
 
 
 def _digests(made: ModelRegistered) -> dict[str, Digest | None]:

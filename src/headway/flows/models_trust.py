@@ -31,6 +31,9 @@ from headway.ports import Blobs, Log
 
 _PRIVATE, _PUBLIC = "signing.key", "signing.pub"
 
+ONNX = "(onnx)"
+"""What a version's conversion is called among its files."""
+
 
 class Keys(Struct, frozen=True, kw_only=True):
     """Whose signatures count: the user's own public key, if there is one, and those of headway.toml."""
@@ -172,6 +175,9 @@ def verify(log: Log, blobs: Blobs, made: ModelRegistered, trust: Trust, *, copie
     """
     name = f"{made.model}@{made.version}"
     files, faults = _files(blobs, made)
+    onnx = registry.read(log, made.model).conversion(made.version)
+    if onnx is not None and onnx.digest is not None:
+        files[ONNX] = onnx.digest
     bad = dict(blobs.check(sorted({*files.values()})))
     faults += [FileFault(path=p, digest=d, what=bad[d]) for p, d in files.items() if d in bad]
     if copies:

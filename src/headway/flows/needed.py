@@ -80,7 +80,7 @@ def _parsed(data: bytes, ref: str) -> lock.Lock:
 
 
 def _of_log(log: Log, found: Needed, keep_runs: int) -> None:
-    for entry in log.scan(("HoldoutAnswered", "ModelRegistered", "ReleaseStarted", "RunStarted")):
+    for entry in log.scan(("HoldoutAnswered", "ModelConverted", "ModelRegistered", "ReleaseStarted", "RunStarted")):
         match entry.fact:
             case f.ModelRegistered() as made:
                 found.artifact(made.artifact, f"{made.model}@{made.version}")
@@ -88,6 +88,10 @@ def _of_log(log: Log, found: Needed, keep_runs: int) -> None:
                 found.digest(made.source.diff, f"the code of {made.model}@{made.version}")
                 found.digest(made.place.packages, f"the packages of {made.model}@{made.version}")
                 found.digest(made.origin, f"where {made.model}@{made.version} came from")
+                if made.onnx is not None:
+                    found.digest(made.onnx.digest, f"{made.model}@{made.version} as ONNX")
+            case f.ModelConverted() as done:
+                found.digest(done.onnx.digest, f"{done.model}@{done.version} as ONNX")
             case f.HoldoutAnswered() as answered:
                 found.digest(answered.verdict, f"an answer of {entry.stream[:20]}")
             case f.ReleaseStarted() as release:

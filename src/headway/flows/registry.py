@@ -11,6 +11,7 @@ import msgspec
 from headway.core.facts import (
     AliasMoved,
     Fact,
+    ModelConverted,
     ModelRegistered,
     ModelSigned,
     ModelTagged,
@@ -139,7 +140,17 @@ def sign(log: Log, name: str, version: int, sign: Sign, *, now: float) -> ModelS
     return _decided(log, name, decide, now=now)
 
 
-Made = TypeVar("Made", ModelTagged, ModelSigned, ModelTrusted)
+def converted(log: Log, fact: ModelConverted, *, now: float) -> ModelConverted:
+    """Write down what became of a version's conversion; each try is a fact of its own. Raises NameUnknown."""
+
+    def decide(model: Model) -> ModelConverted:
+        model.version(fact.version)
+        return fact
+
+    return _decided(log, fact.model, decide, now=now) or fact
+
+
+Made = TypeVar("Made", ModelTagged, ModelSigned, ModelTrusted, ModelConverted)
 
 
 def _decided(log: Log, name: str, decide: Callable[[Model], Made | None], *, now: float) -> Made | None:

@@ -19,6 +19,7 @@ from headway.core.ids import Digest, ModelRef
 from headway.core.signing import Trust
 from headway.errors import FileMissing, HeadwayError, NameUnknown, ReleaseTrouble
 from headway.flows import models_trust, registry, store
+from headway.flows.quicker import as_served
 from headway.flows.settle import fold, settle
 from headway.ports import Answer, Blobs, Leases, Log, Serving, Target
 
@@ -232,6 +233,7 @@ class _Acts:
             recording=release.recording,
             limits=release.limits,
         )
+        serving = as_served(serving, world.log, world.blobs, world.models, version, world.trust)
         return self._target(release).start(serving, port=release.port, timeout_s=START_S)
 
     def _down(self, release: f.ReleaseStarted) -> None:

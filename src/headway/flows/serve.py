@@ -12,6 +12,7 @@ from headway.core.limits import Limits
 from headway.core.recording import Recording
 from headway.flows import models_trust, registry
 from headway.flows.digest import digest_path
+from headway.flows.quicker import as_served
 from headway.flows.rollout import Delivery, laid_out
 from headway.flows.statcache import StatCache
 from headway.ports import Serving
@@ -44,6 +45,7 @@ def offered(world: Delivery, what: str, recording: Recording, limits: Limits) ->
         recording=recording,
         limits=limits,
     )
+    serving = as_served(serving, world.log, world.blobs, world.models, version, world.trust)
     return Offer(serving=serving, is_trusted=True)
 
 

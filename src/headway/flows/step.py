@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from headway.core.dataset import DatasetRef
+from headway.core.examined import Examined
 from headway.core.facts import HoldoutAnswered, HoldoutAsked, ModelRegistered
 from headway.core.ids import Artifact, Digest, ModelRef, RunId, parse_model_ref
 from headway.core.prediction import LoadedModel
@@ -223,6 +224,23 @@ class _Bench:
 
     def resolve(self, ref: ModelRef | str) -> ModelRegistered | None:
         return registry.resolve(self.log, parse_model_ref(ref) if isinstance(ref, str) else ref)
+
+    def examine(self, of: Artifact, format: str, rows: Artifact, *, target: str, wants_onnx: bool) -> Examined:  # noqa: A002 (its name)
+        from headway import formats
+        from headway.flows import convert
+
+        if formats.runs_code(format) and not self._is_trusted(of.digest):
+            return Examined(trouble="no step of this run and nothing in the registry made it, so it was not loaded")
+        subject = convert.Subject(
+            model=self.copy_of(of),
+            format=format,
+            digest=of.digest,
+            rows=self.copy_of(rows),
+            rows_digest=rows.digest,
+            folder=self.folder,
+            target=target,
+        )
+        return convert.examine(self.blobs, subject, wants_onnx=wants_onnx and convert.is_convertible(format))
 
     def register(self, asked: Registration) -> Registered:
         # The content first: no fact may name what could still be lost.

@@ -80,8 +80,13 @@ class _Told:
 class _ToldArrays(_Told):
     """One that takes arrays."""
 
+    def __init__(self, model: LoadedModel, signature: Signature) -> None:
+        super().__init__(model, signature)
+        assert isinstance(model, TakesArrays), "chosen by `told`"
+        # Asked once, as in `batch`.
+        self._by_arrays = model.predict_arrays
+
     # Any: as in `TakesArrays.predict_arrays`.
     def predict_arrays(self, arrays: "Mapping[str, np.ndarray[Any, np.dtype[Any]]]") -> Prediction:
         """Answer from an array for each input. Raises DataUnreadable."""
-        assert isinstance(self._model, TakesArrays), "chosen by `told`"
-        return self._model.predict_arrays(arrays)
+        return self._by_arrays(arrays)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     # Named by `Bench` alone: `headway run` reads the list of step types and needs none of them.
     from headway.core.dataset import DatasetRef
+    from headway.core.examined import Examined
     from headway.core.facts import HoldoutAnswered, HoldoutAsked, ModelRegistered
     from headway.core.holdout import Asked, Asking, Ledger
     from headway.core.ids import Digest, ModelRef
@@ -154,6 +155,13 @@ class Bench(Protocol):
         """The version that `churn@3` or `churn@champion` means now; None when there is none yet.
 
         Raises UsageMistaken when a text is not of that form.
+        """
+
+    def examine(self, of: Artifact, format: str, rows: Artifact, *, target: str, wants_onnx: bool) -> "Examined":  # noqa: A002 (its name)
+        """What a model takes and gives, as it says and as these rows show, and its conversion to ONNX if wanted.
+
+        In a process of its own, bounded in time and memory: nothing that becomes of it raises here. A model that
+        neither a run of this project made nor its registry knows is not looked at.
         """
 
     def register(self, asked: "Registration") -> "Registered":

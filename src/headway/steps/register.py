@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
-from headway.core.ids import Digest, is_name
+from headway.core.examined import Examined, told
+from headway.core.ids import Artifact, Digest, is_name
 from headway.core.problem import Problem
 from headway.core.registry import Registration
+from headway.errors import ModelUnreadable
 from headway.steps import Bench, refuse
 
 
@@ -32,6 +35,25 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     alias: Annotated[
         str, Meta(description="The name that shall mean the new version; empty for none. Default: challenger.")
     ] = "challenger"
+    data: Annotated[
+        str,
+        Meta(
+            description="Rows like those that the model will be asked about, a file or folder: its signature is"
+            " completed by them and a conversion to ONNX is proven on them. Default: none; it is registered unseen.",
+            examples=["data/holdout.parquet"],
+        ),
+    ] = ""
+    target: Annotated[
+        str, Meta(description="The column of `data` that the model foretells, which is no input.", examples=["late"])
+    ] = ""
+    onnx: Annotated[
+        Literal["auto", "always", "never"],
+        Meta(
+            description="Whether a scikit-learn model is converted to ONNX as well, which serves in its place once it"
+            " is proven to answer alike. auto: if `data` is given and headway[onnx] installed; always: the step fails"
+            " without; never. Default: auto."
+        ),
+    ] = "auto"
 
     # Any: `with:` as a person wrote it.
     @staticmethod
@@ -47,18 +69,26 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                     problem=f"{text!r} cannot be a model's {field}",
                     remedy="use letters, digits and -_. (an alias of digits alone would read as a version)",
                 )
+        if values.get("onnx") == "always" and not values.get("data"):
+            yield Problem(
+                path=("onnx",),
+                problem="without rows a conversion cannot be proven, and one that is not proven is not used",
+                remedy="give `data`, a file of rows like those that the model will be asked about",
+            )
 
     def run(self, bench: Bench) -> int:
         """Keep, detect, append. Raises FileMissing, ModelUnreadable, UsageMistaken."""
-        refuse(self.problems({"name": self.name, "alias": self.alias}), bench.step_id)
+        refuse(self.problems(msgspec.to_builtins(self)), bench.step_id)
         task = bench.task
         artifact = bench.artifact(self.model)
+        kind = bench.detect(artifact)
+        found = self._examined(bench, artifact, kind)
         registered = bench.register(
             Registration(
                 model=self.name,
                 artifact=artifact,
                 key=bench.key,
-                format=bench.detect(artifact),
+                format=kind,
                 run=bench.run_id,
                 step=bench.step_id,
                 source=task.source,
@@ -67,6 +97,9 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                 metrics=task.metrics,
                 verdict=_verdict(bench),
                 by=task.by,
+                signature=found.signature,
+                onnx=found.onnx,
+                latency=found.latency,
                 alias=self.alias or None,
             )
         )
@@ -76,9 +109,35 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         else:
             alias = f", now {self.name}@{self.alias}" if self.alias else ""
             bench.say(f"registered {version} ({registered.version.format}, {artifact.digest[:12]}){alias}")
+            for line in _said(found):
+                bench.say(line)
         bench.output("version", version)
         bench.output("number", str(registered.version.version))
         return 0
+
+    def _examined(self, bench: Bench, artifact: Artifact, kind: str) -> Examined:
+        """What the model tells, asked about `data`; nothing where none is given, or it is registered already."""
+        newest = bench.resolve(f"{self.name}@{self.alias}") if self.alias else None
+        if not self.data or (newest is not None and newest.artifact.digest == artifact.digest):
+            return Examined()
+        wants = self.onnx != "never"
+        found = bench.examine(artifact, kind, bench.artifact(self.data), target=self.target, wants_onnx=wants)
+        if self.onnx == "always" and not found.is_proven:
+            why = found.onnx.why if found.onnx is not None else found.trouble
+            raise ModelUnreadable(
+                "it has no conversion to ONNX that answers as it does"
+                f": {why or f'models of the format {kind} are not converted, or headway[onnx] is not installed'}",
+                at=artifact.path,
+                remedy="mend that, or write `onnx: auto`: the version is then registered and serves as it is",
+            )
+        return found
+
+
+def _said(found: Examined) -> Iterator[str]:
+    if found.trouble:
+        yield f"its signature is not known: {found.trouble}"
+    if found.onnx is not None:
+        yield told(found.onnx)
 
 
 def _verdict(bench: Bench) -> Digest | None:

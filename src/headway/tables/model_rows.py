@@ -1,6 +1,7 @@
 """Rows as models take them: a frame with the columns that are wanted, a matrix of numbers, or an array for a column.
 
-Rows come as a frame (a gate's holdout) or as a list of dicts (a request). A single row is the common request: lists go
+Rows come as a frame (a gate's holdout) or as a list of dicts (a request), for which Polars is not imported where arrays
+are wanted: a server of such models starts the sooner. A single row is the common request: lists go
 to arrays without a detour by a frame, which would take longer than most models. Neighbour: `asked` asks models.
 """
 
@@ -45,9 +46,10 @@ def matrix_of(
     Raises DataUnreadable when a column is not there, holds something else than numbers, or there are not `width`.
     """
     import numpy as np
-    import polars as pl
 
-    if isinstance(rows, pl.DataFrame):
+    if not isinstance(rows, Sequence):
+        import polars as pl
+
         frame = frame_of(rows, columns, frozenset())
         _check_width(frame.width, width)
         for name, kind in frame.schema.items():
@@ -75,9 +77,8 @@ def column_of(rows: "Sequence[Row] | pl.DataFrame", name: str, kind: Kind | None
     Raises DataUnreadable when it is not there, holds what is not of the kind, or has a gap where there can be none.
     """
     import numpy as np
-    import polars as pl
 
-    if isinstance(rows, pl.DataFrame):
+    if not isinstance(rows, Sequence):
         check_columns(rows.columns, (name,), "the data")
         values = rows[name].to_list()
     else:

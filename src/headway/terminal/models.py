@@ -1,14 +1,19 @@
 """Models, versions and their lineage as lines for people. What they mean is said in `core`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from headway.core.examined import latencies, told
 from headway.core.facts import AliasMoved, ModelRegistered
 from headway.core.ids import SHORT
 from headway.core.lineage import DataLineage, DataUse, ReleaseOf, VersionLineage
 from headway.core.model_compare import Comparison, Difference
 from headway.core.registry import Model, ModelSummary, cards
+from headway.core.signature import ANY_WIDTH, Field
 from headway.terminal.words import size, table
+
+_FIELDS = 40
+"""Inputs that are shown one by one."""
 
 
 def listed(rows: Sequence[ModelSummary]) -> list[str]:
@@ -60,6 +65,10 @@ def version(of: VersionLineage) -> list[str]:
             "registered": moment(of.card.at) + (f" by {made.by}" if made.by else ""),
             "artifact": f"{made.artifact.path}  {made.artifact.digest[:SHORT]}  {made.artifact.size_bytes:,} bytes",
             "format": made.format,
+            "takes": "\n".join(_fields(made.signature.inputs)),
+            "gives": "\n".join(_fields(made.signature.outputs)),
+            "onnx": told(of.card.onnx) if of.card.onnx is not None else "",
+            "latency": "\n".join(latencies(of.card.latency)),
             "imported": f"from another project ({made.origin[:SHORT]})" if made.origin else "",
             "run": f"{made.run}, step {made.step}" if made.run else "",
             "code": f"{source.commit[:SHORT]}{changed}" if source.commit else "",
@@ -160,6 +169,15 @@ def _named(lines: dict[str, str]) -> list[str]:
         for name, text in lines.items()
         for i, line in enumerate(text.splitlines())
     ]
+
+
+def _fields(fields: Sequence[Field]) -> Iterator[str]:
+    """Inputs or outputs, a line each; a long list is cut."""
+    for field in fields[:_FIELDS]:
+        wide = "" if field.width is None else f" x {'any' if field.width == ANY_WIDTH else field.width}"
+        yield f"{field.name} {field.kind or 'of any kind'}{wide}"
+    if len(fields) > _FIELDS:
+        yield f"and {len(fields) - _FIELDS} more (--json)"
 
 
 def _data(use: DataUse) -> str:

@@ -25,6 +25,9 @@ from headway.core.facts.holdouts import (
 )
 from headway.core.facts.models import (
     AliasMoved,
+    Conversion,
+    Latency,
+    ModelConverted,
     ModelRegistered,
     ModelSigned,
     ModelTagged,
@@ -53,7 +56,7 @@ from headway.core.facts.shared import (
 )
 
 _OfRuns = RunStarted | RunResumed | StepStarted | StepFinished | StepReused | StepSkipped | StepLost | RunFinished
-_OfModels = ModelRegistered | AliasMoved | ModelTagged | ModelSigned | ModelTrusted
+_OfModels = ModelRegistered | ModelConverted | AliasMoved | ModelTagged | ModelSigned | ModelTrusted
 _OfEndpoints = ReleaseStarted | VersionStarted | GoldenAnswered | EndpointSwitched | ReleaseFinished | EndpointStopped
 Fact = _OfRuns | DatasetVersioned | DatasetForgotten | _OfModels | _OfEndpoints | HoldoutAsked | HoldoutAnswered
 
@@ -100,6 +103,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 __all__ = [
     "AliasMoved",
+    "Conversion",
     "DatasetForgotten",
     "DatasetVersioned",
     "EndpointStopped",
@@ -110,7 +114,9 @@ __all__ = [
     "HoldoutAnswered",
     "HoldoutAsked",
     "KeyPart",
+    "Latency",
     "Metric",
+    "ModelConverted",
     "ModelRegistered",
     "ModelSigned",
     "ModelTagged",

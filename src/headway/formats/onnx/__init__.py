@@ -1,12 +1,15 @@
 """Models as ONNX graphs, asked by onnxruntime: quick, without the library that trained them, and without running code.
 
 A graph takes one matrix, or an input for each column; it gives labels and probabilities, or numbers. What a file says
-of itself beyond that stands in its metadata (`docs/models.md`). `session` asks.
+of itself beyond that stands in its metadata (`docs/models.md`). `session` asks; `stand_in` asks one that was made from
+another model by `tables/onnx_convert`.
 """
 
 from headway.core.prediction import LoadedModel
 from headway.errors import ExtraMissing, ModelUnreadable
 from headway.formats.onnx.session import Graph, first_line
+from headway.formats.onnx.stand_in import StandIn
+from headway.tables.onnx_words import SIGNATURE
 
 RUNS_CODE = False
 """A graph of operators that onnxruntime has; libraries of other operators are never loaded."""
@@ -40,4 +43,6 @@ def load(path: str, *, threads: int | None = None) -> LoadedModel:
             at=path,
             remedy="save it whole, in one file, with an opset and operators that this onnxruntime has",
         ) from e
-    return Graph(session, path)
+    said = session.get_modelmeta().custom_metadata_map
+    graph = Graph(session, path)
+    return StandIn(graph, said, path) if SIGNATURE in said else graph

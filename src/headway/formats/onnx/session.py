@@ -15,13 +15,11 @@ from headway.errors import DataUnreadable, ModelUnreadable
 from headway.formats.onnx.graph import classes_of
 from headway.formats.onnx.outputs import KINDS, add_up, chances_of, labels_of, outputs_among, zipped_classes
 from headway.tables.model_rows import arrays_of, check_some, column_of, matrix_of
+from headway.tables.onnx_words import CLASSES, COLUMNS, WHOLE
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
-
-COLUMNS, CLASSES, WHOLE = "headway.columns", "headway.classes", "headway.whole"
-"""Keys of a file's metadata, JSON lists: names of the matrix's columns, labels of the classes, columns without gaps."""
 
 
 class Graph:
