@@ -19,7 +19,8 @@ from headway.testing.processes import eventually
 from headway.testing.target_contract import ENDPOINT, READY_S, serving
 from steady_load import clients, load
 
-pytestmark = pytest.mark.slow
+# Each takes half a minute alone on two cores, and several times that beside other work.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class Place:
