@@ -39,7 +39,7 @@ class World:
 
     def target(self, placement: Placement = PLAIN) -> KubernetesTarget:
         reached = Access(server=self.cluster.url)
-        return KubernetesTarget(reached, placement, now=self.clock.now, sleep=self.clock.jump)
+        return KubernetesTarget(lambda: reached, placement, now=self.clock.now, sleep=self.clock.jump)
 
     def _play(self, deployment: dict[str, Any]) -> Sequence[dict[str, Any]] | None:
         meta = deployment["metadata"]
@@ -250,18 +250,18 @@ def test_somebody_else_goes_on_where_the_driver_died(world: World, tmp_path: "os
 )
 def test_what_no_cluster_takes_is_refused_before_it_is_asked(placement: Placement, at: str) -> None:
     with pytest.raises(UsageMistaken) as e:
-        KubernetesTarget(Access(server="http://127.0.0.1:9"), placement)
+        KubernetesTarget(lambda: Access(server="http://127.0.0.1:9"), placement)
     assert e.value.at == at
 
 
 def test_a_cluster_that_is_down_is_named(tmp_path: "os.PathLike[str]") -> None:
-    target = KubernetesTarget(Access(server="http://127.0.0.1:9"), PLAIN)
+    target = KubernetesTarget(lambda: Access(server="http://127.0.0.1:9"), PLAIN)
     with pytest.raises(TargetUnavailable, match="the cluster does not answer"):
         target.state(ENDPOINT)
 
 
 def test_a_viewer_is_told_that_a_right_is_missing(world: World, tmp_path: "os.PathLike[str]") -> None:
-    target = KubernetesTarget(Access(server=world.cluster.url, token="viewer"), PLAIN)
+    target = KubernetesTarget(lambda: Access(server=world.cluster.url, token="viewer"), PLAIN)
     with pytest.raises(TargetUnavailable, match='User "viewer" cannot') as e:
         target.start(serving(str(tmp_path), 1), port=0, timeout_s=READY_S)
     assert "the Role that is needed" in e.value.remedy
@@ -307,3 +307,15 @@ def test_a_pod_is_told_where_its_files_are_and_whether_they_are_a_folder(
         config_map = world.target().manifests(given)[0]
         told = msgspec.json.decode(config_map["data"]["version.json"], type=Serving)
         assert (told.path, told.onnx, told.digest) == (path, onnx, one.digest)
+
+
+def test_a_diff_says_what_would_change_and_changes_nothing(world: World, tmp_path: "os.PathLike[str]") -> None:
+    target, one = world.target(), serving(str(tmp_path), 1)
+    assert [str(found) for found in target.diff(one)] == [
+        f"{kind} flights-v1: new" for kind in ("ConfigMap", "Deployment", "Service", "PodDisruptionBudget")
+    ]
+    assert not world.cluster.objects.held
+    target.start(one, port=0, timeout_s=READY_S)
+    assert target.diff(one) == []
+    (found,) = world.target(msgspec.structs.replace(PLAIN, replicas=3)).diff(one)
+    assert str(found) == "Deployment flights-v1: spec.replicas: 2 -> 3"

@@ -15,6 +15,7 @@ from headway.backends.target_kubernetes import access, waiting
 from headway.backends.target_kubernetes.client import Client
 from headway.core import manifest as m
 from headway.core.cluster import Pod, View
+from headway.core.manifest_diff import Difference, differences
 from headway.core.manifest_names import ENDPOINT, VERSION, endpoint_name, label_value, version_name
 from headway.core.pods import judge
 from headway.core.routing import Table, faults, refuse, without
@@ -51,15 +52,18 @@ def connect(_: str, environ: Mapping[str, str]) -> "KubernetesTarget":
     except msgspec.DecodeError as e:
         remedy = "write JSON like the table `kubernetes` of headway.toml (docs/configuration.md)"
         raise UsageMistaken(f"HEADWAY_KUBERNETES cannot be read: {e}", at="HEADWAY_KUBERNETES", remedy=remedy) from e
-    return KubernetesTarget(access.find(environ, api=settings.api, context=settings.context), settings)
+    return KubernetesTarget(lambda: access.find(environ, api=settings.api, context=settings.context), settings)
 
 
 class KubernetesTarget:
-    """Endpoints of one namespace: the placement's, else the kubeconfig's. `now` and `sleep` are a test's to give."""
+    """Endpoints of one namespace: the placement's, else the kubeconfig's. `now` and `sleep` are a test's to give.
+
+    `reach` finds the cluster when it is first spoken to.
+    """
 
     def __init__(
         self,
-        reached: access.Access,
+        reach: Callable[[], access.Access],
         placement: m.Placement,
         *,
         now: Callable[[], float] = time.time,
@@ -69,14 +73,37 @@ class KubernetesTarget:
         if found:
             at = "headway.toml: kubernetes." + ".".join(map(str, found[0].path))
             raise UsageMistaken(found[0].problem, at=at, remedy=found[0].remedy)
-        namespace = placement.namespace or reached.namespace or "default"
-        self._placement = msgspec.structs.replace(placement, namespace=namespace)
-        self._client = Client(reached, namespace)
+        self._given, self._reach = placement, reach
+        self._opened: Client | None = None
         self._now, self._sleep = now, sleep
 
+    @property
+    def image(self) -> str:
+        """The image of the servers."""
+        return self._given.image
+
     def manifests(self, serving: Serving) -> list[m.Manifest]:
-        """All that `start` applies."""
-        return m.for_version(self._version(serving), self._placement)
+        """All that `start` applies; without a namespace when none is configured. Asks no cluster."""
+        return m.for_version(self._version(serving), self._given)
+
+    def diff(self, serving: Serving) -> list[Difference]:
+        """What `start` would change, by the cluster's own reckoning: defaults that it adds are no change."""
+        found: list[Difference] = []
+        for one in m.for_version(self._version(serving), self._placement):
+            before = self._client.get(one["kind"], one["metadata"]["name"])
+            found += differences(before, self._client.apply(one, is_dry=True))
+        return found
+
+    @property
+    def _client(self) -> Client:
+        if self._opened is None:
+            reached = self._reach()
+            self._opened = Client(reached, self._given.namespace or reached.namespace or "default")
+        return self._opened
+
+    @property
+    def _placement(self) -> m.Placement:
+        return msgspec.structs.replace(self._given, namespace=self._client.namespace)
 
     def start(self, serving: Serving, *, port: int, timeout_s: float) -> str:
         """See `ports.Target`. A version that fails is taken away again; one that ran before goes on as it did."""
@@ -90,7 +117,7 @@ class KubernetesTarget:
         timeout_s = max(timeout_s, self._placement.start_s)
         name = version_name(serving.endpoint, serving.version)
         before = self._client.get("ConfigMap", name)
-        self._apply(self.manifests(serving))
+        self._apply(m.for_version(self._version(serving), self._placement))
         verdict = waiting.settled(
             lambda: self._seen(serving.endpoint, serving.version),
             now=self._now,
