@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from headway.backends.target_local import LocalTarget
+from headway.tables import prediction_log as files
 from headway.testing.target_contract import ENDPOINT, READY_S, serving
 from http2_client import calling
 from served import served, sums
@@ -116,3 +117,6 @@ def test_after_a_switch_an_old_connection_is_answered_by_the_new_version(tmp_pat
     finally:
         target.stop(ENDPOINT, None)
     assert [one.model_version for one in told] == ["1"] + ["2"] * 20
+    logged = files.read(os.path.join(root, ".headway/endpoints", ENDPOINT, "predictions"))
+    assert dict(logged.select("request_id", "version").iter_rows()) == {one.id: int(one.model_version) for one in told}
+    assert logged["feature.x"].to_list() == [1.0] * 21
