@@ -60,7 +60,8 @@ def test_the_conversion_answers_under_the_registered_signature(serving: Serving)
     one, other = model.predict([ROW]), own.predict([ROW])
     assert (one.labels.tolist(), one.classes) == (other.labels.tolist(), other.classes)
     assert one.probabilities is not None
-    np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-12)
+    assert other.probabilities is not None
+    assert float(np.abs(one.probabilities - other.probabilities).max()) < 1e-12
     assert isinstance(model, TakesArrays)
 
 
