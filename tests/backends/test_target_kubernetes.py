@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,7 @@ def test_a_pod_with_another_model_is_found_before_traffic(world: World, tmp_path
     world.changes = {"digest": "0" * 64}
     with pytest.raises(VersionNotReady, match=r"serves m@1 \(000000000000\), and not m@1"):
         world.target().start(serving(str(tmp_path), 1), port=0, timeout_s=READY_S)
+    assert not world.cluster.objects.held
 
 
 def test_new_limits_that_do_not_come_up_leave_the_version_as_it_was(world: World, tmp_path: "os.PathLike[str]") -> None:
@@ -319,3 +321,91 @@ def test_a_diff_says_what_would_change_and_changes_nothing(world: World, tmp_pat
     assert target.diff(one) == []
     (found,) = world.target(msgspec.structs.replace(PLAIN, replicas=3)).diff(one)
     assert str(found) == "Deployment flights-v1: spec.replicas: 2 -> 3"
+
+
+class Killed(BaseException):
+    """The driver dies here."""
+
+
+N_WRITES = {"start": 4, "switch": 2, "route": 2, "stop": 5}
+"""How many writes each act makes, which a test below counts."""
+
+
+def act(target: KubernetesTarget, root: str, word: str) -> None:
+    """One act of a release of version 2 beside version 1."""
+    if word == "start":
+        target.start(serving(root, 2), port=0, timeout_s=READY_S)
+    elif word == "switch":
+        target.switch(ENDPOINT, 2)
+    elif word == "route":
+        target.route(ENDPOINT, Table(routes=(Route(version=1, weight=1), Route(version=2, weight=1))))
+    else:
+        target.stop(ENDPOINT, 2)
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("word", "number"), [(word, n) for word, most in N_WRITES.items() for n in range(most)])
+def test_a_driver_that_dies_at_any_write_leaves_an_endpoint_that_answers_and_the_next_one_ends_the_act(
+    world: World, tmp_path: "os.PathLike[str]", word: str, number: int, *, is_done: bool
+) -> None:
+    root = str(tmp_path)
+    first = world.target(ROUTED)
+    first.start(serving(root, 1), port=0, timeout_s=READY_S)
+    url = first.switch(ENDPOINT, 1)
+    if word != "start":
+        first.start(serving(root, 2), port=0, timeout_s=READY_S)
+    dying, left = world.target(ROUTED), [number]
+    through = dying._client.request
+
+    def request(method: str, *rest: Any, **more: Any) -> Any:
+        if method not in ("PATCH", "DELETE"):
+            return through(method, *rest, **more)
+        left[0] -= 1
+        if left[0] < 0 and not is_done:
+            raise Killed
+        said = through(method, *rest, **more)
+        if left[0] < 0:
+            raise Killed
+        return said
+
+    dying._client.request = request  # type: ignore[method-assign] # the driver's death is played
+    with pytest.raises(Killed):
+        act(dying, root, word)
+    for _ in range(8):
+        assert world.cluster.call(urlsplit(url).netloc, "/predict", b"{}")[0] == 200
+    act(world.target(ROUTED), root, word)
+    state = world.target(ROUTED).state(ENDPOINT)
+    assert state is not None
+    assert state.healthy
+    assert state.serving == (2 if word == "switch" else 1)
+    assert state.versions == ((1,) if word == "stop" else (1, 2))
+    assert (state.table is not None) == (word == "route")
+    answers = {
+        json.loads(world.cluster.call(urlsplit(url).netloc, "/predict", b"{}")[1])["predictions"][0] for _ in range(8)
+    }
+    assert answers == {"switch": {2}, "route": {1, 2}}.get(word, {1})
+
+
+@pytest.mark.parametrize("word", N_WRITES)
+def test_each_act_writes_as_often_as_it_is_killed_above(world: World, tmp_path: "os.PathLike[str]", word: str) -> None:
+    root, target = str(tmp_path), world.target(ROUTED)
+    for version in (1,) if word == "start" else (1, 2):
+        target.start(serving(root, version), port=0, timeout_s=READY_S)
+    target.switch(ENDPOINT, 1)
+    world.cluster.asked.clear()
+    act(target, root, word)
+    assert sum(method in ("PATCH", "DELETE") for method, _ in world.cluster.asked) == N_WRITES[word]
+
+
+def test_a_version_that_does_not_answer_is_not_ready(world: World, tmp_path: "os.PathLike[str]") -> None:
+    target = world.target()
+    target.start(serving(str(tmp_path), 1), port=0, timeout_s=READY_S)
+    answer = world.cluster._answer
+
+    def slow(spec: dict[str, Any], path: str, body: bytes) -> tuple[int, bytes]:
+        time.sleep(0.5)
+        return answer(spec, path, body)
+
+    world.cluster._answer = slow
+    with pytest.raises(VersionNotReady, match="version 1 of flights gives no answer"):
+        target.ask(ENDPOINT, 1, [b"{}"], timeout_s=0.1)

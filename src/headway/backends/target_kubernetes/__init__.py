@@ -128,7 +128,11 @@ class KubernetesTarget:
             failed = waiting.failure(self._client, f"{serving.model}@{serving.version}", verdict, timeout_s)
             self._take_back(serving, before)
             raise failed
-        self._see_same(serving)
+        try:
+            self._see_same(serving)
+        except VersionNotReady:
+            self._take_back(serving, before)
+            raise
         return self._address(name)
 
     def ask(self, endpoint: str, version: int, requests: Sequence[bytes], *, timeout_s: float) -> list[Answer]:
@@ -138,7 +142,12 @@ class KubernetesTarget:
         for number, body in enumerate(requests):
             began = time.perf_counter()
             path = self._proxy(pods[number % len(pods)], "predict")
-            said = self._client.request("POST", path, None, body, timeout_s=timeout_s)
+            try:
+                said = self._client.request("POST", path, None, body, timeout_s=timeout_s)
+            except TargetUnavailable as e:
+                raise VersionNotReady(
+                    f"version {version} of {endpoint} gives no answer: {e.problem}", at=e.at, remedy=e.remedy
+                ) from e
             answers.append(Answer(status=said.status, body=said.body, ms=(time.perf_counter() - began) * 1000))
         return answers
 
