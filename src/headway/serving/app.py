@@ -149,12 +149,9 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        if self._spans is not None and self._spans.is_traced(scope["path"]):
-            await self._spans.around(self._respond, scope, receive, send)
-        else:
-            await self._respond(scope, receive, send)
-
-    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._spans is not None and self._spans.is_due(scope):
+            await self._spans.around(self, scope, receive, send)
+            return
         headers = dict(scope["headers"])
         request_id = protocol.request_id_from(headers.get(b"x-request-id")) or self._new_id()
         # On the private socket there is no port: those are checks and what siblings hand on.

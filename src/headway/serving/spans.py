@@ -26,7 +26,7 @@ CLOSE_S = 3.0
 """How long an ending server waits for the rest to be sent."""
 
 _UNTRACED = frozenset({"/metrics", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"})
-_INFER = "/infer"
+_DONE = "headway.is_traced"
 
 _TRACESTATE = b"tracestate"
 _W3C = TraceContextTextMapPropagator()
@@ -52,12 +52,13 @@ class OtlpSpans:
         self._asked: dict[str, str | int] = {"headway.model": about.model, "headway.version": about.version}
         self._called = f"predict {about.name}"
 
-    def is_traced(self, path: str) -> bool:
+    def is_due(self, scope: Words) -> bool:
         """See `trace.Spans`."""
-        return path not in _UNTRACED
+        return _DONE not in scope and scope["path"] not in _UNTRACED
 
     async def around(self, answer: Answer, scope: Words, receive: Receive, send: Send) -> None:
         """See `trace.Spans`."""
+        scope[_DONE] = True
         headers = [h for h in scope["headers"] if h[0] not in (TRACEPARENT, _TRACESTATE)]
         span = self._tracer.start_span(
             scope["method"], context=_parent(dict(scope["headers"])), kind=SpanKind.SERVER, attributes=self._asked

@@ -24,11 +24,11 @@ _PARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16
 class Spans(Protocol):
     """What traces an application's requests. Nothing here blocks or raises."""
 
-    def is_traced(self, path: str) -> bool:
-        """Whether requests to this path are: probes and `/metrics` are not."""
+    def is_due(self, scope: Words) -> bool:
+        """Whether a request is to be traced and is not yet: probes and `/metrics` never are."""
 
     async def around(self, answer: Answer, scope: Words, receive: Receive, send: Send) -> None:
-        """Answer a request within a span of its own; its headers name that span then, for whoever is asked next."""
+        """Let `answer` answer a request within a span, which the headers name then, for whoever is asked next."""
 
     def asked(self, n_rows: int) -> object:
         """The span of the request under way, which asks the model for these rows; handed back to `computed`."""
