@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -39,7 +40,8 @@ def of_texts(folder: Path) -> LoadedModel:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
-    frame = pl.DataFrame({"colour": ["red", "blue"] * 10, "size": np.arange(20) / 7})
+    # pandas, since scikit-learn 1.4 transforms no columns of Polars.
+    frame = pd.DataFrame({"colour": ["red", "blue"] * 10, "size": np.arange(20) / 7})
     parts = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["colour"]), ("passthrough", ["size"]))
     return pickled(folder, make_pipeline(parts, LogisticRegression()).fit(frame, [0, 1] * 10))
 
