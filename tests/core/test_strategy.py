@@ -1,4 +1,8 @@
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from headway.core.guard import GUARDS, Guard, parse_guard_check, shares_of_budget
 from headway.core.strategy import Stage, Strategy
@@ -214,3 +218,14 @@ def test_the_budget_is_all_spent_and_no_more() -> None:
     parts = shares_of_budget(guards, 0.05)
     assert sum(parts) == pytest.approx(0.05)
     assert parts[0] == pytest.approx(4 * parts[1])
+
+
+def test_the_strategy_of_the_page_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rollouts.md").read_text()
+    block = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert block
+    found = read_strategy(yaml.safe_load(block[1]))
+    assert found.problems == ()
+    assert found.strategy is not None
+    assert len(found.strategy.stages) == 6
+    assert len(found.strategy.guards) == 7
