@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,22 @@ class Tried:
                     return
 
 
+Try = Callable[[str], Tried]
+
+
+@pytest.fixture(scope="module")
+def tried_once(tmp_path_factory: pytest.TempPathFactory) -> Try:
+    """Each model is trained and proven once."""
+    found: dict[str, Tried] = {}
+
+    def of(name: str) -> Tried:
+        if name not in found:
+            found[name] = Tried(tmp_path_factory.mktemp("tried"), name)
+        return found[name]
+
+    return of
+
+
 @pytest.fixture(autouse=True)
 def _other_peoples_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
@@ -145,13 +161,13 @@ def _other_peoples_warnings() -> Iterator[None]:
         yield
 
 
-QUICK = ("logistic of truths", "forest", "boosting", "histograms of numbers", "texts, unknown ones refused")
+QUICK = ("logistic", "forest", "tree", "texts, unknown ones refused")
 """Those that every change is held to; the others are tried when there is time."""
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in MODELS])
-def test_a_model_is_proven_and_answers_alike_on_rows_that_were_no_part_of_it(tmp_path: Path, name: str) -> None:
-    tried = Tried(tmp_path, name)
+def test_a_model_is_proven_and_answers_alike_on_rows_that_were_no_part_of_it(tried_once: Try, name: str) -> None:
+    tried = tried_once(name)
     assert tried.found.wrong == ""
     assert tried.found.n_rows > len(tried.rows)
     model, graph = tried.model, tried.graph
@@ -176,9 +192,9 @@ def test_a_model_is_proven_and_answers_alike_on_rows_that_were_no_part_of_it(tmp
         np.testing.assert_allclose(other.probabilities, one.probabilities, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["forest", "texts, unknown ones refused", "logistic of an array, three texts"])
-def test_arrays_are_answered_as_rows_are(tmp_path: Path, name: str) -> None:
-    tried = Tried(tmp_path, name)
+@pytest.mark.parametrize("name", ["forest", "texts, unknown ones refused", "forest of an array, three texts"])
+def test_arrays_are_answered_as_rows_are(tried_once: Try, name: str) -> None:
+    tried = tried_once(name)
     assert isinstance(tried.graph, TakesArrays)
     arrays = {n: np.array([row[n] for row in tried.rows]) for n in tried.rows[0]}
     arrays = {n: a.astype(object) if a.dtype.kind == "U" else a for n, a in arrays.items()}
@@ -199,8 +215,8 @@ def test_arrays_are_answered_as_rows_are(tmp_path: Path, name: str) -> None:
     ],
     ids=str,
 )
-def test_what_the_model_refuses_its_conversion_refuses(tmp_path: Path, name: str, change: dict[str, Any]) -> None:
-    tried = Tried(tmp_path, name)
+def test_what_the_model_refuses_its_conversion_refuses(tried_once: Try, name: str, change: dict[str, Any]) -> None:
+    tried = tried_once(name)
     row = [{**tried.rows[0], **change}]
     refuses = []
     for one in (tried.model, tried.graph):
@@ -232,23 +248,25 @@ def changed(data: bytes, attribute: str, change: float, *, at: int) -> bytes:
     ("name", "attribute"),
     [
         ("tree", "nodes_values"),
-        ("boosting of numbers", "target_weights"),
+        pytest.param("boosting of numbers", "target_weights", marks=pytest.mark.slow),
         pytest.param("forest", "nodes_values", marks=pytest.mark.slow),
         pytest.param("histograms", "nodes_values", marks=pytest.mark.slow),
         pytest.param("boosting", "class_weights", marks=pytest.mark.slow),
     ],
 )
-def test_one_wrong_number_among_all_of_a_graph_is_found(tmp_path: Path, name: str, attribute: str) -> None:
-    tried = Tried(tmp_path, name)
+def test_one_wrong_number_among_all_of_a_graph_is_found(
+    tried_once: Try, tmp_path: Path, name: str, attribute: str
+) -> None:
+    tried = tried_once(name)
     # The first node is a split for certain, and the first two weights are those of leaves.
     for at in (0,) if attribute == "nodes_values" else (0, 1):
         wrong = graph_of(tmp_path, changed(tried.data, attribute, 0.05, at=at))
         assert tried.proof.of(wrong).wrong
 
 
-def test_a_split_that_is_off_by_one_bit_of_32_is_found(tmp_path: Path) -> None:
+def test_a_split_that_is_off_by_one_bit_of_32_is_found(tried_once: Try, tmp_path: Path) -> None:
     """No real row lies so near: those that are made at the splits show it."""
-    tried = Tried(tmp_path, "tree")
+    tried = tried_once("tree")
     model = onnx.load_from_string(tried.data)
     trees = next(node for node in model.graph.node if node.op_type.startswith("Tree"))
     values = {one.name: helper.get_attribute_value(one) for one in trees.attribute}["nodes_values"]
@@ -282,6 +300,7 @@ def small() -> Any:
     return LogisticRegression().fit(NUMBERS, TWO)
 
 
+@pytest.mark.slow
 def test_a_proven_graph_is_in_the_store_with_what_proved_it(tmp_path: Path) -> None:
     blobs = Trial(str(tmp_path)).parts.blobs
     found = examine(blobs, subject(tmp_path, small(), NUMBERS.with_columns(y=TWO), target="y"), wants_onnx=True)
