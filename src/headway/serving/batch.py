@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from headway.core.prediction import LoadedModel, Prediction, TakesArrays
 from headway.serving.limits import Limits
+from headway.serving.pace import Pace
 from headway.serving.protocol import Refusal, Row
 from headway.serving.trace import Spans
 
@@ -30,14 +31,8 @@ if TYPE_CHECKING:
 MAX_ROWS = 512
 """Rows of a batch; a request with more goes alone. More in one call gain nothing and make the first one wait."""
 
-QUICK_S = 0.001
-"""A model that needs less for a batch is asked on the event loop."""
-
 MAX_QUICK_ROWS = 256
 """Larger batches always go to the thread: what they take is not what small ones took."""
-
-_LEARNING = 0.1
-"""How much the last batch counts in the running mean of what a batch takes."""
 
 _SORTS: dict[type, str] = {bool: "b", int: "n", float: "n", str: "s", type(None): "0"}
 
@@ -74,7 +69,7 @@ class Batcher:
     """The one place that calls the model. Lives on the event loop; `shares`: whether requests may go together."""
 
     __slots__ = (
-        "_busy_since", "_by_arrays", "_is_due", "_model", "_n_rows_waiting", "_pool", "_running", "_shares", "_took_s",
+        "_busy_since", "_by_arrays", "_is_due", "_model", "_n_rows_waiting", "_pace", "_pool", "_running", "_shares",
         "_waiting", "_watch", "counts", "limits", "note_batch", "spans", "takes_arrays",
     )  # fmt: skip
 
@@ -92,8 +87,7 @@ class Batcher:
         self._is_due = False
         self._busy_since: float | None = None
         self._watch: asyncio.TimerHandle | None = None
-        # A model is slow until it has shown that it is not.
-        self._took_s = 10 * QUICK_S
+        self._pace = Pace()
         self.counts = Counts()
         self.note_batch: Callable[[int], None] | None = None
         self.spans: Spans | None = None
@@ -136,8 +130,10 @@ class Batcher:
             return
         loop = asyncio.get_running_loop()
         n_rows = sum(ask.n_rows for ask in batch)
-        if self._took_s < QUICK_S and n_rows <= MAX_QUICK_ROWS:
-            self._given(batch, *self._computed(batch))
+        if self._pace.is_quick and n_rows <= MAX_QUICK_ROWS:
+            outcomes, wall_s, _ = self._computed(batch)
+            self._pace.on_loop(wall_s)
+            self._given(batch, outcomes, wall_s)
             self._go_on(loop)
             return
         self._running = batch
@@ -147,9 +143,12 @@ class Batcher:
         done = loop.run_in_executor(self._pool, self._computed, batch)
         done.add_done_callback(self._finished)
 
-    def _finished(self, done: "asyncio.Future[tuple[list[Outcome], float]]") -> None:
+    def _finished(self, done: "asyncio.Future[tuple[list[Outcome], float, float]]") -> None:
         batch, self._running, self._busy_since = self._running, [], None
-        self._given(batch, *done.result())
+        outcomes, wall_s, cpu_s = done.result()
+        if sum(ask.n_rows for ask in batch) <= MAX_QUICK_ROWS:
+            self._pace.in_thread(cpu_s)
+        self._given(batch, outcomes, wall_s)
         self._go_on(asyncio.get_running_loop())
 
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -179,11 +178,11 @@ class Batcher:
         self._n_rows_waiting -= n_rows
         return batch
 
-    def _computed(self, batch: list[Ask]) -> tuple[list[Outcome], float]:
-        """The outcome of each, and what it took. On the loop or in the thread."""
-        began = time.perf_counter()
+    def _computed(self, batch: list[Ask]) -> tuple[list[Outcome], float, float]:
+        """The outcome of each; what it took by the wall clock, and of this thread's processor."""
+        began, spent = time.perf_counter(), time.thread_time()
         outcomes = self._asked(batch)
-        return outcomes, time.perf_counter() - began
+        return outcomes, time.perf_counter() - began, time.thread_time() - spent
 
     def _asked(self, batch: list[Ask]) -> list[Outcome]:
         n_rows = sum(ask.n_rows for ask in batch)
@@ -220,8 +219,6 @@ class Batcher:
         counts.n_batches += 1
         counts.n_rows += n_rows
         counts.model_s += took_s
-        if n_rows <= MAX_QUICK_ROWS:
-            self._took_s += _LEARNING * (took_s - self._took_s)
         if self.note_batch is not None:
             self.note_batch(n_rows)
         if self.spans is not None:

@@ -6,6 +6,7 @@ server checked already: bytes that cannot be read are counted, not mended.
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -109,11 +110,7 @@ class Scribe:
             inputs = [_raw(entry.request, self._signature.inputs[0])]
         else:
             inputs = _read(entry.request, entry.request_head, "inputs")
-        named: dict[str, list[Any]] = {}
-        for tensor in inputs:
-            named |= _by_column(*tensor)
-        n_rows = max(map(len, named.values()), default=0)
-        rows = [{name: values[i] for name, values in named.items()} for i in range(n_rows)]
+        rows = _rows(inputs)
         told: dict[str, Any] = {"predictions": [], "outputs": {}}
         for name, shape, flat in _read(entry.answer, entry.answer_head, "outputs"):
             width = _width(shape)
@@ -188,7 +185,28 @@ def _width(shape: Sequence[int]) -> int:
     return width
 
 
+def _rows(tensors: Sequence[tuple[str, list[int], list[Any]]]) -> list[Row]:
+    """The rows that tensors hold side by side."""
+    if len(tensors) == 1:
+        # By far the most requests: no list for each column.
+        name, shape, flat = tensors[0]
+        names = _columns(name, _width(shape))
+        width = len(names)
+        return [dict(zip(names, flat[at : at + width], strict=True)) for at in range(0, len(flat), width)]
+    named: dict[str, list[Any]] = {}
+    for tensor in tensors:
+        named |= _by_column(*tensor)
+    n_rows = max(map(len, named.values()), default=0)
+    return [{name: values[i] for name, values in named.items()} for i in range(n_rows)]
+
+
+@lru_cache(64)
+def _columns(name: str, width: int) -> tuple[str, ...]:
+    """What a tensor's columns are called: as itself when it has one value a row, else `name.0`, `name.1` and so on."""
+    return (name,) if width == 1 else tuple(f"{name}.{i}" for i in range(width))
+
+
 def _by_column(name: str, shape: list[int], flat: list[Any]) -> dict[str, list[Any]]:
-    """A tensor's columns: itself when it has one value a row, else `name.0`, `name.1` and so on."""
-    width = _width(shape)
-    return {name: flat} if width == 1 else {f"{name}.{i}": flat[i::width] for i in range(width)}
+    """A tensor's columns."""
+    names = _columns(name, _width(shape))
+    return {column: flat[i :: len(names)] for i, column in enumerate(names)}
