@@ -111,14 +111,14 @@ def tree() -> list[Path]:
 
 
 def cpu_s() -> float:
-    """Seconds of processor that the server's living processes took so far."""
+    """Seconds of processor that the server's processes took so far, those that ended and were waited for included."""
     total = 0
     for process in tree():
         try:
             fields = (process / "stat").read_text().rsplit(") ", 1)[1].split()
         except OSError:
             continue
-        total += int(fields[11]) + int(fields[12])
+        total += sum(int(field) for field in fields[11:15])
     return total / os.sysconf("SC_CLK_TCK")
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import serving_servers
-from serving_load import Load, Request, cpu_s, first, pss_bytes, under_load
+from serving_load import LONG_S, Load, Request, cpu_s, first, pss_bytes, tree, under_load
 from serving_servers import N_ROWS, Endpoint, Running, headway, label, server
 from v2_points import POINTS, walk
 from v2_subject import Subject
@@ -150,7 +150,15 @@ def main(task: str, *words: str) -> None:
         "make": make, "measure": measure, "log": log, "swaps": swaps, "points": points,
     }  # fmt: skip
     sys.path.insert(0, str(Path(__file__).resolve().parent))
+    _alone()
     print(json.dumps(tasks[task](*words)))
+
+
+def _alone() -> None:
+    """Wait for what the server before left at work: a log is sealed once its server has ended."""
+    deadline = time.monotonic() + LONG_S
+    while tree() and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":
