@@ -259,7 +259,8 @@ def _key(rows: Sequence[Row]) -> Hashable:
 
 def _key_of_arrays(arrays: "dict[str, Array]") -> Hashable:
     """Equal for arrays of the same names, kinds and widths."""
-    return tuple([(name, array.dtype, array.shape[1:]) for name, array in arrays.items()])
+    # The letter of a kind, not the kind: NumPy makes up the hash of one anew each time.
+    return tuple([(name, array.dtype.char, array.shape[1:]) for name, array in arrays.items()])
 
 
 def _parts(whole: Prediction, batch: list[Ask]) -> list[Outcome]:

@@ -208,10 +208,12 @@ def to_arrays(tensors: Sequence[Tensor], signature: Signature) -> "dict[str, Arr
     """What tensors hold, under the names that the model knows and in its order."""
     if not tensors:
         return Refusal(status=400, error=f"there is no input; the model takes {_wanted(signature)}")
-    columns = signature.columns
-    if len(tensors) == 1 and tensors[0][2].ndim >= 2 and tensors[0][0] not in columns and signature.inputs:
-        return _from_matrix(tensors[0], signature)
-    if signature.matrix is not None:
+    matrix = signature.matrix
+    if len(tensors) == 1 and tensors[0][2].ndim >= 2 and signature.inputs:
+        columns = () if matrix is not None else signature.columns
+        if tensors[0][0] not in columns:
+            return _from_matrix(tensors[0], signature, matrix, columns)
+    if matrix is not None:
         name, _, array = tensors[0]
         told = f"input {name!r}: the model takes one matrix, {_wanted(signature)}"
         return Refusal(
@@ -220,23 +222,24 @@ def to_arrays(tensors: Sequence[Tensor], signature: Signature) -> "dict[str, Arr
     return _from_columns(tensors, signature)
 
 
-def _from_matrix(tensor: Tensor, signature: Signature) -> "dict[str, Array] | Refusal":
+def _from_matrix(
+    tensor: Tensor, signature: Signature, matrix: Field | None, columns: tuple[str, ...]
+) -> "dict[str, Array] | Refusal":
     name, datatype, array = tensor
-    width = len(signature.columns) if signature.matrix is None else signature.matrix.width
+    width = len(columns) if matrix is None else matrix.width
     if array.ndim != 2 or (width not in (ANY_WIDTH, array.shape[1])):
-        wanted = f"[-1, {width}]" if signature.matrix is None else _wanted(signature)
+        wanted = f"[-1, {width}]" if matrix is None else _wanted(signature)
         return Refusal(status=400, error=f"input {name!r}: expected {wanted}, got {list(array.shape)}")
-    fields = signature.inputs if signature.matrix is None else (signature.matrix,)
-    for field in fields:
+    for field in signature.inputs:
         problem = _mismatch(field, datatype)
         if problem:
-            by_column = f"; send {field.name!r} in an input of its own" if signature.matrix is None else ""
+            by_column = f"; send {field.name!r} in an input of its own" if matrix is None else ""
             return Refusal(status=400, error=f"input {name!r}: {problem}{by_column}")
     if not array.shape[0]:
         return Refusal(status=400, error=f"input {name!r}: there is no row to predict")
-    if signature.matrix is not None:
-        return {signature.matrix.name: array}
-    return {column: array[:, at] for at, column in enumerate(signature.columns)}
+    if matrix is not None:
+        return {matrix.name: array}
+    return {column: array[:, at] for at, column in enumerate(columns)}
 
 
 def _from_columns(tensors: Sequence[Tensor], signature: Signature) -> "dict[str, Array] | Refusal":
