@@ -66,7 +66,8 @@ def seaweedfs() -> Iterator[Server]:
     # Ports of their own for what is not asked for would collide when tests run beside each other.
     words += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
     # What is free is asked for in bytes: by default a hundredth of the disk must be, which may be gigabytes.
-    words += ["-volume.minFreeSpace=64MiB", "-volume.max=20", "-master.volumeSizeLimitMB=1024", "-master.telemetry=false", "-s3.iam=false"]
+    words += ["-volume.minFreeSpace=64MiB", "-volume.max=20"]
+    words += ["-master.volumeSizeLimitMB=1024", "-master.telemetry=false", "-s3.iam=false"]
     words += [f"-{name}.port={port}" for name, port in ports.items()]
     words += [f"-{name}.port.grpc={free_port()}" for name in ports]
     with _running(words, folder) as process:
