@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import h2.events
+import h2.exceptions
 import numpy as np
 import pytest
 from hyperframe.frame import ContinuationFrame, HeadersFrame, PingFrame, SettingsFrame
@@ -245,7 +246,8 @@ def test_calls_that_are_taken_back_at_once_end_the_connection_and_are_not_comput
             for _ in range(20 * FREE_RESETS):
                 caller.h2.reset_stream(caller.call(INFER, rows()))
                 caller.flush()
-        except OSError:
+        # On a quick machine the window is used up before the end has come: that was enough of them.
+        except (OSError, h2.exceptions.FlowControlError):
             pass
         safely(caller)
         assert {code for _, code in caller.last_words()} <= {0xB}

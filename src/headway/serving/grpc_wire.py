@@ -43,6 +43,7 @@ from headway.serving.grpc_call import (
     opened,
     seconds,
 )
+from headway.serving.grpc_frames import Frames
 from headway.serving.grpc_stream import GOOD, Stream, Streams
 
 WINDOW_BYTES = 2**20
@@ -100,6 +101,7 @@ class Http2(asyncio.Protocol):
         self._ending_at: float | None = None
         self._last_id = _LAST_ID
         self._seen_id = 0
+        self._frames = Frames(FRAME_BYTES)
         self._n_quiet = 0
         self._n_frames = 0
         self._n_resets = 0
@@ -139,9 +141,10 @@ class Http2(asyncio.Protocol):
         except ProtocolError as e:
             self._close(400, f"a client broke HTTP/2 ({e})")
             return
-        self._n_quiet = 0 if events else self._n_quiet + len(data)
-        if self._n_quiet > self._side.limits().max_head_bytes + 2 * FRAME_BYTES:
-            # h2 keeps what comes of a frame, however long that says it is, until it is whole.
+        # What is still under way of a call that was refused is no fault: it ends with the window.
+        n_bytes = self._frames.walk(data)
+        self._n_quiet = 0 if events else self._n_quiet + (n_bytes or 0)
+        if n_bytes is None or self._n_quiet > self._side.limits().max_head_bytes + 2 * FRAME_BYTES:
             self._close(431, "a client sent a frame, or headers, that do not end")
             return
         for event in events:

@@ -1,10 +1,14 @@
 """A file that Polars writes, put into its place as a whole or not at all."""
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 
 from headway.errors import DiskFull, SystemRefused
+
+FULL_BYTES = 2**20
+"""A disk that has less room, while what could not be written lies there, is full."""
 
 
 def put(path: str, write: Callable[[str], object], what: str) -> None:
@@ -16,8 +20,9 @@ def put(path: str, write: Callable[[str], object], what: str) -> None:
     try:
         write(fresh)
         os.replace(fresh, path)
-    except (OSError, pl.exceptions.PolarsError) as e:
-        if "No space left" in str(e):
+    # Of a full disk older Polars hears in a thread of its own, and panics without saying why.
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as e:
+        if "No space left" in str(e) or shutil.disk_usage(os.path.dirname(fresh) or ".").free < FULL_BYTES:
             raise DiskFull(f"no space is left for {what}", at=path, remedy="free some, or name a file elsewhere") from e
         raise SystemRefused(f"{what} cannot be written: {e}", at=path, remedy="name a file elsewhere") from e
     finally:
