@@ -55,7 +55,7 @@ def opened(path: str, scratch: str) -> Iterator[Find]:
             here = os.path.join(folder, name)
             os.makedirs(os.path.dirname(here), exist_ok=True)
             with _whole(path), packed.open(name) as source, open(here, "wb") as target:
-                _see_packing(packed.getinfo(name))
+                _see_packing(packed.getinfo(name), path)
                 # Counted here: what an archive says of its sizes need not be so.
                 while block := source.read(1 << 20):
                     left -= len(block)
@@ -70,12 +70,16 @@ def opened(path: str, scratch: str) -> Iterator[Find]:
         rmtree(folder, ignore_errors=True)
 
 
-def _see_packing(member: "ZipInfo") -> None:
-    """Raises NotImplementedError for a way of packing that zipfile unpacks into memory, whatever comes of it."""
+def _see_packing(member: "ZipInfo", path: str) -> None:
+    """Refuses a way of packing that zipfile unpacks into memory, whatever comes of it. Raises ModelUnreadable."""
     from zipfile import ZIP_DEFLATED, ZIP_STORED
 
     if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        raise NotImplementedError(f"{member.filename} is packed by a method other than deflate")
+        raise ModelUnreadable(
+            f"the archive cannot be unpacked: {member.filename} is packed by a method other than deflate",
+            at=path,
+            remedy="unpack it and import the folder, or pack it with deflate",
+        )
 
 
 def _too_large(path: str) -> ModelUnreadable:
