@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from headway.core.prediction import LoadedModel
 from headway.errors import ExtraMissing, ModelUnreadable
-from headway.tables.model_estimator import Estimator, first_line, parts_of
+from headway.tables.model_estimator import Estimator, first_line, prepare
 
 RUNS_CODE = True
 """A pickle is a program."""
@@ -75,16 +75,7 @@ def load(path: str, *, threads: int | None = None) -> LoadedModel:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator = _unpickled(path)
-    if not hasattr(estimator, "predict"):
-        raise ModelUnreadable(
-            f"the file holds a {type(estimator).__name__}, which has no `predict`",
-            at=path,
-            remedy="save the fitted estimator or pipeline itself, not something that contains it",
-        )
-    if threads is not None:
-        for part in parts_of(estimator):
-            if getattr(part, "n_jobs", None) is not None:
-                part.n_jobs = threads
+    prepare(estimator, path=path, threads=threads)
     return Estimator(estimator, format="sklearn", notes=tuple(_notes(caught)), path=path)
 
 

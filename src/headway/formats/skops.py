@@ -9,7 +9,7 @@ from zipfile import BadZipFile, ZipFile
 
 from headway.core.prediction import LoadedModel
 from headway.errors import ExtraMissing, ModelUnreadable
-from headway.tables.model_estimator import Estimator, first_line, parts_of
+from headway.tables.model_estimator import Estimator, first_line, prepare
 
 RUNS_CODE = True
 """Where `code_in` finds a type that skops does not know."""
@@ -62,16 +62,7 @@ def load(path: str, *, threads: int | None = None) -> LoadedModel:
         ) from e
     except Exception as e:  # types that are named may be anything, and raise anything
         raise _unreadable(path, e) from e
-    if not hasattr(estimator, "predict"):
-        raise ModelUnreadable(
-            f"the file holds a {type(estimator).__name__}, which has no `predict`",
-            at=path,
-            remedy="save the fitted estimator or pipeline itself, not something that contains it",
-        )
-    if threads is not None:
-        for part in parts_of(estimator):
-            if getattr(part, "n_jobs", None) is not None:
-                part.n_jobs = threads
+    prepare(estimator, path=path, threads=threads)
     return Estimator(estimator, format="skops", notes=(), path=path)
 
 

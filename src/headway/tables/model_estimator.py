@@ -10,12 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 from headway.core.prediction import Prediction
 from headway.core.signature import ANY_WIDTH, MATRIX, Field, Kind, Signature, kind_of, outputs_of
-from headway.errors import DataUnreadable
+from headway.errors import DataUnreadable, ModelUnreadable
 from headway.tables.model_rows import arrays_of, check_some, frame_of
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+
+
+# Any: whatever a file held.
+def prepare(estimator: Any, *, path: str, threads: int | None) -> None:  # noqa: ANN401 (as above)
+    """Make sure that it is an estimator, and tell parts that know how many threads they use to use `threads`.
+
+    None leaves them as they are. Raises ModelUnreadable.
+    """
+    if not hasattr(estimator, "predict"):
+        raise ModelUnreadable(
+            f"the file holds a {type(estimator).__name__}, which has no `predict`",
+            at=path,
+            remedy="save the fitted estimator or pipeline itself, not something that contains it",
+        )
+    if threads is not None:
+        for part in parts_of(estimator):
+            if getattr(part, "n_jobs", None) is not None:
+                part.n_jobs = threads
 
 
 class Estimator:
