@@ -235,22 +235,13 @@ def _within(reader: Reader, form: Form) -> tuple[Op, float, float]:
 
 
 def _slices(reader: Reader, side: _Side) -> tuple[str, ...]:
-    if not reader.takes("for"):
-        return ()
-    if not reader.takes("each"):
-        raise reader.fault(reader.next.at, "`each` is missing behind `for`", "write `for each COLUMN`")
-    columns: list[str] = []
-    while not columns or reader.takes(","):
-        place = reader.next.at
-        column = reader.column()
-        if column in columns:
-            raise reader.fault(place, f"{column} is named twice", "name each column once")
+    columns = reader.each()
+    for column, place in columns:
         if side.metric in COSTS:
             raise reader.fault(place, f"no slice has a {side.metric} of its own", "leave out `for each`")
         if column == side.by:
             raise reader.fault(place, f"a slice of {column} has but one group of {column}", "name another column")
-        columns.append(column)
-    return tuple(columns)
+    return tuple(column.name for column in columns)
 
 
 def _refuse_rest(reader: Reader, *, is_after_slices: bool) -> None:

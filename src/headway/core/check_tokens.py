@@ -35,6 +35,13 @@ class Token(NamedTuple):
     at: int
 
 
+class Column(NamedTuple):
+    """A column that a check names, and where."""
+
+    name: str
+    at: int
+
+
 class Reader:
     """The tokens of a check, read one after another; the last is an `end`, which is never passed."""
 
@@ -111,6 +118,20 @@ class Reader:
         while self.next.kind != "end" and self.next.at < bare.end():
             self.read()
         return bare[0]
+
+    def each(self) -> list[Column]:
+        """The columns behind `for each`; none where that does not come next. Raises CheckUnreadable."""
+        if not self.takes("for"):
+            return []
+        if not self.takes("each"):
+            raise self.fault(self.next.at, "`each` is missing behind `for`", "write `for each COLUMN`")
+        columns: list[Column] = []
+        while not columns or self.takes(","):
+            column = Column(at=self.next.at, name=self.column())
+            if any(column.name == known.name for known in columns):
+                raise self.fault(column.at, f"{column.name} is named twice", "name each column once")
+            columns.append(column)
+        return columns
 
     def fault(self, at: int, problem: str, remedy: str) -> CheckUnreadable:
         """The error for a check that goes wrong at this place."""

@@ -145,20 +145,10 @@ def _limit(reader: Reader, side: _Side) -> float:
 
 
 def _each(reader: Reader, side: _Side) -> tuple[str, ...]:
-    if not reader.takes("for"):
-        return ()
-    if not reader.takes("each"):
-        raise reader.fault(reader.next.at, "`each` is missing behind `for`", "write `for each COLUMN`")
-    if side.metric == "predictions":
-        raise reader.fault(reader.next.at, "bins of slices are not counted", "leave out `for each`")
-    columns: list[str] = []
-    while not columns or reader.takes(","):
-        place = reader.next.at
-        column = reader.column()
-        if column in columns:
-            raise reader.fault(place, f"{column} is named twice", "name each column once")
-        columns.append(column)
-    return tuple(columns)
+    columns = reader.each()
+    if columns and side.metric == "predictions":
+        raise reader.fault(columns[0].at, "bins of slices are not counted", "leave out `for each`")
+    return tuple(column.name for column in columns)
 
 
 def shares_of_budget(guards: Sequence[Guard], alpha: float) -> list[float]:
