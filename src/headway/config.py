@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from headway.core.placement import Placement
 from headway.errors import Fault, FileFaulty, FileMissing, UsageMistaken
 
 HOME = ".headway"
@@ -127,28 +128,11 @@ class _Trust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether a model version must be signed by one of them, or by the user's own, before it is loaded."""
 
 
-class _Kubernetes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab", omit_defaults=True):
-    """What the target takes (`backends/target_kubernetes`), which says what each is and checks it."""
+class _Kubernetes(Placement, frozen=True, kw_only=True, omit_defaults=True):
+    """All of `Placement`; the target checks what the values mean."""
 
     image: str = ""
     """Empty: nothing is said of a cluster."""
-    api: str = ""
-    context: str = ""
-    namespace: str = ""
-    replicas: int = 2
-    max_replicas: int = 0
-    cpu: str = "500m"
-    memory: str = "1Gi"
-    gpu: int = 0
-    start_s: int = 300
-    drain_s: int = 30
-    labels: dict[str, str] = field(default_factory=dict)
-    store_url: str = ""
-    secret: str = ""
-    pull_secret: str = ""
-    service_account: str = ""
-    gateway: str = ""
-    hostname: str = ""
 
 
 def _json(value: Struct) -> str:

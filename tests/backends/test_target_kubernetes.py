@@ -13,10 +13,10 @@ import pytest
 
 from clusters import lines
 from headway import config, wiring
-from headway.backends.target_kubernetes import KubernetesTarget, Settings, connect
+from headway.backends.target_kubernetes import KubernetesTarget, connect
 from headway.backends.target_kubernetes.access import Access
 from headway.backends.target_memory import its_version
-from headway.core.manifest import Placement
+from headway.core.placement import Placement
 from headway.core.routing import Route, Shadow, Sticky, Table
 from headway.errors import TargetUnavailable, UsageMistaken, VersionNotReady
 from headway.ports import Answer, Serving, Target
@@ -279,12 +279,10 @@ def test_the_environment_says_which_cluster_and_how(world: World) -> None:
         connect("kubernetes:x", {"HEADWAY_KUBERNETES": '{"imgae": "headway:1"}'})
 
 
-def test_the_file_of_settings_has_what_the_target_takes_with_the_same_defaults() -> None:
-    taken = {one.encode_name: one for one in msgspec.structs.fields(Settings)}
-    written = {one.encode_name: one for one in msgspec.structs.fields(config._Kubernetes)}
-    assert written.keys() == taken.keys()
-    assert all(written[name].default == taken[name].default for name in taken.keys() - {"image", "labels"})
-    assert all(written[name].type == taken[name].type for name in taken)
+def test_what_the_file_says_and_leaves_away_is_what_the_target_takes(tmp_path: "os.PathLike[str]") -> None:
+    (Path(tmp_path) / "headway.toml").write_text('[kubernetes]\nimage = "headway:1"\nmax-replicas = 4\n')
+    said = config.load(folder=str(tmp_path)).target_environ["HEADWAY_KUBERNETES"]
+    assert msgspec.json.decode(said, type=Placement) == Placement(image="headway:1", max_replicas=4)
 
 
 def test_a_project_says_in_its_file_which_cluster_is_meant(world: World, tmp_path: "os.PathLike[str]") -> None:

@@ -12,12 +12,13 @@ from headway.codec.manifests import read, text
 from headway.codec.manifests_own import patched
 from headway.core import manifest as m
 from headway.core.ids import Digest
+from headway.core.placement import Placement
 from headway.errors import FileFaulty
 
 VERSION = m.Version(
     endpoint="churn", model="churn", version=3, digest=Digest("1e" * 32), spec='{\n  "model": "churn"\n}\n'
 )
-PLACEMENT = m.Placement(image="web:1", store_url="s3://b", labels={"team": "no"}, max_replicas=4)
+PLACEMENT = Placement(image="web:1", store_url="s3://b", labels={"team": "no"}, max_replicas=4)
 
 plain = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=30)
 values = st.recursive(

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from headway.core import manifest as m
 from headway.core.ids import Digest, is_name
 from headway.core.manifest_names import endpoint_name, image_faults, label_faults, label_value, version_name
+from headway.core.placement import Placement
 
 VERSION = m.Version(endpoint="churn", model="churn", version=3, digest=Digest("ab" * 32), spec='{"version": 3}')
-PLAIN = m.Placement(image="registry.local:5000/churn:3")
-FULL = m.Placement(
+PLAIN = Placement(image="registry.local:5000/churn:3")
+FULL = Placement(
     image="registry.local:5000/churn@sha256:" + "0" * 64,
     namespace="risk",
     replicas=3,
@@ -32,18 +33,18 @@ FULL = m.Placement(
 SCHEMAS = ("1.25", "1.28", "1.30", "1.33", "1.35", "1.37")
 
 
-def all_of(placement: m.Placement) -> list[m.Manifest]:
+def all_of(placement: Placement) -> list[m.Manifest]:
     return [*m.for_version(VERSION, placement), m.endpoint_service("churn", 3, placement)]
 
 
-def pod(placement: m.Placement) -> dict[str, Any]:
+def pod(placement: Placement) -> dict[str, Any]:
     spec: dict[str, Any] = m.deployment(VERSION, placement)["spec"]["template"]["spec"]
     return spec
 
 
 @pytest.mark.parametrize("cluster", SCHEMAS)
 @pytest.mark.parametrize("placement", [PLAIN, FULL], ids=["plain", "full"])
-def test_every_manifest_is_valid_in_each_version_of_kubernetes(placement: m.Placement, cluster: str) -> None:
+def test_every_manifest_is_valid_in_each_version_of_kubernetes(placement: Placement, cluster: str) -> None:
     for one in all_of(placement):
         kubernetes_validate.validate(one, cluster, strict=True)
 
@@ -94,7 +95,7 @@ def test_a_pod_answers_until_nobody_is_routed_to_it_and_has_time_to_end() -> Non
 
 
 @pytest.mark.parametrize("placement", [PLAIN, FULL], ids=["plain", "full"])
-def test_no_container_has_more_rights_than_it_needs(placement: m.Placement) -> None:
+def test_no_container_has_more_rights_than_it_needs(placement: Placement) -> None:
     spec = pod(placement)
     assert spec["securityContext"]["runAsNonRoot"] is True
     for one in [*spec.get("initContainers", []), *spec["containers"]]:
@@ -158,7 +159,7 @@ def test_weights_are_whole_and_nobody_who_has_a_share_gets_nothing(parts: list[f
 def test_a_placement_that_no_cluster_takes_is_named_before_it_is_sent(
     placement: dict[str, Any], paths: list[tuple[str, ...]]
 ) -> None:
-    assert [fault.path for fault in m.faults(m.Placement(**{"image": "a:1", **placement}))] == paths
+    assert [fault.path for fault in m.faults(Placement(**{"image": "a:1", **placement}))] == paths
     assert not m.faults(FULL)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from headway.core.ids import Digest
 from headway.core.manifest_names import (
@@ -26,6 +26,7 @@ from headway.core.manifest_names import (
     quantity_faults,
     version_name,
 )
+from headway.core.placement import Placement
 from headway.core.problem import Problem
 
 # Any: objects of the Kubernetes API are open JSON.
@@ -42,40 +43,6 @@ UNROUTE_S = 5
 
 MIN_READY_S = 5
 """A pod that is ready for a moment and falls over is not one that is available."""
-
-
-class Placement(Struct, frozen=True, kw_only=True, rename="kebab"):
-    """How versions run in a cluster."""
-
-    image: str
-    """The image of the servers: headway, with the packages that the model's format needs."""
-    namespace: str = ""
-    """Empty: whichever the manifests are applied to."""
-    replicas: int = 2
-    """Copies of the version that serves."""
-    max_replicas: int = 0
-    """More copies under load, up to this many, by the processors' use; 0: never."""
-    cpu: str = "500m"
-    """Processors that a copy is promised. There is no limit: a limit would slow it when others are idle."""
-    memory: str = "1Gi"
-    """Memory that a copy is promised and may use."""
-    gpu: int = 0
-    start_s: int = 300
-    """How long a copy may take to load its model; after it the copy is ended and tried again."""
-    drain_s: int = 30
-    """How long requests that are under way may take when a copy ends."""
-    labels: dict[str, str] = field(default_factory=dict)
-    """More labels for everything."""
-    store_url: str = ""
-    """Where a container fetches the model's files from before the server starts; empty: the image holds them."""
-    secret: str = ""
-    """A Secret whose values are the environment of both (credentials of the store)."""
-    pull_secret: str = ""
-    service_account: str = ""
-    gateway: str = ""
-    """The Gateway that HTTPRoutes hang on, `name` or `namespace/name`; empty: there are none."""
-    hostname: str = ""
-    """The host that such a route answers to; empty: any."""
 
 
 class Version(Struct, frozen=True, kw_only=True):

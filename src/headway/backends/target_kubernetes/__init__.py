@@ -17,6 +17,7 @@ from headway.core import manifest as m
 from headway.core.cluster import Pod, View
 from headway.core.manifest_diff import Difference, differences
 from headway.core.manifest_names import ENDPOINT, VERSION, endpoint_name, label_value, version_name
+from headway.core.placement import Placement
 from headway.core.pods import judge
 from headway.core.routing import Table, faults, refuse, without
 from headway.errors import TargetUnavailable, UsageMistaken, VersionNotReady
@@ -31,15 +32,8 @@ ROUTE_S = 30.0
 _OF_VERSION = ("HorizontalPodAutoscaler", "Deployment", "PodDisruptionBudget", "Service", "ConfigMap")
 
 
-class Settings(m.Placement, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """How versions run, and in which cluster: at an address, or that of a kubeconfig's context."""
-
-    api: str = ""
-    context: str = ""
-
-
 def connect(_: str, environ: Mapping[str, str]) -> "KubernetesTarget":
-    """The target that HEADWAY_KUBERNETES describes (JSON of `Settings`). Raises UsageMistaken, and as `access.find`."""
+    """The target that HEADWAY_KUBERNETES describes: JSON of `Placement`. Raises UsageMistaken, and as `access.find`."""
     said = environ.get("HEADWAY_KUBERNETES", "")
     if not said:
         raise UsageMistaken(
@@ -48,11 +42,11 @@ def connect(_: str, environ: Mapping[str, str]) -> "KubernetesTarget":
             remedy='write [kubernetes] and image = "registry/name:tag" there, each on a line of its own',
         )
     try:
-        settings = msgspec.json.decode(said, type=Settings)
+        placement = msgspec.json.decode(said, type=Placement)
     except msgspec.DecodeError as e:
         remedy = "write JSON like the table `kubernetes` of headway.toml (docs/configuration.md)"
         raise UsageMistaken(f"HEADWAY_KUBERNETES cannot be read: {e}", at="HEADWAY_KUBERNETES", remedy=remedy) from e
-    return KubernetesTarget(lambda: access.find(environ, api=settings.api, context=settings.context), settings)
+    return KubernetesTarget(lambda: access.find(environ, api=placement.api, context=placement.context), placement)
 
 
 class KubernetesTarget:
@@ -64,7 +58,7 @@ class KubernetesTarget:
     def __init__(
         self,
         reach: Callable[[], access.Access],
-        placement: m.Placement,
+        placement: Placement,
         *,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -102,7 +96,7 @@ class KubernetesTarget:
         return self._opened
 
     @property
-    def _placement(self) -> m.Placement:
+    def _placement(self) -> Placement:
         return msgspec.structs.replace(self._given, namespace=self._client.namespace)
 
     def start(self, serving: Serving, *, port: int, timeout_s: float) -> str:
