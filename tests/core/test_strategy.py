@@ -156,6 +156,14 @@ def test_stages_stand_in_an_order_that_makes_sense(stages: list[object], place: 
             "from when on a request is slow",
         ),
         ({"rollback": ["errors", "errors"]}, ("rollback", 1), "twice"),
+        (
+            {
+                "strategy": [{"canary": "10% for 1h"}, "promote"],
+                "checks": ["new.errors <= 0.1", " new.errors <= 0.1 "],
+            },
+            ("checks", 1),
+            "twice",
+        ),
         ({"rollback": 3}, ("rollback",), "list of texts"),
     ],
 )

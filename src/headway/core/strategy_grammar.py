@@ -220,9 +220,11 @@ def _texts(values: Mapping[str, object], key: str, default: list[str], problems:
     if not isinstance(some, Sequence) or not all(isinstance(text, str) for text in some):
         problems.append(Problem(path=(key,), problem=f"`{key}` is a list of texts", remedy="write one a line"))
         return []
-    twice = next((i for i, text in enumerate(some) if text in some[:i]), None)
+    # Blanks make no other guard: one that is there twice would take in each window twice.
+    bare = [str(text).strip() for text in some]
+    twice = next((i for i, text in enumerate(bare) if text in bare[:i]), None)
     if twice is not None:
-        problem = f"`{some[twice]}` stands there twice"
+        problem = f"`{bare[twice]}` stands there twice"
         problems.append(Problem(path=(key, twice), problem=problem, remedy="leave one out: it costs budget"))
     return [str(text) for text in some]
 
