@@ -52,6 +52,7 @@ def test_who_one_is_comes_from_a_token_a_file_or_a_password(tmp_path: Path) -> N
     assert authorization(of_file(config(tmp_path))) == ""
     password = of_file(config(tmp_path, user={"username": "ada", "password": "x"}))
     assert authorization(password) == "Basic " + base64.b64encode(b"ada:x").decode()
+    assert authorization(of_file(config(tmp_path, user={"token": 12345}))) == "Bearer 12345"
     (tmp_path / "token").write_text("old\n")
     access = of_file(config(tmp_path, user={"tokenFile": "token", "token": "stale"}))
     assert authorization(access) == "Bearer old"
@@ -75,7 +76,18 @@ def test_a_clouds_program_gives_the_token_and_is_told_what_is_wanted(tmp_path: P
     assert authorization(of_file(config(tmp_path, user={"exec": command}))) == f"Bearer me-{version[-2:]}"
 
 
-@pytest.mark.parametrize("script", ["import sys; sys.exit('please log in')", "print('no json')", "print('{}')"])
+def test_what_clouds_write_as_null_is_nothing(tmp_path: Path) -> None:
+    user = {"exec": {"command": "aws", "args": None, "env": None, "provideClusterInfo": False}, "token": None}
+    found = of_file(config(tmp_path, user=user, cluster={"certificate-authority": None}))
+    assert (found.ca, found.token) == (b"", "")
+    assert found.command is not None
+    assert (found.command.command, found.command.args, found.command.env) == ("aws", (), ())
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["import sys; sys.exit('please log in')", "print('no json')", "print('{}')", "print('{\"status\": null}')"],
+)
 def test_a_program_that_gives_no_token_is_named_with_its_words(tmp_path: Path, script: str) -> None:
     command = {"command": sys.executable, "args": ["-c", script]}
     with pytest.raises(TargetUnavailable, match="gives no token") as e:
@@ -105,6 +117,11 @@ def test_the_cluster_is_found_where_kubectl_finds_it(tmp_path: Path) -> None:
         ({}, "lost", NameUnknown, "has no cluster 'nowhere'"),
         ({"users": None}, "", NameUnknown, "has no user 'u'"),
         ({"clusters": [{"name": "c", "cluster": {}}]}, "", FileFaulty, "has no server for dev"),
+        ({"contexts": "dev"}, "", FileFaulty, r"is no kubeconfig: .*`\$.contexts`"),
+        ({"contexts": [{"name": "dev", "context": ["c"]}]}, "", FileFaulty, r"`\$.contexts\[0\].context`"),
+        ({"contexts": [{"name": "dev", "context": {"namespace": []}}]}, "", FileFaulty, "is no kubeconfig"),
+        ({"users": [{"name": "u", "user": {"tokenFile": [5]}}]}, "", FileFaulty, "is no kubeconfig"),
+        ({"users": [{"name": "u", "user": {"exec": {"command": "x", "env": ["A"]}}}]}, "", FileFaulty, "exec.env"),
     ],
 )
 def test_a_kubeconfig_that_is_no_use_is_named(

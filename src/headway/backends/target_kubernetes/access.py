@@ -5,13 +5,13 @@ that clouds give out tokens with (`exec`). Does not know what is asked of a clus
 """
 
 import base64
-import binascii
 import json
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, field
 
 from headway.codec.manifests import read
 from headway.errors import FileFaulty, FileMissing, NameUnknown, TargetUnavailable, UsageMistaken
@@ -25,8 +25,71 @@ INSIDE = "/var/run/secrets/kubernetes.io/serviceaccount"
 EXEC_S = 60.0
 """How long a program may take that gives out a token: it may have to ask a cloud."""
 
-# Any: a kubeconfig is open YAML.
-Words = dict[str, Any]
+T = TypeVar("T")
+
+
+class _Said(Struct, frozen=True, kw_only=True, rename="kebab"):
+    """A part of a kubeconfig, of which only what is used here is named."""
+
+
+class _Variable(_Said, frozen=True, kw_only=True):
+    name: str
+    value: str = ""
+
+
+class _Program(_Said, frozen=True, kw_only=True):
+    command: str
+    args: tuple[str, ...] = ()
+    env: tuple[_Variable, ...] = ()
+    api_version: str = field(default="client.authentication.k8s.io/v1", name="apiVersion")
+
+
+class _Context(_Said, frozen=True, kw_only=True):
+    cluster: str = ""
+    user: str = ""
+    namespace: str = ""
+
+
+class _Cluster(_Said, frozen=True, kw_only=True):
+    server: str = ""
+    certificate_authority: str = ""
+    certificate_authority_data: str = ""
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str = ""
+
+
+class _User(_Said, frozen=True, kw_only=True):
+    token: str = ""
+    token_file: str = field(default="", name="tokenFile")
+    username: str = ""
+    password: str = ""
+    client_certificate: str = ""
+    client_certificate_data: str = ""
+    client_key: str = ""
+    client_key_data: str = ""
+    exec: _Program | None = None
+
+
+class _NamedContext(_Said, frozen=True, kw_only=True):
+    name: str
+    context: _Context = _Context()
+
+
+class _NamedCluster(_Said, frozen=True, kw_only=True):
+    name: str
+    cluster: _Cluster = _Cluster()
+
+
+class _NamedUser(_Said, frozen=True, kw_only=True):
+    name: str
+    user: _User = _User()
+
+
+class _Config(_Said, frozen=True, kw_only=True):
+    current_context: str = ""
+    contexts: tuple[_NamedContext, ...] = ()
+    clusters: tuple[_NamedCluster, ...] = ()
+    users: tuple[_NamedUser, ...] = ()
 
 
 class Access(Struct, frozen=True, kw_only=True):
@@ -42,7 +105,7 @@ class Access(Struct, frozen=True, kw_only=True):
     token: str = ""
     token_file: str = ""
     basic: str = ""
-    command: Words | None = None
+    command: _Program | None = None
 
 
 def find(environ: Mapping[str, str], *, api: str = "", context: str = "") -> Access:
@@ -77,52 +140,66 @@ def find(environ: Mapping[str, str], *, api: str = "", context: str = "") -> Acc
 
 def of_file(path: str, context: str = "") -> Access:
     """What a kubeconfig says of a context (empty: its current one). Raises FileFaulty, FileMissing, NameUnknown."""
-    documents = read(_bytes(path), path)
-    config = documents[0] if documents else {}
-    wanted = context or config.get("current-context") or ""
+    config = _config(path)
+    wanted = context or config.current_context
     if not wanted:
         raise FileFaulty(f"{path} has no current context", at=path, remedy="set one: kubectl config use-context NAME")
-    chosen = _named(config, "contexts", wanted, path)
-    cluster = _named(config, "clusters", chosen.get("cluster", ""), path)
-    user = _named(config, "users", chosen["user"], path) if chosen.get("user") else {}
-    if not cluster.get("server"):
+    chosen = _named("context", {one.name: one.context for one in config.contexts}, wanted, path)
+    cluster = _named("cluster", {one.name: one.cluster for one in config.clusters}, chosen.cluster, path)
+    users = {one.name: one.user for one in config.users}
+    user = _named("user", users, chosen.user, path) if chosen.user else _User()
+    if not cluster.server:
         raise FileFaulty(f"{path} has no server for {wanted}", at=path, remedy="write `server:` for its cluster")
     base = os.path.dirname(os.path.abspath(path))
-    password = f"{user.get('username', '')}:{user.get('password', '')}"
-    token_file = user.get("tokenFile", "")
+    ca, certificate = cluster.certificate_authority, user.client_certificate
     return Access(
-        server=str(cluster["server"]).rstrip("/"),
-        namespace=chosen.get("namespace") or "",
-        ca=_content(cluster, "certificate-authority", base, path),
-        is_insecure=bool(cluster.get("insecure-skip-tls-verify")),
-        name=cluster.get("tls-server-name") or "",
-        certificate=_content(user, "client-certificate", base, path),
-        key=_content(user, "client-key", base, path),
-        token="" if token_file else user.get("token") or "",
-        token_file=os.path.join(base, token_file) if token_file else "",
-        basic=base64.b64encode(password.encode()).decode() if user.get("username") else "",
-        command=user.get("exec"),
+        server=cluster.server.rstrip("/"),
+        namespace=chosen.namespace,
+        ca=_content("certificate-authority", cluster.certificate_authority_data, ca, base, path),
+        is_insecure=cluster.insecure_skip_tls_verify,
+        name=cluster.tls_server_name,
+        certificate=_content("client-certificate", user.client_certificate_data, certificate, base, path),
+        key=_content("client-key", user.client_key_data, user.client_key, base, path),
+        token="" if user.token_file else user.token,
+        token_file=os.path.join(base, user.token_file) if user.token_file else "",
+        basic=base64.b64encode(f"{user.username}:{user.password}".encode()).decode() if user.username else "",
+        command=user.exec,
     )
 
 
-def _named(config: Words, kind: str, name: str, path: str) -> Words:
-    known = {str(one.get("name")): one for one in config.get(kind) or []}
+def _config(path: str) -> _Config:
+    documents = read(_bytes(path), path)
+    try:
+        return msgspec.convert(_plain(documents[0] if documents else {}), _Config)
+    except msgspec.ValidationError as e:
+        remedy = "mend it there; `kubectl config view` shows how kubectl reads it"
+        raise FileFaulty(f"{path} is no kubeconfig: {e}", at=path, remedy=remedy) from e
+
+
+def _plain(value: object) -> object:
+    """As kubectl takes it: null, which clouds write (`env: null`), is nothing, and a number is a text of digits."""
+    if isinstance(value, dict):
+        return {key: _plain(below) for key, below in value.items() if below is not None}
+    if isinstance(value, list):
+        return [_plain(below) for below in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _named(what: str, known: Mapping[str, T], name: str, path: str) -> T:
     if name not in known:
-        what = kind.removesuffix("s")
         remedy = f"it has {', '.join(sorted(known)) or 'none'}; see `kubectl config view`"
         raise NameUnknown(f"{path} has no {what} {name!r}", at=path, remedy=remedy)
-    found: Words = known[name].get(kind.removesuffix("s")) or {}
-    return found
+    return known[name]
 
 
-def _content(of: Words, key: str, base: str, path: str) -> bytes:
-    if of.get(f"{key}-data"):
+def _content(what: str, data: str, file: str, base: str, path: str) -> bytes:
+    if data:
         try:
-            return base64.b64decode(of[f"{key}-data"], validate=True)
-        except (binascii.Error, TypeError) as e:
+            return base64.b64decode(data, validate=True)
+        except ValueError as e:
             remedy = "copy the kubeconfig anew"
-            raise FileFaulty(f"{path}: {key}-data is no base64", at=path, remedy=remedy) from e
-    return _bytes(os.path.join(base, of[key])) if of.get(key) else b""
+            raise FileFaulty(f"{path}: {what}-data is no base64", at=path, remedy=remedy) from e
+    return _bytes(os.path.join(base, file)) if file else b""
 
 
 def _bytes(path: str) -> bytes:
@@ -142,19 +219,17 @@ def authorization(access: Access) -> str:
     if access.basic:
         return f"Basic {access.basic}"
     if access.command is not None:
-        return f"Bearer {_given(access)}"
+        return f"Bearer {_given(access.command, access.server)}"
     token = _bytes(access.token_file).decode().strip() if access.token_file else access.token
     return f"Bearer {token}" if token else ""
 
 
-def _given(access: Access) -> str:
+def _given(program: _Program, server: str) -> str:
     import subprocess
 
-    command: Words = access.command or {}
-    words = [str(command.get("command", "")), *map(str, command.get("args") or [])]
-    environ = {**os.environ, **{one["name"]: one["value"] for one in command.get("env") or []}}  # noqa: TID251 (inherited, not read)
-    version = command.get("apiVersion", "client.authentication.k8s.io/v1")
-    asked = {"kind": "ExecCredential", "apiVersion": version, "spec": {"interactive": False}}
+    words = [program.command, *program.args]
+    environ = {**os.environ, **{one.name: one.value for one in program.env}}  # noqa: TID251 (inherited, not read)
+    asked = {"kind": "ExecCredential", "apiVersion": program.api_version, "spec": {"interactive": False}}
     try:
         done = subprocess.run(
             words,
@@ -168,11 +243,12 @@ def _given(access: Access) -> str:
         told = json.loads(done.stdout) if done.returncode == 0 else {}
     except (OSError, ValueError, subprocess.TimeoutExpired) as e:
         said, told = str(e), {}
-    token = told.get("status", {}).get("token") if isinstance(told, dict) else None
+    status = told.get("status") if isinstance(told, dict) else None
+    token = status.get("token") if isinstance(status, dict) else None
     if not token:
         raise TargetUnavailable(
             f"{words[0]} gives no token for the cluster{': ' + said.splitlines()[-1] if said else ''}",
-            at=f"target: {access.server}",
+            at=f"target: {server}",
             remedy=f"run `{' '.join(words)}` yourself, and log in where it asks for it",
         )
     return str(token)
