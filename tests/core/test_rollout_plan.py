@@ -120,6 +120,7 @@ def test_nothing_that_compares_is_told() -> None:
 def test_a_budget_of_harm_that_stops_equal_versions_is_warned_of() -> None:
     found = plan({"canary": "50% for 20000 requests"}, harm=20)
     assert "an equal version seems to have made 20 extra failures 16 times in 100" in found.warnings[0]
+    assert plan({"canary": "50% for 20000 requests"}, harm=20, rollback=[]).warnings == found.warnings
     assert plan({"canary": "10% for 2000 requests"}, harm=20).warnings == ()
 
 

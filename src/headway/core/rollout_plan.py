@@ -102,7 +102,7 @@ def plan_rollout(strategy: Strategy, supposed: Supposed) -> RolloutPlan:
     warnings = []
     if not stages:
         warnings.append("no stage compares the versions: only golden requests and readiness are checked")
-    if strategy.guards and strategy.most_harm:
+    if strategy.most_harm:
         warnings += _of_harm(strategy, supposed)
     return RolloutPlan(stages=stages, warnings=tuple(warnings))
 
