@@ -20,6 +20,7 @@ Sources: Lindon & Malek (2022), NeurIPS, for counts given their sum; Turner, Ly 
 and Inference 230, 106116, for two streams. Knows no limit, no verdict and no clock (`core/rollout_judge`).
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 
@@ -116,10 +117,7 @@ def ratio_of(windows: Iterable[Arms]) -> Ratio:
     >>> round(told.estimate, 2), round(math.exp(log_evidence_of_ratio_above(told, 1.0)), 1)
     (3.26, 8.3)
     """
-    known = Ratio()
-    for arms in windows:
-        known = known.after(arms)
-    return known
+    return functools.reduce(Ratio.after, windows, Ratio())
 
 
 def log_evidence_of_ratio_above(known: Ratio, ratio: float) -> float:
@@ -228,10 +226,7 @@ def gap_of(windows: Iterable[Arms]) -> Gap:
     >>> round(told.estimate, 3), round(math.exp(log_evidence_of_gap_above(told, 0.0)))
     (0.02, 139)
     """
-    known = Gap()
-    for arms in windows:
-        known = known.after(arms)
-    return known
+    return functools.reduce(Gap.after, windows, Gap())
 
 
 def log_evidence_of_gap_above(known: Gap, gap: float) -> float:
