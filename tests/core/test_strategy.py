@@ -110,6 +110,11 @@ def test_a_stage_that_cannot_be_read_is_told_with_its_place(item: object, said: 
     assert said in problem
 
 
+def test_a_colon_behind_promote_is_not_answered_with_the_same_word() -> None:
+    [problem] = read_strategy({"strategy": [{"promote": None}]}).problems
+    assert problem.remedy == "write `- promote`, with nothing behind it"
+
+
 def test_all_faults_are_told_at_once() -> None:
     found = faults(
         strategy=[{"canary": "10"}, {"bake": "x"}],

@@ -116,8 +116,9 @@ def _stage(item: object, path: Path, problems: list[Problem]) -> Stage | None:
     try:
         if kind in _SPOKEN:
             return _SPOKEN[kind](str(said), f"{kind}: {said}")
-        problem = "`promote` stands by itself" if kind == "promote" else f"there is no stage `{kind}`"
-        remedy = did_you_mean(str(kind), get_args(StageKind), _STAGES)
+        problem, remedy = f"there is no stage `{kind}`", did_you_mean(str(kind), get_args(StageKind), _STAGES)
+        if kind == "promote":
+            problem, remedy = "`promote` stands by itself", "write `- promote`, with nothing behind it"
         problems.append(Problem(path=path, problem=problem, remedy=remedy, at_key=True))
     except UsageMistaken as fault:
         problems.append(Problem(path=path, problem=fault.problem, remedy=fault.remedy))
