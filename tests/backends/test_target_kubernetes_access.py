@@ -131,6 +131,15 @@ def test_a_kubeconfig_that_is_no_use_is_named(
         of_file(config(tmp_path, **more), context)
 
 
+@pytest.mark.parametrize("server", ["127.0.0.1:6443", "ftp://x", "https://", "http://x:port", "http://[::1"])
+def test_what_is_no_address_is_named_where_it_stands(tmp_path: Path, server: str) -> None:
+    path = config(tmp_path, cluster={"server": server})
+    for at, environ, api in (("headway.toml: kubernetes.api", {}, server), (path, {"KUBECONFIG": path}, "")):
+        with pytest.raises(UsageMistaken, match="is no address of a cluster") as e:
+            find(environ, api=api)
+        assert e.value.at == at
+
+
 def test_files_that_are_missing_or_no_certificates_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         find({"KUBECONFIG": str(tmp_path / "none")})
@@ -170,3 +179,17 @@ def test_a_connection_that_broke_is_made_again() -> None:
         assert client._connection is not None
         client._connection.sock.close()
         assert client.get("Pod", "a") is None
+
+
+@pytest.mark.parametrize("page", ["<html>Log in</html>", "[1]", "{}"])
+def test_a_page_that_is_no_clusters_is_named(page: str) -> None:
+    class Portal(FakeKubernetes):
+        def handle(self, method: str, target: str, headers: Any, body: bytes) -> tuple[int, Any]:
+            return 200, page
+
+    with Portal() as portal:
+        client = Client(Access(server=portal.url), "default")
+        with pytest.raises(TargetUnavailable, match="what answers is no Kubernetes"):
+            client.get("Service", "a")
+        with pytest.raises(TargetUnavailable, match="what answers is no Kubernetes"):
+            client.found("Deployment")

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
@@ -114,7 +115,9 @@ def find(environ: Mapping[str, str], *, api: str = "", context: str = "") -> Acc
     Raises UsageMistaken when there is none, FileMissing, FileFaulty and NameUnknown for a kubeconfig that is no use.
     """
     if api:
-        return Access(server=api.rstrip("/"), token=environ.get("HEADWAY_KUBERNETES_TOKEN", ""))
+        return Access(
+            server=_address(api, "headway.toml: kubernetes.api"), token=environ.get("HEADWAY_KUBERNETES_TOKEN", "")
+        )
     named = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     usual = os.path.join(environ.get("HOME", ""), ".kube", "config")
     for path in named or [usual]:
@@ -153,7 +156,7 @@ def of_file(path: str, context: str = "") -> Access:
     base = os.path.dirname(os.path.abspath(path))
     ca, certificate = cluster.certificate_authority, user.client_certificate
     return Access(
-        server=cluster.server.rstrip("/"),
+        server=_address(cluster.server, path),
         namespace=chosen.namespace,
         ca=_content("certificate-authority", cluster.certificate_authority_data, ca, base, path),
         is_insecure=cluster.insecure_skip_tls_verify,
@@ -165,6 +168,19 @@ def of_file(path: str, context: str = "") -> Access:
         basic=base64.b64encode(f"{user.username}:{user.password}".encode()).decode() if user.username else "",
         command=user.exec,
     )
+
+
+def _address(server: str, at: str) -> str:
+    try:
+        parts = urlsplit(server)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise UsageMistaken(
+            f"{server!r} is no address of a cluster", at=at, remedy="write it as in https://10.0.0.1:6443"
+        )
+    return server.rstrip("/")
 
 
 def _config(path: str) -> _Config:

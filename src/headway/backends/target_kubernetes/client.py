@@ -199,10 +199,18 @@ class Client:
     # Any: JSON.
     def _good(self, said: Response, what: str) -> Any:  # noqa: ANN401 (as above)
         told = said.json()
-        if said.status < 300:
+        is_ours = isinstance(told, dict)
+        if said.status < 300 and is_ours and "kind" in told:
             return told
+        if said.status < 300:
+            words = said.body[:60].decode("utf-8", "replace")
+            raise TargetUnavailable(
+                f"what answers is no Kubernetes: asked to {what}, it says {words!r}",
+                at=f"target: {self.server}",
+                remedy="see whether `kubectl version` reaches it: a proxy or a page to log in may be in between",
+            )
         raise TargetUnavailable(
-            f"the cluster refuses to {what}: {told.get('message') or said.status}",
+            f"the cluster refuses to {what}: {(told.get('message') if is_ours else '') or said.status}",
             at=f"target: {self.server}, namespace {self.namespace}",
             remedy=_REMEDIES.get(said.status, "try again; if it says the same, ask who runs the cluster"),
         )
