@@ -102,6 +102,17 @@ def test_a_check_that_is_not_proved_at_the_end_is_unsure_and_says_what_would_do(
     assert "1 of 1 checks proved" in more.why
 
 
+def test_a_check_is_proved_over_all_requests_and_by_no_slice() -> None:
+    judge = Judge(strategy(checks=["new.errors <= 0.5 for each region"]))
+    south = Window(new=Counts(requests=1), old=Counts(requests=9), slice=(("region", "south"),))
+    verdict = after(judge, *[minute()] * 10, south)
+    assert {seen.slice: seen.state for seen in verdict.seen if seen.proved_at} == {
+        (): "proved",
+        (("region", "south"),): "open",
+    }
+    assert verdict.outcome == "promote"
+
+
 def test_labels_that_come_during_the_bake_roll_back() -> None:
     judge = Judge(strategy(rollback=["errors", "quality"]))
     assert after(judge, *[minute()] * 10).outcome == "promote"

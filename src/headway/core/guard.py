@@ -31,8 +31,8 @@ FALL = 0.05
 class Guard(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One condition: the `metric` in this `form` is at most `limit`, over all requests and for each slice of `each`.
 
-    A ratio or difference is of the new version's share to the champion's. `must_be_proved` tells a check from a mere
-    guard. `weight` is its part of the budget of false alarms, beside the others'.
+    A ratio or difference is of the new version's share to the champion's. `must_be_proved` (over all requests, never
+    by slices) tells a check from a mere guard. `weight` is its part of the budget of false alarms, beside the others'.
     """
 
     text: str
