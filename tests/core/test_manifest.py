@@ -151,8 +151,9 @@ def test_weights_are_whole_and_nobody_who_has_a_share_gets_nothing(parts: list[f
         ({"image": "Registry/UPPER:1"}, [("image",)]),
         ({"image": ""}, [("image",)]),
         ({"cpu": "lots", "memory": "12 apples"}, [("cpu",), ("memory",)]),
-        ({"replicas": 5, "max_replicas": 2}, [("max_replicas",)]),
-        ({"start_s": 0}, [("start_s",)]),
+        ({"replicas": 5, "max_replicas": 2}, [("max-replicas",)]),
+        ({"max_replicas": -1}, [("max-replicas",)]),
+        ({"start_s": 0}, [("start-s",)]),
         ({"labels": {"app": "mine"}}, [("labels", "app")]),
     ],
 )

@@ -56,7 +56,7 @@ class Version(Struct, frozen=True, kw_only=True):
 
 
 def faults(placement: Placement) -> list[Problem]:
-    """All that is wrong with a placement.
+    """All that is wrong with a placement, each with its key as it is written in headway.toml.
 
     >>> [fault.path for fault in faults(Placement(image="a:1", replicas=-1, memory="much"))]
     [('memory',), ('replicas',)]
@@ -64,12 +64,18 @@ def faults(placement: Placement) -> list[Problem]:
     found = image_faults(placement.image) + label_faults(placement.labels)
     for key in ("cpu", "memory"):
         found += quantity_faults(key, getattr(placement, key))
-    for key, least in (("replicas", 0), ("gpu", 0), ("start_s", 1), ("drain_s", 0)):
-        if getattr(placement, key) < least:
-            found.append(Problem(path=(key,), problem=f"{key} is too small", remedy=f"give a number from {least} up"))
-    if placement.max_replicas and placement.max_replicas < placement.replicas:
-        problem = f"max_replicas {placement.max_replicas} is below replicas {placement.replicas}"
-        found.append(Problem(path=("max_replicas",), problem=problem, remedy="make it the larger one"))
+    for key, value, least in (
+        ("replicas", placement.replicas, 0),
+        ("max-replicas", placement.max_replicas, 0),
+        ("gpu", placement.gpu, 0),
+        ("start-s", placement.start_s, 1),
+        ("drain-s", placement.drain_s, 0),
+    ):
+        if value < least:
+            found.append(Problem(path=(key,), problem=f"{key} is {value}", remedy=f"give a number from {least} up"))
+    if 0 < placement.max_replicas < placement.replicas:
+        problem = f"max-replicas {placement.max_replicas} is below replicas {placement.replicas}"
+        found.append(Problem(path=("max-replicas",), problem=problem, remedy="make it the larger one"))
     return found
 
 

@@ -38,15 +38,15 @@ REMEDIES: dict[Reason, str] = {
     "config": "make the config map or secret that it names, or mend the command, and deploy again",
     "volume": "make the secret, config map or claim that the volume names, and deploy again",
     "crash": "mend what it says; the same image and model can be tried here with `headway serve`",
-    "memory": "raise `memory` of the endpoint, or serve a smaller model",
-    "probe": "give it more time to start (`start_s`): probes ended it before it answered",
+    "memory": "raise `memory`, or serve a smaller model",
+    "probe": "give it more time to start (`start-s`): probes ended it before it answered",
     "init": "mend what it says: it brings the model's files before the server starts",
     "unschedulable": "ask for less (`cpu`, `memory`, `gpu`), or give the cluster a node that has it",
     "quota": "raise the namespace's quota, ask for less, or for fewer copies",
     "not-created": "mend what the cluster refuses, and deploy again",
     "evicted": "see the node it was on: it had no memory or disk left for it",
     "unready": "read what it printed: it runs, and its model does not answer",
-    "deadline": "look at the namespace's events, or give it more time (`start_s`)",
+    "deadline": "look at the namespace's events, or give it more time (`start-s`)",
 }
 
 

@@ -11,6 +11,7 @@ import msgspec
 from headway.backends.target_kubernetes.client import Client
 from headway.core.cluster import Deployment, Event, Pod, ReplicaSet, View
 from headway.core.pods import Finding, Verdict, judge
+from headway.core.pods_words import REMEDIES
 from headway.errors import VersionNotReady
 
 LOOK_S = 0.5
@@ -57,7 +58,7 @@ def failure(client: Client, what: str, verdict: Verdict | None, timeout_s: float
     told = verdict.told if verdict.phase == "failed" else f"not ready after {timeout_s:g} s: {verdict.told}"
     words = _words(client, found)
     tail = "\n".join(("", *(f"  {line}" for line in words.splitlines()))) if words else ""
-    remedy = found.remedy if found is not None else "look at the namespace's events, or give it more time (`start_s`)"
+    remedy = found.remedy if found is not None else REMEDIES["deadline"]
     return VersionNotReady(f"{what}: {told}{tail}", at=at, remedy=f"{remedy}; no traffic reached it")
 
 
