@@ -15,7 +15,6 @@ wrong; 500 means that the model raised. Does not know ports, releases or other v
 
 import asyncio
 import os
-import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -37,7 +36,7 @@ from headway.serving.protocol import Refusal, Row
 from headway.serving.record import Answered, Recorder
 from headway.serving.reply import BINARY, Handle, Reply, Request, Route, always, framed, packed_reply
 from headway.serving.route import Asked, Counts, Plan, Router, handed_on_headers
-from headway.serving.trace import Spans, named
+from headway.serving.trace import Spans, named, say
 
 if TYPE_CHECKING:
     from headway.serving.v2_tensors import Array
@@ -214,7 +213,7 @@ class App:
             )
         except (OSError, EOFError, ValueError) as e:
             who = named(request_id, asked.request.headers)
-            _print(f"{who}: the version that took over gives no answer ({e!r}); {self._about.name} answered")
+            say(f"{who}: the version that took over gives no answer ({e!r}); {self._about.name} answered")
             return None
 
     async def _answer(
@@ -281,7 +280,7 @@ class App:
         if isinstance(outcome, DataUnreadable):
             return Refusal(status=400, error=outcome.problem)
         who = named(request.request_id, request.headers)
-        _print(f"{who}: {self._about.name} raised\n{''.join(traceback.format_exception(outcome))}")
+        say(f"{who}: {self._about.name} raised\n{''.join(traceback.format_exception(outcome))}")
         return Refusal(status=500, error=f"the model failed: {type(outcome).__name__}; its log tells more")
 
     def _noted(
@@ -363,8 +362,3 @@ def _log_counts(recorder: Recorder | None) -> dict[str, float]:
 
 def _nowhere(path: str) -> Refusal:
     return Refusal(status=404, error=f"there is nothing at {path}; POST rows to /predict")
-
-
-def _print(text: str) -> None:
-    sys.stderr.write(time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + text.rstrip() + "\n")
-    sys.stderr.flush()

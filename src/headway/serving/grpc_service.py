@@ -6,7 +6,6 @@ the extra `grpc`) is imported when the first one comes; without them it is told 
 """
 
 import math
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
@@ -36,6 +35,7 @@ from headway.serving.grpc_messages import Message, Messages, Method, messages
 from headway.serving.grpc_tensors import from_body, to_body
 from headway.serving.limits import Connection, Limits, Takeover
 from headway.serving.protocol import Refusal, request_id_from
+from headway.serving.trace import say
 from headway.serving.v2 import HEAD_LENGTH
 
 # Any: ASGI's own types are open mappings.
@@ -153,7 +153,7 @@ class _Saying:
         if time.monotonic() - self._said_at < SAY_S:
             self._n_more += 1
             return
-        _print(f"grpc: {text}" + f" ({self._n_more} more since the last line)" * (self._n_more > 0))
+        say(f"grpc: {text}" + f" ({self._n_more} more since the last line)" * (self._n_more > 0))
         self._said_at, self._n_more = time.monotonic(), 0
 
 
@@ -371,8 +371,3 @@ def _parse(asked: Message, message: bytes) -> None:
         asked.ParseFromString(message)
     except DecodeError as e:
         raise ValueError(f"the message is no {asked.DESCRIPTOR.full_name}: {e}") from e
-
-
-def _print(text: str) -> None:
-    sys.stderr.write(time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + text + "\n")
-    sys.stderr.flush()

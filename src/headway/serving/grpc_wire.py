@@ -6,8 +6,6 @@ its own connection. Does not know which services there are: `grpc_service` does.
 """
 
 import asyncio
-import sys
-import time
 import traceback
 from collections.abc import MutableSet
 from typing import Any, NamedTuple, cast
@@ -45,6 +43,7 @@ from headway.serving.grpc_call import (
 )
 from headway.serving.grpc_frames import Frames
 from headway.serving.grpc_stream import GOOD, Stream, Streams
+from headway.serving.trace import say
 
 WINDOW_BYTES = 2**20
 """What a client may send of one call, and 16 times that of all, before it hears from us: the usual 64 KiB make large
@@ -351,7 +350,7 @@ class Http2(asyncio.Protocol):
             answer = await self._side.calls[call.path](call)
         except Exception as e:  # noqa: BLE001 (whatever it is, the client is told and the server goes on)
             self._side.note(500)
-            _print(f"grpc: {call.path.decode('latin-1')} raised\n{''.join(traceback.format_exception(e))}")
+            say(f"grpc: {call.path.decode('latin-1')} raised\n{''.join(traceback.format_exception(e))}")
             answer = Answer(status=INTERNAL, text=f"the server failed: {type(e).__name__}; its log tells more")
         if stream.id in self._calls.by_id and stream.trailers is None and not self.transport.is_closing():
             self._calls.send(stream, answer)
@@ -383,8 +382,3 @@ class Http2(asyncio.Protocol):
         data = self._h2.data_to_send()
         if data and not self.transport.is_closing():
             self.transport.write(data)
-
-
-def _print(text: str) -> None:
-    sys.stderr.write(time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + text.rstrip() + "\n")
-    sys.stderr.flush()

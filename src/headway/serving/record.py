@@ -21,6 +21,7 @@ from headway.core.prediction_log import Label
 from headway.core.recording import Recording, is_chosen
 from headway.core.signature import Signature
 from headway.ports import Serving
+from headway.serving.trace import say
 
 FLUSH_S = 0.1
 """How long an entry may wait before it is sent: what a killed server can lose."""
@@ -242,7 +243,7 @@ class PredictionLog:
                 return
             pause_s = 0.2 if time.monotonic() - began > MOST_PAUSE_S else min(2 * pause_s, MOST_PAUSE_S)
             self.trouble = f"its writer {why}"
-            _print(f"prediction log: its writer {why}; it is started again in {pause_s:g} s")
+            say(f"prediction log: its writer {why}; it is started again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
 
     async def _with_writer(self) -> str:
@@ -280,7 +281,7 @@ class PredictionLog:
         if "trouble" in said:
             self.trouble = said["trouble"]
             state = "is written again" if not self.trouble else f"cannot be written, and is tried again: {self.trouble}"
-            _print(f"prediction log: it {state}")
+            say(f"prediction log: it {state}")
             return
         if self.trouble.startswith("its writer"):
             self.trouble = ""
@@ -298,7 +299,7 @@ class PredictionLog:
     def _say_dropped(self) -> None:
         if self.n_dropped > self._dropped_said:
             n = self.n_dropped - self._dropped_said
-            _print(f"prediction log: {n:,} predictions were dropped for want of room ({self.n_dropped:,} in all)")
+            say(f"prediction log: {n:,} predictions were dropped for want of room ({self.n_dropped:,} in all)")
             self._dropped_said = self.n_dropped
             self._said_at = time.monotonic()
 
@@ -314,8 +315,3 @@ def log_of(serving: Serving, signature: Signature, folder: str) -> PredictionLog
         "signature": signature,
     }
     return PredictionLog(begin, serving.recording)
-
-
-def _print(text: str) -> None:
-    sys.stderr.write(time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + text + "\n")
-    sys.stderr.flush()

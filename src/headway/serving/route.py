@@ -6,7 +6,6 @@ shadow are sent behind an answer, from a queue that drops what it has no room fo
 """
 
 import asyncio
-import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from headway.serving.about import About
 from headway.serving.forward import HANDED_ON, ROUTED, SHADOW, Forwarded, Headers, Lines, request_bytes
 from headway.serving.protocol import Refusal
 from headway.serving.reply import Request
-from headway.serving.trace import named
+from headway.serving.trace import named, say
 
 FULL = frozenset({429, 503})
 """A sibling that says so has no room: the accepting version answers instead."""
@@ -219,12 +218,10 @@ class Router:
         now = time.monotonic()
         if now - self._said_at > SAY_S:
             self._said_at = now
-            sys.stderr.write(
-                time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime())
-                + f"{named(asked.request.request_id, asked.request.headers)}: version {version} gives no answer "
-                f"({why!r}); {self._about.name} answers for it (told at most every {SAY_S:g} s)\n"
+            say(
+                f"{named(asked.request.request_id, asked.request.headers)}: version {version} gives no answer "
+                f"({why!r}); {self._about.name} answers for it (told at most every {SAY_S:g} s)"
             )
-            sys.stderr.flush()
 
 
 def _as_sent(asked: Asked, what: bytes) -> bytes:

@@ -59,5 +59,5 @@ def named(request_id: str, headers: Mapping[bytes, bytes]) -> str:
 
 def say(text: str) -> None:
     """A line of the server's log."""
-    sys.stderr.write(time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + text + "\n")
+    sys.stderr.write(time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + text.rstrip() + "\n")
     sys.stderr.flush()
