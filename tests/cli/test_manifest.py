@@ -44,6 +44,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pipeline.yaml").write_text(PIPELINE)
     (folder / "headway.toml").write_text('[kubernetes]\nimage = "web:2"\nstore-url = "s3://team/far"\n')
     (folder / "deployment.yaml").write_text(OWN)
+    (folder / "latin.yaml").write_bytes(OWN.replace("Ours", "Gr\u00fc\u00dfe").encode("latin-1"))
     done = headway(folder, "run")
     assert done.returncode == 0, done.stderr
     return folder
@@ -85,6 +86,7 @@ def test_a_users_own_file_is_changed_where_it_must_be(project: Path) -> None:
     [
         (("far@1", "--endpoint", "far", "--target", "local"), "versions at local are no manifests"),
         (("far@1", "--endpoint", "far", "--own", "none.yaml"), "none.yaml cannot be read"),
+        (("far@1", "--endpoint", "far", "--own", "latin.yaml"), "latin.yaml: it is not UTF-8"),
         (("far@9", "--endpoint", "far"), "far@9"),
         (("far@1", "--endpoint", "f/r"), "cannot be an endpoint's name"),
     ],

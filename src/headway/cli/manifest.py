@@ -85,17 +85,18 @@ def _tell(found: "Sequence[Difference]", *, as_json: bool) -> int:
 
 
 def _own(path: str, serving: "Serving", image: str) -> str:
+    from headway.codec.manifests import decoded
     from headway.codec.manifests_own import patched
     from headway.core.manifest import labels
     from headway.core.manifest_names import MODEL, label_value
 
     try:
-        with open(path, encoding="utf-8", newline="") as f:
-            text = f.read()
+        with open(path, "rb") as f:
+            data = f.read()
     except OSError as e:
         raise FileMissing(f"{path} cannot be read: {e.strerror or e}", at="--own", remedy="name your Deployment") from e
     told = {MODEL: label_value(serving.model), **labels(serving.endpoint, serving.version)}
-    return patched(text, path, image=image, version=f"{serving.model}@{serving.version}", labels=told)
+    return patched(decoded(data, path), path, image=image, version=f"{serving.model}@{serving.version}", labels=told)
 
 
 def _write(manifests: "list[Manifest]", args: argparse.Namespace) -> int:

@@ -5,12 +5,15 @@ reader might take for a number or truth value in quotes. Reads them back, too, a
 with.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headway.codec.marks import Unreadable, Values, compose
 from headway.codec.quote import scalar
 from headway.errors import Fault, FileFaulty
+
+# Any: a node of PyYAML, see `marks`.
+Node = Any
 
 
 def text(manifests: Iterable[Mapping[str, Any]]) -> str:
@@ -75,19 +78,24 @@ def _plain(value: Any) -> str:  # noqa: ANN401 (as above)
 # Any: objects of the Kubernetes API are open JSON.
 def read(data: bytes, path: str) -> list[dict[str, Any]]:
     """The mappings in a file of YAML documents; empty ones are none. Raises FileFaulty, with `path` as its name."""
-    try:
-        whole = data.decode()
-    except UnicodeDecodeError as e:
-        raise _faulty(path, Fault("it is not UTF-8", remedy="save it as UTF-8")) from e
     found = []
-    for n_before, part in parts(whole):
+    for n_before, part in parts(decoded(data, path)):
         value = _value(part, n_before, path)
         if isinstance(value, dict):
             found.append(value)
         elif value is not None:
             fault = Fault("a document is no mapping", line=n_before + 1, remedy="write `apiVersion:` and `kind:`")
-            raise _faulty(path, fault)
+            raise faulty(path, fault)
     return found
+
+
+def decoded(data: bytes, path: str) -> str:
+    """The text of a file. Raises FileFaulty when it is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1
+        raise faulty(path, Fault("it is not UTF-8", line=line, remedy="save it as UTF-8")) from e
 
 
 def parts(whole: str) -> list[tuple[int, str]]:
@@ -104,11 +112,7 @@ def parts(whole: str) -> list[tuple[int, str]]:
 
 
 def _value(part: str, n_before: int, path: str) -> Any:  # noqa: ANN401 (as above)
-    try:
-        node = compose(part)
-    except Unreadable as e:
-        e.fault.line += n_before
-        raise _faulty(path, e.fault) from e
+    node = composed(part, n_before, path)
     if node is None:
         return None
     values = Values(has_aliases="*" in part)
@@ -116,13 +120,21 @@ def _value(part: str, n_before: int, path: str) -> Any:  # noqa: ANN401 (as abov
     if values.faults:
         at, problem, remedy = values.faults[0]
         mark = at.start_mark
-        raise _faulty(path, Fault(problem, line=mark.line + 1 + n_before, column=mark.column + 1, remedy=remedy))
+        raise faulty(path, Fault(problem, line=mark.line + 1 + n_before, column=mark.column + 1, remedy=remedy))
     return value
 
 
-def _faulty(path: str, *faults: Fault) -> FileFaulty:
-    named: Sequence[Fault] = faults
-    for fault in named:
-        fault.file = path
-    at = f"{path}:{named[0].line}" if named[0].line else path
-    return FileFaulty(f"{path} cannot be read: {named[0].problem}", at=at, remedy=named[0].remedy, faults=tuple(named))
+def composed(part: str, n_before: int, path: str) -> Node:
+    """The marked node of one of `parts`, None when it is empty. Raises FileFaulty with the place in the whole file."""
+    try:
+        return compose(part)
+    except Unreadable as e:
+        e.fault.line += n_before
+        raise faulty(path, e.fault) from e
+
+
+def faulty(path: str, fault: Fault) -> FileFaulty:
+    """The error of a file with one fault, as the file is called."""
+    fault.file = path
+    at = f"{path}:{fault.line}" if fault.line else path
+    return FileFaulty(f"{path}: {fault.problem}", at=at, remedy=fault.remedy, faults=(fault,))

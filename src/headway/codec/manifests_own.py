@@ -7,13 +7,9 @@ are missing are put before the first one. Neighbour: `manifests` writes whole ma
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headway.codec.manifests import parts
-from headway.codec.marks import Unreadable, compose
+from headway.codec.manifests import Node, composed, faulty, parts
 from headway.codec.quote import scalar
-from headway.errors import Fault, FileFaulty
-
-# Any: a node of PyYAML, see `marks`.
-Node = Any
+from headway.errors import Fault
 
 VERSION_VARIABLE = "HEADWAY_MODEL_VERSION"
 """A variable of the container that gets `churn@3`, where the file has it."""
@@ -50,34 +46,18 @@ def patched(text: str, path: str, *, image: str, version: str, labels: Mapping[s
           containers:
             - image: "web:2"   # built by CI
     """
-    found = [
-        (before, part, node) for before, part in parts(text) if (node := _composed(part, before, path)) is not None
-    ]
+    found = [(before, part, node) for before, part in parts(text) if (node := composed(part, before, path)) is not None]
     ours = [(before, part, node) for before, part, node in found if _text(_get(node, "kind")) == "Deployment"]
     if len(ours) != 1:
-        raise _faulty(path, Fault(f"it has {len(ours)} Deployments", remedy="keep the one of the model in this file"))
+        raise faulty(path, Fault(f"it has {len(ours)} Deployments", remedy="keep the one of the model in this file"))
     before, part, node = ours[0]
     edits = _edits(node, image, version, labels)
     if isinstance(edits, str):
-        raise _faulty(path, Fault(f"its Deployment has no {edits}", line=before + 1, remedy=f"write {edits}"))
+        raise faulty(path, Fault(f"its Deployment has no {edits}", line=before + 1, remedy=f"write {edits}"))
     lines = text.splitlines(keepends=True)
     n_lines = len(part.splitlines())
     changed = _spliced(part, edits)
     return "".join((*lines[:before], changed, *lines[before + n_lines :]))
-
-
-def _composed(part: str, before: int, path: str) -> Node:
-    try:
-        return compose(part)
-    except Unreadable as e:
-        e.fault.line += before
-        raise _faulty(path, e.fault) from e
-
-
-def _faulty(path: str, fault: Fault) -> FileFaulty:
-    fault.file = path
-    at = f"{path}:{fault.line}" if fault.line else path
-    return FileFaulty(f"{path}: {fault.problem}", at=at, remedy=fault.remedy, faults=(fault,))
 
 
 Edit = tuple[tuple[int, int], tuple[int, int], str]
