@@ -26,4 +26,9 @@ def spans_of(about: About) -> Spans | None:
     except ImportError as e:
         say(f"traces: {target} is to get them, and {e.name} is not installed; install headway[otel]")
         return None
-    return OtlpSpans(about, target)
+    try:
+        return OtlpSpans(about, target)
+    except ValueError as e:
+        # The library's own check of its variables; a trace is worth less than the server.
+        say(f"traces: none are sent, since OpenTelemetry refuses its variables ({e}); mend them, and start again")
+        return None
