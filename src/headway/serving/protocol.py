@@ -5,6 +5,7 @@ One object, a list of objects, or `{"inputs": …}` with either. Does not know H
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -179,6 +180,7 @@ def _problem_of_whole(value: float, kind: Kind) -> str:
     return "is neither true nor false" if kind == "BOOL" else f"is no {kind}: it goes from {least} to {most}"
 
 
+@cache
 def bounds_of(kind: Kind) -> tuple[int, int]:
     """The least and the most that a whole number of a kind may be.
 
