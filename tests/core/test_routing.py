@@ -120,8 +120,8 @@ def test_a_table_without_a_version_keeps_what_makes_a_choice() -> None:
     assert without(table({3: 0, 4: 20}, shadow=Shadow(version=5)), 4) is None
 
 
-@pytest.mark.parametrize("text", ["", "header:", "cookie:"])
-def test_a_key_without_a_name_is_told(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "header:", "cookie:", "field:", "header:X User", "header:Kündin", "cookie:a;b"])
+def test_a_key_without_a_name_that_can_be_is_told(text: str) -> None:
     assert isinstance(read_sticky(text), Problem)
 
 

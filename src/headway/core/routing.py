@@ -5,6 +5,7 @@ nothing has to be remembered. Does not know sockets, processes or where in a req
 """
 
 import math
+import re
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Literal
@@ -18,6 +19,11 @@ MAX_ROUTES = 32
 """Versions in one table: each costs a request that sticks a hash, and this machine a process."""
 
 MAX_WEIGHT = 1e9
+
+_GIVE_WEIGHT = f"give a number from 0 to {MAX_WEIGHT:,.0f}"
+
+# What a header or a cookie can be called (RFC 9110, section 5.6.2): by any other name no request would have it.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -70,7 +76,7 @@ def faults(table: Table) -> list[Problem]:
     found = []
     for route in table.routes:
         if not (0 <= route.weight <= MAX_WEIGHT):
-            found.append(_fault("routes", f"a weight of {route.weight:g} is none", "give a number from 0 up"))
+            found.append(_fault("routes", f"a weight of {route.weight:g} is none", _GIVE_WEIGHT))
         if route.version in seen:
             found.append(_fault("routes", f"version {route.version} is named twice", "name each version once"))
         seen.add(route.version)
@@ -206,13 +212,12 @@ def read_sticky(text: str) -> Sticky | Problem:
     Sticky(place='header', name='x-user')
     """
     place, colon, name = text.partition(":")
-    if colon and place == "header" and name:
-        return Sticky(place="header", name=name.lower())
-    if colon and place == "cookie" and name:
-        return Sticky(place="cookie", name=name)
-    if not text or (colon and place in ("header", "cookie")):
-        return _fault("sticky", f"{text!r} names no key", "write a column, header:NAME or cookie:NAME")
-    return Sticky(place="field", name=text.removeprefix("field:"))
+    if colon and place in ("header", "cookie"):
+        if _TOKEN.fullmatch(name):
+            return Sticky(place="header", name=name.lower()) if place == "header" else Sticky(place="cookie", name=name)
+    elif column := text.removeprefix("field:"):
+        return Sticky(place="field", name=column)
+    return _fault("sticky", f"{text!r} names no key", "write a column, header:NAME or cookie:NAME")
 
 
 def read_weights(text: str, n_versions: int) -> tuple[float, ...] | Problem:
