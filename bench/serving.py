@@ -59,13 +59,13 @@ class Bench:
 
     def make(self) -> None:
         """The models, which all share."""
-        self._ask(HEADWAY, "make")
+        fault, _ = self._ask(HEADWAY, "make")
+        if fault:
+            raise SystemExit(f"the models could not be made: {fault}")
 
     # Any: as above.
     def _ask(self, tool: Tool, *words: str) -> tuple[str | None, Told]:
         sample, said = self._worker.ask(tool, self._folder, *words)
-        if sample.fault and words == ("make",):
-            raise SystemExit(f"the models could not be made: {sample.fault}")
         return sample.fault, said
 
     def server(self, name: str, tool: Tool, word: str, model: str) -> Contender:

@@ -14,12 +14,11 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import serving_servers
 from serving_load import LONG_S, Load, Request, cpu_s, first, pss_bytes, tree, under_load
-from serving_servers import N_ROWS, Endpoint, Running, headway, label, server
+from serving_servers import MODEL, N_ROWS, WIDTH, Endpoint, Running, headway, label, server
 from v2_points import POINTS, walk
 from v2_subject import Subject
 
@@ -140,7 +139,9 @@ def points(name: str) -> Told:
     with server(name, "light") as running:
         first(running.port, running.request())
         outputs = ("label", "probabilities") if name == "onnx" else ("predict",)
-        subject = Subject(port=running.port, model="m", version="1", width=30, outputs=outputs, input=running.input)
+        subject = Subject(
+            port=running.port, model=MODEL, version="1", width=WIDTH, outputs=outputs, input=running.input
+        )
         wrong = {point: said for point, said in walk(subject) if said}
     return {"n": len(POINTS) - len(wrong), "of": len(POINTS), "wrong": wrong}
 
@@ -149,7 +150,6 @@ def main(task: str, *words: str) -> None:
     tasks: dict[str, Callable[..., Told]] = {
         "make": make, "measure": measure, "log": log, "swaps": swaps, "points": points,
     }  # fmt: skip
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     _alone()
     print(json.dumps(tasks[task](*words)))
 
