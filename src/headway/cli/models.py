@@ -13,7 +13,8 @@ Group: Data and models
 
 `headway models WORD --help` tells all that one takes.
 
-Exit codes: 0 done, 1 a version does not verify, 2 no such model or version, or a word out of place.
+Exit codes: 0 done, 1 a version does not verify or was not proven as ONNX, 2 no such model or version, or a word out of
+place.
 """
 
 import argparse

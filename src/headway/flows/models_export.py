@@ -124,10 +124,11 @@ def bring(  # noqa: PLR0913 (what came, what it is to be called, and who vouches
                 remedy=f"vouch for what you know: its content is {made.artifact.digest}",
             )
         called = f"{made.model}@{made.version}"
-        said = judged(called, models_trust.checked(made, came.signatures, trust), trust)
+        checked = models_trust.checked(made, came.signatures, trust)
+        said = judged(called, checked, trust)
         here = _kept(blobs, made.artifact, find)
         # What is not known to be the conversion of this very model is done without: it can be made here.
-        is_signed = any(one.is_right and one.is_trusted for one in models_trust.checked(made, came.signatures, trust))
+        is_signed = any(one.is_right and one.is_trusted for one in checked)
         onnx = made.onnx if is_signed and made.onnx is not None and _came(blobs, find, made.onnx.digest) else None
         kept = {what: _record(blobs, find, file, _digests(made)[what]) for file, what in _BESIDE.items()}
         found = formats.detect(here)
@@ -305,8 +306,12 @@ def _bytes(path: str | None, at: str) -> bytes:
         raise ModelUnreadable(
             f"there is no {model_export.NAME} or model in it", at=at, remedy="name what `headway models export` wrote"
         )
-    if os.path.getsize(path) > MAX_TEXT_BYTES:
-        raise ModelUnreadable(f"{at} is larger than any", at=at, remedy="copy or export it again")
+    if (size := os.path.getsize(path)) > MAX_TEXT_BYTES:
+        raise ModelUnreadable(
+            f"its {os.path.basename(path)}, of {size:,} bytes, is larger than any that was exported",
+            at=at,
+            remedy="copy or export it again",
+        )
     with open(path, "rb") as file:
         return file.read()
 
