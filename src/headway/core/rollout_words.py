@@ -120,7 +120,7 @@ def told_slice(place: Slice) -> str:
     >>> told_slice((("region", "south"),)), told_slice(())
     (' in region=south', '')
     """
-    named = ", ".join(f"{column}={value}" if column else value for column, value in place)
+    named = ", ".join(f"{column}={value}" for column, value in place)
     return f" in {named}" if named else ""
 
 
