@@ -156,10 +156,10 @@ class Judge:
                 "promote",
                 f"{proved}nothing was shown to be worse in {self._n_requests:,} requests of the last stage",
             )
-        needed = max((one.needed for one in unproved), default=-1)
-        more = f"; about {needed:,} more requests would, if they are alike" if needed > 0 else ""
-        if any(one.needed < 0 for one in unproved):
-            more = ""
+        needed = [one.needed for one in unproved]
+        # One that cannot be proved is not proved by what the others need.
+        is_known = min(needed) >= 0 and max(needed) > 0
+        more = f"; about {max(needed):,} more requests would, if they are alike" if is_known else ""
         return "unsure", f"{listed([one.guard for one in unproved])}: not proved at the end of the stages{more}"
 
     def _is_over(self, stage: Stage, now: float) -> tuple[bool, bool]:
