@@ -99,12 +99,9 @@ def _limits(last: int, share: float, alpha: float) -> tuple[int, ...]:
     ratios, weights = ratio_bets()
     wins = np.log(ratios)
     costs = np.log(share * np.asarray(ratios) + 1 - share)
-    stakes, own = -math.log(alpha), 0
-    limits = [1]
+    own, limits = 0, [1]
     for n in range(1, last + 1):
-        while own <= n and float(np.sum(weights * np.exp(np.minimum(own * wins - n * costs, 600.0)))) < math.exp(
-            stakes
-        ):
+        while own <= n and float(np.sum(weights * np.exp(np.minimum(own * wins - n * costs, 600.0)))) < 1 / alpha:
             own += 1
         limits.append(own)
     return tuple(limits)
