@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -150,6 +151,13 @@ def test_several_versions_share_one_port_until_ctrl_c(versions: Path) -> None:
     assert by == {(f"o-{i}", False): answers[i] for i in answers} | {(f"o-{i}", True): "far@3" for i in answers}
 
 
+@pytest.mark.parametrize("names", [["far@1"], ["far@1", "far@2"]], ids=["one", "several"])
+def test_a_port_that_is_taken_is_told_before_anything_is_loaded(versions: Path, names: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = headway(versions, "serve", *names, "--port", str(other.getsockname()[1]))
+    assert (done.returncode, "give another --port" in done.stderr) == (2, True)
+
+
 @pytest.mark.slow
 def test_versions_end_with_the_command_that_serves_them_however_it_ends(versions: Path) -> None:
     process, told = begun(versions, "far@1", "far@2", "--no-log")
@@ -178,6 +186,9 @@ def test_versions_end_with_the_command_that_serves_them_however_it_ends(versions
         (["far@1", "model.py"], "no registered version"),
         (["far@1", "--shadow", "far@1"], "is their shadow"),
         (["far@1", "--shadow", "far@2=2"], "is no share"),
+        (["far@1", "--shadow", "=20%"], "no registered version"),
+        (["far@1", "--host", "nowhere.invalid"], "give another --host"),
+        (["far@1", "far@2", "--host", "nowhere.invalid"], "give another --host"),
         (["far@1", "far@2", "--sticky", "header:"], "names no key"),
         (["far@1", "--weights", "1"], "nothing to share"),
         (["far@1", "far@2", "--sticky", "customer_id"], "customer_id is no column of the model"),

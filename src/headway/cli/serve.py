@@ -143,11 +143,13 @@ def _several(args: argparse.Namespace, settings: Settings, recording: "Recording
     from headway.flows.serve import offered
 
     shadow, _, share = args.shadow.partition("=")
-    names = [*args.what, *([shadow] if shadow else [])]
+    names = [*args.what, *([shadow] if args.shadow else [])]
     for name in names:
         if os.path.exists(name) or "@" not in name:
             raise UsageMistaken(
-                f"{name} is no registered version", at="headway serve", remedy="several are served as NAME@VERSION each"
+                f"{name!r} is no registered version",
+                at="headway serve",
+                remedy="several are served as NAME@VERSION each",
             )
     # Held until this process ends, however it ends: the versions end with it.
     tether, _held = os.pipe()
@@ -160,7 +162,7 @@ def _several(args: argparse.Namespace, settings: Settings, recording: "Recording
         raise UsageMistaken(
             f"{' and '.join(models)} are different models", at="headway serve", remedy="give versions of one model"
         )
-    table = _table(args, [serving.version for serving in servings], share if shadow else None)
+    table = _table(args, [serving.version for serving in servings], share if args.shadow else None)
     folder = os.path.join(settings.home, "endpoints", servings[0].endpoint)
     from headway.serving import several
 
@@ -170,6 +172,7 @@ def _several(args: argparse.Namespace, settings: Settings, recording: "Recording
         target,
         list(distinct.values()),
         table,
+        host=args.host,
         port=args.port,
         ready=lambda url, row: _tell_several(servings[0], table, url, row, folder, args),
     )

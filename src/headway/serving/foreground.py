@@ -4,6 +4,7 @@ The same application as a `worker`'s, without a holder: no version takes over, a
 """
 
 import asyncio
+import errno
 import math
 import signal
 import socket
@@ -43,7 +44,9 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageMistaken(
             f"{host}:{port} cannot be listened on: {e.strerror or e}",
             at="headway serve",
-            remedy="give another --port, or --port 0 for any free one",
+            remedy="give another --port, or --port 0 for any free one"
+            if e.errno in (errno.EADDRINUSE, errno.EACCES)
+            else "give another --host: a name or an address of this machine",
         ) from e
     return made
 

@@ -51,12 +51,16 @@ class _Over:
 
 
 def serve(
-    target: Target, servings: Sequence[Serving], table: Table, *, port: int, ready: Callable[[str, Row], None]
-) -> None:
+    target: Target, servings: Sequence[Serving], table: Table, *, host: str, port: int,
+    ready: Callable[[str, Row], None],
+) -> None:  # fmt: skip
     """Answer on the port as the table says until SIGINT or SIGTERM; `ready` is told the URL and a row to ask with.
 
-    The versions are of one endpoint. Raises UsageMistaken when somebody serves it already, and as `Target`.
+    The versions are of one endpoint, and `target` listens on `host`. Raises UsageMistaken when somebody serves it
+    already or the port cannot be had, and as `Target`.
     """
+    from headway.serving import foreground
+
     endpoint = servings[0].endpoint
     over = _Over()
     before = target.state(endpoint)
@@ -68,6 +72,8 @@ def serve(
         )
     # What a server that was killed left behind must not come back by itself.
     target.stop(endpoint, None)
+    # Told as for one version: whoever mistyped a port need not wait for a holder, which knows no command line.
+    foreground.listen(host, port).close()
     try:
         for serving in servings:
             target.start(serving, port=port, timeout_s=READY_S)
