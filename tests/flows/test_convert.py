@@ -324,6 +324,38 @@ def test_too_few_rows_prove_nothing_and_the_signature_stands(tmp_path: Path) -> 
     assert found.onnx.why == "nothing can be proven on these rows: 99 rows are there, and 100 are needed"
 
 
+TEXTS = pl.DataFrame({name: ["foo"] * N for name in "abcd"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "frame", "target", "why"),
+    [
+        (NUMBERS, NUMBERS.drop("b", "d"), "", "they lack b and d, which the model takes"),
+        (NUMBERS, NUMBERS[:0], "", "there are none"),
+        (
+            ARRAY,
+            NUMBERS.with_columns(late=TWO),
+            "lat",
+            "the model takes 4 columns, and they have 5; did you mean `late`?",
+        ),
+        (ARRAY, NUMBERS.with_columns(late=TWO), "", "they have 5; `target` names the one that is no input"),
+        (NUMBERS, TEXTS, "", "the model answers 0 of 240, and 100 are needed; the model cannot use these rows: could"),
+        (ARRAY, TEXTS, "", "the model answers 0 of 240, and 100 are needed; the model cannot use these rows: could"),
+    ],
+    ids=["columns", "empty", "target", "no-target", "texts", "texts-of-an-array"],
+)
+def test_what_is_amiss_with_the_rows_is_told_and_nothing_is_timed_by_it(
+    tmp_path: Path, given: Any, frame: pl.DataFrame, target: str, why: str
+) -> None:
+    model = LogisticRegression().fit(given, TWO)
+    found = examine(Trial(str(tmp_path)).parts.blobs, subject(tmp_path, model, frame, target=target), wants_onnx=True)
+    assert found.onnx is not None
+    assert found.onnx.why.startswith("nothing can be proven on these rows: ")
+    assert why in found.onnx.why
+    assert (found.trouble, found.latency) == ("", ())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("word", ["while True: pass", "import os; os.kill(os.getpid(), 9)", "x = bytes(10**12)"])
 def test_whatever_becomes_of_the_process_is_told_and_raises_nothing(tmp_path: Path, word: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from headway.core.prediction import Prediction
 from headway.core.signature import Signature
 from headway.errors import DataUnreadable
-from headway.tables.edge_rows import apart, at_jumps, at_splits, beside, of_columns, refused
+from headway.tables.edge_rows import answered, apart, at_jumps, at_splits, beside, of_columns, refusal
 
 
 class Step:
@@ -82,7 +82,14 @@ def test_who_alone_refuses_a_row_is_told() -> None:
             return Prediction(labels=np.zeros(len(rows)))
 
     rows = [*ROWS[:3], {"x": None, "z": "a"}]
-    assert refused(Step(0), rows)  # type: ignore[arg-type] # as above
+    assert refusal(Step(0), rows) == "a gap"  # type: ignore[arg-type] # as above
     said = apart(rows, Step(0), Careless(0), lambda *_: None)  # type: ignore[arg-type] # as above
     assert said == "row 3: only it refuses it (a gap)"
     assert apart(rows, Step(0), Step(0), lambda *_: None) == ""  # type: ignore[arg-type] # as above
+
+
+def test_rows_that_are_answered_are_counted_until_there_are_enough() -> None:
+    rows = [*ROWS[:3], {"x": None, "z": "a"}, *ROWS[3:]]
+    assert answered(Step(0), rows, 1000) == (50, "a gap")  # type: ignore[arg-type] # as above
+    assert answered(Step(0), ROWS, 10) == (50, "")  # type: ignore[arg-type] # as above
+    assert answered(Step(0), rows[3:4], 10) == (0, "a gap")  # type: ignore[arg-type] # as above

@@ -19,7 +19,9 @@ from headway import formats
 from headway.core.facts import Conversion, Latency
 from headway.core.ids import Digest
 from headway.core.prediction import LoadedModel, Prediction
-from headway.core.signature import Signature, completed
+from headway.core.problem import did_you_mean
+from headway.core.signature import ANY_WIDTH, Signature, completed
+from headway.core.telling import listed
 from headway.errors import HeadwayError
 from headway.flows.convert_task import (
     MOST_ROWS,
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from headway.tables.onnx_convert import Refusals
+
+_UNPROVEN = "nothing can be proven on these rows"
 
 CHUNK = 256
 """Rows that both models are asked about at once."""
@@ -56,14 +60,14 @@ def main(words: Sequence[str]) -> int:
     except HeadwayError as e:
         _tell(task, Found(trouble=f"{e.problem}; {e.remedy}"))
         return 0
-    rows = _rows(frame, signature, task.target)
-    times = (_timed(model, rows),) if rows else ()
+    rows, lacking = _rows(frame, signature, task.target)
+    times = _timed(model, rows)
     if not task.wants_onnx:
         _tell(task, Found(signature=signature, latency=times))
         return 0
     # Told before the conversion begins, so that whatever becomes of that the signature stands.
     _tell(task, Found(signature=signature, onnx=Conversion(why="the conversion was ended from outside"), latency=times))
-    onnx, more = _converted(task, model, signature, rows)
+    onnx, more = _converted(task, model, signature, rows, lacking)
     _tell(task, Found(signature=signature, onnx=onnx, latency=(*times, *more)))
     return 0
 
@@ -99,13 +103,21 @@ def signature_of(model: LoadedModel, frame: "pl.DataFrame", target: str) -> Sign
 
 
 # Any: rows as requests have them.
-def _rows(frame: "pl.DataFrame", signature: Signature, target: str) -> list[dict[str, Any]]:
-    """The rows with the model's columns alone, as JSON would bring them; none when they are not there."""
+def _rows(frame: "pl.DataFrame", signature: Signature, target: str) -> tuple[list[dict[str, Any]], str]:
+    """The rows with the model's columns alone, as JSON would bring them; none, and why, when those are not there."""
+    if not frame.height:
+        return [], "there are none"
     names = list(signature.columns) or [name for name in frame.columns if name != target]
-    matrix = signature.matrix
-    if not {*names} <= {*frame.columns} or (matrix is not None and matrix.width not in (-1, len(names))):
-        return []
-    return frame.select(names).to_dicts()
+    if missing := [name for name in names if name not in frame.columns]:
+        return [], f"they lack {listed(missing)}, which the model takes"
+    width = ANY_WIDTH if signature.matrix is None else signature.matrix.width
+    if width not in (ANY_WIDTH, len(names)):
+        others = f"the model takes {width} columns, and they have {len(names)}"
+        if target in frame.columns:
+            return [], f"{others} beside {target}"
+        otherwise = "`target` names the one that is no input"
+        return [], f"{others}; {did_you_mean(target, frame.columns, otherwise) if target else otherwise}"
+    return frame.select(names).to_dicts(), ""
 
 
 def _tell(task: Task, found: Found) -> None:
@@ -115,21 +127,24 @@ def _tell(task: Task, found: Found) -> None:
 
 
 # Any: as `_rows`.
-def _timed(model: LoadedModel, rows: Sequence[dict[str, Any]]) -> Latency:
+def _timed(model: LoadedModel, rows: Sequence[dict[str, Any]]) -> tuple[Latency, ...]:
+    """How long it takes for a row that it answers; nothing when it answers none."""
     taken = list[float]()
     end = time.perf_counter() + TIMED_S
-    for at in range(TIMED_ROWS):
+    for at in range(TIMED_ROWS if rows else 0):
         row = [rows[at * len(rows) // TIMED_ROWS]]
         began = time.perf_counter()
         with suppress(HeadwayError):
             model.predict(row)
-        taken.append((time.perf_counter() - began) * 1000)
+            taken.append((time.perf_counter() - began) * 1000)
         if time.perf_counter() > end:
             break
+    if not taken:
+        return ()
     # The first ones fill caches.
     kept = sorted(taken[len(taken) // 10 :])
     machine = f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores"
-    return Latency(format=model.format, median_ms=round(kept[len(kept) // 2], 4), n_rows=len(kept), machine=machine)
+    return (Latency(format=model.format, median_ms=round(kept[len(kept) // 2], 4), n_rows=len(kept), machine=machine),)
 
 
 # --- converting -------------------------------------------------------------------------------------------------
@@ -137,7 +152,7 @@ def _timed(model: LoadedModel, rows: Sequence[dict[str, Any]]) -> Latency:
 
 # Any: as `_rows`.
 def _converted(
-    task: Task, model: LoadedModel, signature: Signature, rows: list[dict[str, Any]]
+    task: Task, model: LoadedModel, signature: Signature, rows: list[dict[str, Any]], lacking: str
 ) -> tuple[Conversion, tuple[Latency, ...]]:
     """The first form of the graph that is proven; else why none is."""
     from headway.tables.onnx_convert import FORMS, convert
@@ -145,10 +160,12 @@ def _converted(
     estimator = getattr(model, "estimator", None)
     if estimator is None:
         return Conversion(why=f"models of the format {model.format} are not converted, they are quick themselves"), ()
-    if len(rows) < task.least_rows:
-        why = "its columns are not all there" if not rows else f"{len(rows)} rows are there"
-        return Conversion(why=f"nothing can be proven on these rows: {why}, and {task.least_rows} are needed"), ()
-    proof = Proof(model, signature, rows, task.tolerance)
+    if why := lacking or _too_few(model, rows, task.least_rows):
+        return Conversion(why=f"{_UNPROVEN}: {why}"), ()
+    try:
+        proof = Proof(model, signature, rows, task.tolerance)
+    except HeadwayError as e:
+        return Conversion(why=f"{_UNPROVEN}: {e.problem}"), ()
     whys = list[str]()
     for form in FORMS:
         try:
@@ -172,10 +189,20 @@ def _converted(
             opset=made.opset,
             made_with=made.made_with,
         )
-        return onnx, (_timed(graph, rows),)
+        return onnx, _timed(graph, rows)
     # Each form tells something; the last that was asked came nearest.
     asked = [why for why in whys if why.startswith("it answers")]
     return Conversion(why=(asked or whys)[-1], tolerance=task.tolerance, n_rows=len(rows)), ()
+
+
+def _too_few(model: LoadedModel, rows: Sequence[edge_rows.Row], least: int) -> str:
+    """How many rows there are, or are answered, where `least` are needed: two that refuse everything are alike, too."""
+    if len(rows) < least:
+        return f"{len(rows)} rows are there, and {least} are needed"
+    n_answered, refusal = edge_rows.answered(model, rows, least)
+    if n_answered < least:
+        return f"the model answers {n_answered} of {len(rows)}, and {least} are needed; {refusal}"
+    return ""
 
 
 class Proof:
@@ -183,7 +210,7 @@ class Proof:
 
     # Any: as `_rows`.
     def __init__(self, model: LoadedModel, signature: Signature, rows: list[dict[str, Any]], tolerance: float) -> None:
-        """Asks the model. Raises DataUnreadable when it cannot answer for real rows."""
+        """Asks the model. Raises DataUnreadable when it refuses what lies between real rows that it answers."""
         self._model, self._tolerance = model, tolerance
         columns = list(rows[0])
         odd = edge_rows.of_columns(rows, columns)
@@ -223,8 +250,7 @@ class Proof:
         whole = NOTHING
         for one in found:
             whole = whole.with_(one)
-        n_refused = len(rows) - whole.n_rows
-        return msgspec.structs.replace(whole, n_rows=whole.n_rows + n_refused, wrong=whole.wrong or wrong)
+        return msgspec.structs.replace(whole, n_rows=len(rows), wrong=whole.wrong or wrong)
 
 
 def _splits(model: LoadedModel, n_columns: int) -> list[tuple[int, float]]:
@@ -246,13 +272,15 @@ def _refusals(
     # Columns without names go by their number.
     named = {name: name if signature.columns else str(at) for at, name in enumerate(rows[0])}
     refused = {
-        what: tuple(named[name] for (name, its), some in odd.items() if its == what and edge_rows.refused(model, some))
+        what: tuple(named[name] for (name, its), some in odd.items() if its == what and edge_rows.refusal(model, some))
         for what in ("gap", "infinite", "large", "unseen")
     }
     known: dict[str, tuple[str, ...]] = {}
-    for name in refused["unseen"]:
+    for name, called in named.items():
+        if called not in refused["unseen"]:
+            continue
         seen = {row[name] for row in rows if isinstance(row[name], str)}
-        known[name] = tuple(sorted(seen | _categories(getattr(model, "estimator", None), name)))
+        known[called] = tuple(sorted(seen | _categories(getattr(model, "estimator", None), name)))
     return Refusals(gaps=refused["gap"], infinite=refused["infinite"], large=refused["large"], known=known)
 
 

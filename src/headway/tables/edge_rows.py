@@ -168,9 +168,25 @@ def apart(
     return ""
 
 
-def refused(model: LoadedModel, rows: Sequence[Row]) -> bool:
-    """Whether a model refuses these rows, all in one request."""
-    return not isinstance(_asked(model, rows), Prediction)
+def refusal(model: LoadedModel, rows: Sequence[Row]) -> str:
+    """Why a model refuses these rows, all in one request; empty when it answers."""
+    told = _asked(model, rows)
+    return "" if isinstance(told, Prediction) else told
+
+
+def answered(model: LoadedModel, rows: Sequence[Row], enough: int) -> tuple[int, str]:
+    """How many of the rows a model answers, not counted further than `enough`, and why it refused one of the others."""
+    waiting, n_answered, why = [rows], 0, ""
+    while waiting and n_answered < enough:
+        some = waiting.pop()
+        if not (refused := refusal(model, some)):
+            n_answered += len(some)
+        elif len(some) > 1:
+            half = len(some) // 2
+            waiting += [some[half:], some[:half]]
+        else:
+            why = why or refused
+    return n_answered, why
 
 
 def _asked(model: LoadedModel, rows: Sequence[Row]) -> Prediction | str:
