@@ -110,10 +110,30 @@ def test_a_second_time_changes_the_same_places() -> None:
         ),
         OWN.replace("# Our", "# Gr\u00fc\u00dfe \U0001f600: our"),
         OWN.rstrip("\n"),
+        OWN.replace("    app: ml-model\nspec", "spec"),
+        OWN.replace("labels:\n    app: ml-model\n", "labels: ~\n"),
+        OWN.replace("'web:1'     # set by CI", ""),
+        OWN.replace("'web:1'     # set by CI", ">-\n            web:1"),
+        OWN.replace('value: "m@1"', "value: "),
         yaml.safe_dump_all(yaml.safe_load_all(OWN), default_flow_style=True),
         yaml.safe_dump_all(yaml.safe_load_all(OWN)),
     ],
-    ids=["crlf", "no-labels", "empty-labels", "no-image", "alias", "unicode", "no-newline", "flow", "dumped"],
+    ids=[
+        "crlf",
+        "no-labels",
+        "empty-labels",
+        "no-image",
+        "alias",
+        "unicode",
+        "no-newline",
+        "null-labels",
+        "tilde-labels",
+        "null-image",
+        "block-image",
+        "null-version",
+        "flow",
+        "dumped",
+    ],
 )
 def test_however_it_is_written_the_deployment_means_what_it_should(own: str) -> None:
     made = list(yaml.safe_load_all(patched(own, "own.yaml", image="web:2", version="m@2", labels=LABELS)))
@@ -121,11 +141,18 @@ def test_however_it_is_written_the_deployment_means_what_it_should(own: str) -> 
     deployment = expected[1]
     pod = deployment["spec"]["template"]
     pod["metadata"]["labels"] = {**pod["metadata"]["labels"], **LABELS}
-    deployment["metadata"]["labels"] = {**deployment["metadata"].get("labels", {}), **LABELS}
+    deployment["metadata"]["labels"] = {**(deployment["metadata"].get("labels") or {}), **LABELS}
     server = pod["spec"]["containers"][1]
     server["image"] = "web:2"
     server["env"][0]["value"] = "m@2"
     assert made == expected
+
+
+def test_an_alias_of_a_value_that_changes_still_leads_to_it() -> None:
+    own = OWN.replace("image: 'web:1'", "image: &web 'web:1'").replace('value: "on"', "value: *web")
+    made = list(yaml.safe_load_all(patched(own, "own.yaml", image="web:2", version="m@2", labels=LABELS)))
+    server = made[1]["spec"]["template"]["spec"]["containers"][1]
+    assert (server["image"], server["env"][1]["value"]) == ("web:2", "web:2")
 
 
 @pytest.mark.parametrize(
@@ -135,6 +162,7 @@ def test_however_it_is_written_the_deployment_means_what_it_should(own: str) -> 
         (OWN + "---\nkind: Deployment\n", "it has 2 Deployments"),
         ("kind: Deployment\nmetadata: {name: m}\n", "its Deployment has no spec.template.metadata:"),
         ("kind: Deployment\nspec: [\n", "not YAML"),
+        (OWN.replace("{app: ml-model, tier: 'gold'}", "[a]"), r"has no spec.template.metadata.labels: of names"),
     ],
 )
 def test_a_file_that_cannot_be_changed_is_named_with_its_place(own: str, words: str) -> None:

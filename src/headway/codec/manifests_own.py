@@ -71,6 +71,9 @@ def _edits(node: Node, image: str, version: str, labels: Mapping[str, str]) -> l
     for part, name in ((meta, "metadata:"), (pod_meta, "spec.template.metadata:")):
         if part is None or part.id != "mapping" or not part.value:
             return name
+        have = _get(part, "labels")
+        if have is not None and have.id != "mapping" and not _is_null(have):
+            return f"{name.removesuffix(':')}.labels: of names and values"
     container = _container(containers)
     if container is None:
         return "spec.template.spec.containers:"
@@ -92,10 +95,10 @@ def _container(containers: Node) -> Node:
 
 def _labelled(meta: Node, labels: Mapping[str, str]) -> Iterator[Edit]:
     have = _get(meta, "labels")
-    if have is None or have.id != "mapping":
+    if have is None:
         yield _added(meta, "labels", _flow(labels))
-    elif not have.value:
-        yield _at(have.start_mark), _at(have.end_mark), _flow(labels)
+    elif not have.value or have.id != "mapping":
+        yield _replaced(have, _flow(labels))
     else:
         for key, value in labels.items():
             now = _get(have, key)
@@ -111,7 +114,18 @@ def _changed(node: Node, value: str) -> Edit:
     plain = scalar(value)
     if node.style in ('"', "'") and "\\" not in plain and node.style not in value:
         plain = f"{node.style}{value}{node.style}"
-    return _at(node.start_mark), _at(node.end_mark), plain
+    return _replaced(node, plain)
+
+
+def _replaced(node: Node, value: str) -> Edit:
+    begin, end = _at(node.start_mark), _at(node.end_mark)
+    if begin == end:
+        # Nothing stands there, right behind the colon.
+        value = f" {value}"
+    elif node.id == "scalar" and node.style in ("|", ">"):
+        # A block has the end of its last line, too.
+        value = f"{value}\n"
+    return begin, end, value
 
 
 def _added(mapping: Node, key: str, value: str) -> Edit:
@@ -134,7 +148,10 @@ def _spliced(part: str, edits: list[Edit]) -> str:
     # An alias (`labels: *ours`) leads to one place twice, which is changed once.
     in_order = sorted(dict.fromkeys(edits), key=lambda edit: edit[0])
     for begin, end, value in reversed(in_order):
-        part = part[: starts[begin[0]] + begin[1]] + value + part[starts[end[0]] + end[1] :]
+        first, last = starts[begin[0]] + begin[1], starts[end[0]] + end[1]
+        # A value's name for aliases elsewhere stays with it.
+        anchor = f"{part[first:last].split(maxsplit=1)[0]} " if part[first:last].startswith("&") else ""
+        part = part[:first] + anchor + value + part[last:]
     return part
 
 
@@ -148,6 +165,10 @@ def _get(node: Node, *keys: str) -> Node:
 
 def _items(node: Node) -> list[Node]:
     return list(node.value) if node is not None and node.id == "sequence" else []
+
+
+def _is_null(node: Node) -> bool:
+    return _text(node) in ("", "~", "null", "Null", "NULL") and not node.style
 
 
 def _text(node: Node) -> str | None:
