@@ -115,6 +115,11 @@ def test_a_colon_behind_promote_is_not_answered_with_the_same_word() -> None:
     assert problem.remedy == "write `- promote`, with nothing behind it"
 
 
+@pytest.mark.parametrize("value", [200, "200", "0.2", "", "ms", True])
+def test_from_when_on_a_request_is_slow_is_a_time_with_a_unit(value: object) -> None:
+    assert [path for path, _ in faults(**{"slower-than": value})] == [("slower-than",)]
+
+
 def test_all_faults_are_told_at_once() -> None:
     found = faults(
         strategy=[{"canary": "10"}, {"bake": "x"}],

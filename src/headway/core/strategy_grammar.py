@@ -261,7 +261,9 @@ def _number(
 def _slower_than(value: object, problems: list[Problem]) -> float:
     if value is None:
         return 0.0
-    seconds = duration_s(value) if isinstance(value, str) else None
+    # A mere number would be seconds, and who writes 200 means milliseconds.
+    said = value.strip() if isinstance(value, str) else ""
+    seconds = duration_s(said) if said[-1:].isalpha() else None
     if not seconds:
         remedy = "write a time with its unit, such as 200ms"
         problems.append(Problem(path=("slower-than",), problem=f"`{value}` is not a time", remedy=remedy))
