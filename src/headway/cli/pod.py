@@ -14,10 +14,10 @@ import os
 from headway import wiring
 from headway.config import Settings
 from headway.core.ids import Artifact, Digest
+from headway.core.manifest import PORT
 from headway.errors import BlobDamaged, FileFaulty, FileMissing
 from headway.ports import Serving
 
-PORT = 8080
 REMEDY = "deploy the version again: the file is made then"
 
 

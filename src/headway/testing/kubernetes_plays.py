@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from headway.core.cluster import seconds
+from headway.core.pods import REVISION
 from headway.testing.kubernetes_objects import Objects, Thing
 
 Due = tuple[float, Callable[[], None]]
 """When something happens, and what."""
 
-REVISION = "deployment.kubernetes.io/revision"
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 

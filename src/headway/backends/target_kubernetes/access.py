@@ -112,7 +112,8 @@ class Access(Struct, frozen=True, kw_only=True):
 def find(environ: Mapping[str, str], *, api: str = "", context: str = "") -> Access:
     """The cluster that is meant: that of `api`, of KUBECONFIG, of ~/.kube/config, else the one around this pod.
 
-    Raises UsageMistaken when there is none, FileMissing, FileFaulty and NameUnknown for a kubeconfig that is no use.
+    Raises UsageMistaken when there is none, or its address is none; FileMissing, FileFaulty and NameUnknown for a
+    kubeconfig that is no use.
     """
     if api:
         return Access(
@@ -142,7 +143,7 @@ def find(environ: Mapping[str, str], *, api: str = "", context: str = "") -> Acc
 
 
 def of_file(path: str, context: str = "") -> Access:
-    """What a kubeconfig says of a context (empty: its current one). Raises FileFaulty, FileMissing, NameUnknown."""
+    """What a kubeconfig says of a context (empty: its current one). Raises what `find` does."""
     config = _config(path)
     wanted = context or config.current_context
     if not wanted:
