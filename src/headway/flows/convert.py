@@ -22,6 +22,8 @@ from headway.core.signing import Trust
 from headway.errors import FileMissing, ModelUntrusted, UsageMistaken
 from headway.flows import models_trust, registry, store
 from headway.flows.convert_task import LEAST_ROWS, MEMORY_BYTES, TIME_LIMIT_S, TOLERANCE, Found, Task
+from headway.flows.digest import digest_path
+from headway.flows.statcache import StatCache
 from headway.ports import Blobs, Log
 
 CONVERTED = ("sklearn", "skops", "mlflow")
@@ -114,7 +116,7 @@ def convert(  # noqa: PLR0913 (what of which log and store, on what rows, when, 
     """Convert a version that is registered, and write down what became of it.
 
     `rows` is a file or folder of real rows. Raises UsageMistaken (it is no model that can be converted), NameUnknown,
-    FileMissing, and as `models_trust.see`.
+    FileMissing, OutputUnreadable (of the rows), and as `models_trust.see`.
     """
     model, made = registry.named(log, text)
     name = f"{model.name}@{made.version}"
@@ -126,6 +128,7 @@ def convert(  # noqa: PLR0913 (what of which log and store, on what rows, when, 
         )
     if not os.path.exists(rows):
         raise FileMissing(f"there are no rows at {rows}", at="--data", remedy="name a file of real rows")
+    rows = os.path.abspath(rows)
     models_trust.see(log, blobs, made, trust)
     if formats.runs_code(made.format) and not registry.made_here(log, made.artifact.digest):
         raise ModelUntrusted(
@@ -138,8 +141,8 @@ def convert(  # noqa: PLR0913 (what of which log and store, on what rows, when, 
             model=copy,
             format=made.format,
             digest=made.artifact.digest,
-            rows=os.path.abspath(rows),
-            rows_digest=_digest_of(rows),
+            rows=rows,
+            rows_digest=digest_path(os.path.dirname(rows), os.path.basename(rows), StatCache()).digest,
             folder=folder,
             target=target,
         )
@@ -188,9 +191,3 @@ def _judged(onnx: Conversion, latency: tuple[Latency, ...]) -> Conversion:
         return onnx
     why = f"it answers alike, but takes {quick:g} ms a row, and the model itself {own:g}"
     return msgspec.structs.replace(onnx, digest=None, why=why)
-
-
-def _digest_of(path: str) -> Digest | None:
-    from blake3 import blake3
-
-    return Digest(blake3().update_mmap(path).hexdigest()) if os.path.isfile(path) else None
