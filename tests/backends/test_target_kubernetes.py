@@ -18,7 +18,7 @@ from headway.backends.target_kubernetes.access import Access
 from headway.backends.target_memory import its_version
 from headway.core.placement import Placement
 from headway.core.routing import Route, Shadow, Sticky, Table
-from headway.errors import TargetUnavailable, UsageMistaken, VersionNotReady
+from headway.errors import FileFaulty, TargetUnavailable, UsageMistaken, VersionNotReady
 from headway.ports import Answer, Serving, Target
 from headway.testing.clock import Clock
 from headway.testing.kubernetes import FakeKubernetes
@@ -251,9 +251,17 @@ def test_somebody_else_goes_on_where_the_driver_died(world: World, tmp_path: "os
     ],
 )
 def test_what_no_cluster_takes_is_refused_before_it_is_asked(placement: Placement, at: str) -> None:
-    with pytest.raises(UsageMistaken) as e:
+    with pytest.raises(FileFaulty) as e:
         KubernetesTarget(lambda: Access(server="http://127.0.0.1:9"), placement)
     assert e.value.at == at
+
+
+def test_all_that_no_cluster_takes_is_told_at_once() -> None:
+    with pytest.raises(FileFaulty) as e:
+        KubernetesTarget(
+            lambda: Access(server="http://127.0.0.1:9"), Placement(image="a:1", cpu="lots", labels={"app": "x"})
+        )
+    assert {fault.where for fault in e.value.faults} == {"kubernetes.cpu", "kubernetes.labels.app"}
 
 
 def test_a_cluster_that_is_down_is_named(tmp_path: "os.PathLike[str]") -> None:

@@ -20,7 +20,7 @@ from headway.core.manifest_names import ENDPOINT, VERSION, endpoint_name, label_
 from headway.core.placement import Placement
 from headway.core.pods import judge
 from headway.core.routing import Table, faults, refuse, without
-from headway.errors import TargetUnavailable, UsageMistaken, VersionNotReady
+from headway.errors import Fault, FileFaulty, TargetUnavailable, UsageMistaken, VersionNotReady
 from headway.ports import Answer, EndpointState, Serving, Target
 
 TABLE = "headway.dev/table"
@@ -63,10 +63,7 @@ class KubernetesTarget:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        found = m.faults(placement)
-        if found:
-            at = "headway.toml: kubernetes." + ".".join(map(str, found[0].path))
-            raise UsageMistaken(found[0].problem, at=at, remedy=found[0].remedy)
+        _see_sound(placement)
         self._given, self._reach = placement, reach
         self._opened: Client | None = None
         self._now, self._sleep = now, sleep
@@ -322,6 +319,22 @@ class KubernetesTarget:
             f"the Gateway {self._placement.gateway} does not take the route of {endpoint}: {said or 'it says nothing'}",
             at=f"target: {self._client.server}, namespace {self._client.namespace}",
             remedy="see `kubectl describe httproute`; what answered before still does",
+        )
+
+
+def _see_sound(placement: Placement) -> None:
+    found = [
+        Fault(one.problem, where=".".join(("kubernetes", *map(str, one.path))), remedy=one.remedy, file="headway.toml")
+        for one in m.faults(placement)
+    ]
+    if found:
+        # One is told by itself, several below one another.
+        is_one = len(found) == 1
+        raise FileFaulty(
+            found[0].problem if is_one else f"{len(found)} settings are of no use to a cluster",
+            at=f"headway.toml: {found[0].where if is_one else 'kubernetes'}",
+            remedy=found[0].remedy if is_one else "mend what is listed; docs/configuration.md has every setting",
+            faults=() if is_one else tuple(found),
         )
 
 
