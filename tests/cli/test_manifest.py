@@ -87,6 +87,7 @@ def test_a_users_own_file_is_changed_where_it_must_be(project: Path) -> None:
         (("far@1", "--endpoint", "far", "--target", "local"), "versions at local are no manifests"),
         (("far@1", "--endpoint", "far", "--own", "none.yaml"), "none.yaml cannot be read"),
         (("far@1", "--endpoint", "far", "--own", "latin.yaml"), "latin.yaml: it is not UTF-8"),
+        (("far@1", "--endpoint", "far", "--diff", "--to", "deploy"), "not allowed with argument --diff"),
         (("far@9", "--endpoint", "far"), "far@9"),
         (("far@1", "--endpoint", "f/r"), "cannot be an endpoint's name"),
     ],

@@ -42,9 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("model", metavar="MODEL", help="name@version or name@alias")
     parser.add_argument("--endpoint", required=True, metavar="NAME", help="where it shall serve")
-    parser.add_argument("--to", default="", metavar="FOLDER", help="write a file for each object there")
-    parser.add_argument("--own", default="", metavar="FILE", help="change image, version and labels of this Deployment")
-    parser.add_argument("--diff", action="store_true", help="say what applying would change")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--to", default="", metavar="FOLDER", help="write a file for each object there")
+    how.add_argument("--own", default="", metavar="FILE", help="change image, version and labels of this Deployment")
+    how.add_argument("--diff", action="store_true", help="say what applying would change")
     parser.add_argument("--target", default="kubernetes", metavar="TARGET", help="default: kubernetes")
 
 
