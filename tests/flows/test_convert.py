@@ -45,6 +45,8 @@ from headway.errors import DataUnreadable, FileMissing, HeadwayError, ModelUnrea
 from headway.flows import convert, quicker, registry
 from headway.flows.convert import Bounds, Subject, examine
 from headway.flows.convert_worker import Proof, signature_of
+from headway.flows.digest import digest_path
+from headway.flows.statcache import StatCache
 from headway.ports import Serving
 from headway.tables.edge_rows import UNSEEN
 from headway.tables.onnx_convert import FORMS
@@ -322,6 +324,28 @@ def test_too_few_rows_prove_nothing_and_the_signature_stands(tmp_path: Path) -> 
     assert found.signature.columns == ("a", "b", "c", "d")
     assert found.onnx is not None
     assert found.onnx.why == "nothing can be proven on these rows: 99 rows are there, and 100 are needed"
+
+
+MLMODEL = """flavors: {python_function: {predict_fn: predict}, sklearn: {pickled_model: model.pkl}}
+signature: {inputs: '[{"type": "double", "name": "a"}, {"type": "double", "name": "b"}]'}
+"""
+
+
+@pytest.mark.slow
+def test_an_estimator_in_a_folder_of_mlflow_is_converted_under_the_names_of_its_folder(tmp_path: Path) -> None:
+    inside = tmp_path / "saved"
+    inside.mkdir()
+    (inside / "MLmodel").write_text(MLMODEL)
+    (inside / "model.pkl").write_bytes(pickle.dumps(LogisticRegression().fit(ARRAY[:, :2], TWO)))
+    one = msgspec.structs.replace(
+        subject(tmp_path, None, NUMBERS.select("b", "a")),
+        model=str(inside),
+        format="mlflow",
+        digest=digest_path(str(tmp_path), "saved", StatCache()).digest,
+    )
+    found = examine(Trial(str(tmp_path)).parts.blobs, one, wants_onnx=True)
+    assert (found.trouble, found.is_proven, found.signature.columns) == ("", True, ("a", "b"))
+    assert [one.format for one in found.latency] == ["mlflow", "onnx"]
 
 
 TEXTS = pl.DataFrame({name: ["foo"] * N for name in "abcd"})

@@ -139,6 +139,7 @@ def test_a_file_of_ours_in_a_folder_is_asked_as_in_the_process(tmp_path: Path, c
     assert (model.format, model.columns, model.notes) == ("mlflow", ("a", "b"), ())
     assert model.signature.inputs == (Field(name="a", kind="FP64"), Field(name="b", kind="FP64"))
     assert model.signature.outputs == outputs_of(label="INT64", n_classes=2)
+    assert (getattr(model, "estimator", None) is not None) == (named(case) in ("sklearn", "nameless", "skops"))
     assert isinstance(model, TakesArrays)
     arrays = {"a": NUMBERS[:, 0], "b": NUMBERS[:, 1]}
     assert model.predict_arrays(arrays).labels.tolist() == told.labels.tolist()

@@ -159,7 +159,7 @@ def _converted(
 
     estimator = getattr(model, "estimator", None)
     if estimator is None:
-        return Conversion(why=f"models of the format {model.format} are not converted, they are quick themselves"), ()
+        return Conversion(why="it holds no estimator of scikit-learn, and other models are not converted"), ()
     if why := lacking or _too_few(model, rows, task.least_rows):
         return Conversion(why=f"{_UNPROVEN}: {why}"), ()
     try:

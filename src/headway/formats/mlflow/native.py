@@ -74,6 +74,12 @@ class Native:
         self._is_named = inner.signature.matrix is not None and not inner.columns and bool(self.signature.columns)
         self.columns = self.signature.columns if self._is_named else inner.columns
 
+    # Any: a fitted estimator.
+    @property
+    def estimator(self) -> Any:  # noqa: ANN401 (as above)
+        """The file's estimator, if it holds one: what can be converted."""
+        return getattr(self._inner, "estimator", None)
+
     # Any: as in `LoadedModel.predict`.
     def predict(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Prediction:
         """Answer for all rows at once. Raises DataUnreadable."""
