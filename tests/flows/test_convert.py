@@ -41,7 +41,7 @@ from headway.core.ids import Artifact, Digest
 from headway.core.prediction import LoadedModel, TakesArrays
 from headway.core.signature import Signature
 from headway.core.signing import Trust
-from headway.errors import DataUnreadable, FileMissing, HeadwayError, ModelUnreadable, UsageMistaken
+from headway.errors import DataUnreadable, ExtraMissing, FileMissing, HeadwayError, ModelUnreadable, UsageMistaken
 from headway.flows import convert, quicker, registry
 from headway.flows.convert import Bounds, Subject, examine
 from headway.flows.convert_worker import Proof, signature_of
@@ -528,6 +528,14 @@ def test_what_cannot_be_converted_is_told_with_a_remedy(trial: Trial) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_not_installed_is_named_by_its_extra(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial.run("register", {"model": "model.pkl", "name": "churn"})
+    monkeypatch.setattr("headway.tables.onnx_convert.is_there", lambda: False)
+    with pytest.raises(ExtraMissing) as told:
+        afterwards(trial)
+    assert told.value.remedy == "pip install 'headway[onnx]'"
+
+
 def test_rows_that_are_not_there_are_missed(trial: Trial) -> None:
     trial.run("register", WITH | {"onnx": "never"})
     with pytest.raises(FileMissing):

@@ -19,7 +19,7 @@ from headway.core.examined import Examined
 from headway.core.facts import Conversion, Latency, ModelConverted
 from headway.core.ids import Digest
 from headway.core.signing import Trust
-from headway.errors import FileMissing, ModelUntrusted, UsageMistaken
+from headway.errors import ExtraMissing, FileMissing, ModelUntrusted, UsageMistaken
 from headway.flows import models_trust, registry, store
 from headway.flows.convert_task import LEAST_ROWS, MEMORY_BYTES, TIME_LIMIT_S, TOLERANCE, Found, Task
 from headway.flows.digest import digest_path
@@ -115,16 +115,20 @@ def convert(  # noqa: PLR0913 (what of which log and store, on what rows, when, 
 ) -> ModelConverted:
     """Convert a version that is registered, and write down what became of it.
 
-    `rows` is a file or folder of real rows. Raises UsageMistaken (it is no model that can be converted), NameUnknown,
-    FileMissing, OutputUnreadable (of the rows), and as `models_trust.see`.
+    `rows` is a file or folder of real rows. Raises UsageMistaken (it is no model that can be converted), ExtraMissing,
+    NameUnknown, FileMissing, OutputUnreadable (of the rows), and as `models_trust.see`.
     """
     model, made = registry.named(log, text)
     name = f"{model.name}@{made.version}"
-    if not is_convertible(made.format):
+    if made.format not in CONVERTED:
         raise UsageMistaken(
             f"{name} is of the format {made.format}, which is not converted",
             at=f"model: {text}",
-            remedy="models of scikit-learn are, with pip install 'headway[onnx]'; other formats are quick themselves",
+            remedy="deploy it as it is: only models of scikit-learn are converted, others are quick themselves",
+        )
+    if not is_convertible(made.format):
+        raise ExtraMissing(
+            "converting a model needs what is not installed", at=f"model: {text}", remedy="pip install 'headway[onnx]'"
         )
     if not os.path.exists(rows):
         raise FileMissing(f"there are no rows at {rows}", at="--data", remedy="name a file of real rows")
