@@ -158,6 +158,22 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(versions: Path, 
     assert (done.returncode, "give another --port" in done.stderr) == (2, True)
 
 
+def test_any_free_port_is_another_one_when_the_last_is_taken(versions: Path) -> None:
+    remembered = versions / ".headway/endpoints/serve-far/endpoint.json"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        control = str(remembered.parent / "gone.sock")
+        remembered.write_text(json.dumps({"port": other.getsockname()[1], "stopped": True, "control": control}))
+        process, told = begun(versions, "far@1", "far@2", "--no-log")
+        try:
+            assert told["url"] != f"http://127.0.0.1:{other.getsockname()[1]}"
+            assert post(told["url"] + "/predict", {"distance": 1}, "x")["model"] in ("far@1", "far@2")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+            process.communicate()
+
+
 @pytest.mark.slow
 def test_versions_end_with_the_command_that_serves_them_however_it_ends(versions: Path) -> None:
     process, told = begun(versions, "far@1", "far@2", "--no-log")

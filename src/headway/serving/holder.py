@@ -343,7 +343,8 @@ def _bind(shared: socket.socket, host: str, port: int, *, patience_s: float) -> 
 def main() -> int:
     """Hold the endpoint in the folder `argv[1]` on port `argv[2]` (0: the one before, or any); work in `argv[3]`.
 
-    `argv[4]` is the host, 127.0.0.1 if it is missing; with a fifth word stdin is a tether.
+    `argv[4]` is the host, 127.0.0.1 if it is missing; with a fifth word stdin is a tether, and 0
+    is any port.
     """
     if os.fork():
         # The starter waits for this first process only: the holder is nobody's zombie and in nobody's process tree.
@@ -363,7 +364,9 @@ def main() -> int:
     before: Words = {}
     with contextlib.suppress(FileNotFoundError, json.JSONDecodeError), open(f"{folder}/endpoint.json", "rb") as f:
         before = json.load(f)
-    port = port or int(before.get("port", 0))
+    is_tethered = len(sys.argv) > 5
+    # Nobody was promised to find a tethered one where the one before it was.
+    port = port or (0 if is_tethered else int(before.get("port", 0)))
     host = (sys.argv[4:5] or ["127.0.0.1"])[0]
     shared = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -372,7 +375,7 @@ def main() -> int:
     except OSError as e:
         _tell(report, {"port": port, "error": e.strerror or str(e)})
         return 1
-    asyncio.run(Holder(folder, workplace, shared, lock).live(before, report, is_tethered=len(sys.argv) > 5))
+    asyncio.run(Holder(folder, workplace, shared, lock).live(before, report, is_tethered=is_tethered))
     return 0
 
 
