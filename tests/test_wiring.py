@@ -7,6 +7,7 @@ import pytest
 
 from headway import config, wiring
 from headway.backends.blobs_file import FileBlobs
+from headway.backends.target_local import LocalTarget
 
 
 def test_what_a_store_elsewhere_gave_once_is_kept_nearby(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +43,14 @@ def test_one_who_looks_where_nothing_was_begun_keeps_nothing_nearby(
         assert parts.blobs.get(digest) == b"abc"
         assert list(parts.blobs.list())
     assert list(project.iterdir()) == []
+
+
+def test_a_host_that_a_shell_has_does_not_say_where_endpoints_listen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    monkeypatch.setenv("TETHER", "me")
+    with wiring.open(config.load(folder=str(tmp_path))) as parts:
+        made = parts.target("local")
+        assert isinstance(made, LocalTarget)
+        assert (made._host, made._tether) == ("127.0.0.1", None)

@@ -105,7 +105,9 @@ class Parts:
             if not self._looking:
                 home.make(self.settings.home)
             url = f"{name}:{self.settings.home}/endpoints"
-            self._opened[kept] = connect("target", url, self.settings.target_environ, looking=self._looking)
+            # Many a shell has a HOST, and it does not say where endpoints listen: `target_for_a_while` alone does.
+            environ = {**self.settings.target_environ, "HOST": "", "TETHER": ""}
+            self._opened[kept] = connect("target", url, environ, looking=self._looking)
         return self._opened[kept]  # type: ignore[return-value] # as above
 
     def target_for_a_while(self, host: str, tether: int) -> Target:
