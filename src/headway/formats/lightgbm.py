@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headway.core.prediction import LoadedModel, Prediction
 from headway.core.signature import MATRIX, Field, Signature, outputs_of
 from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
-from headway.tables.model_rows import arrays_of, check_some, coded_matrix, matrix_of
+from headway.tables.model_rows import arrays_of, check_some, coded_matrix, first_line, matrix_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +47,7 @@ def load(path: str, *, threads: int | None = None) -> LoadedModel:
         booster = lightgbm.Booster(model_str=text)
     except (ValueError, lightgbm.basic.LightGBMError) as e:
         raise ModelUnreadable(
-            f"lightgbm cannot load the model: {_first_line(e)}",
+            f"lightgbm cannot load the model: {first_line(e)}",
             at=path,
             remedy="save it anew with `save_model`, whole, with a version that is not newer than the one here",
         ) from e
@@ -119,7 +119,7 @@ class _Booster:
             told = np.asarray(self._booster.predict(matrix.astype(np.float64, copy=False), **self._how))
         except (ValueError, TypeError, lightgbm.basic.LightGBMError) as e:
             raise DataUnreadable(
-                f"the model cannot use these rows: {_first_line(e)}",
+                f"the model cannot use these rows: {first_line(e)}",
                 at=self._path,
                 remedy="send each column in the type it was trained on",
             ) from e
@@ -148,7 +148,3 @@ def _categories(names: tuple[str, ...], infos: str, kept: Any) -> tuple[dict[str
         return {}, "the file does not say which of its columns hold categories: send their codes"
     texts = dict(zip(listed, kept, strict=True))
     return {n: found for n, found in texts.items() if all(isinstance(t, str) for t in found)}, ""
-
-
-def _first_line(e: Exception) -> str:
-    return (str(e).splitlines() or [""])[0][:200]

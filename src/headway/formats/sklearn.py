@@ -8,7 +8,8 @@ from typing import Any, TypeGuard
 
 from headway.core.prediction import LoadedModel
 from headway.errors import ExtraMissing, ModelUnreadable
-from headway.tables.model_estimator import Estimator, first_line, prepare
+from headway.tables.model_estimator import Estimator, prepare
+from headway.tables.model_rows import first_line
 
 RUNS_CODE = True
 """A pickle is a program."""

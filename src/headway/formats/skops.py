@@ -9,7 +9,8 @@ from zipfile import BadZipFile, ZipFile
 
 from headway.core.prediction import LoadedModel
 from headway.errors import ExtraMissing, ModelUnreadable
-from headway.tables.model_estimator import Estimator, first_line, prepare
+from headway.tables.model_estimator import Estimator, prepare
+from headway.tables.model_rows import first_line
 
 RUNS_CODE = True
 """Where `code_in` finds a type that skops does not know."""

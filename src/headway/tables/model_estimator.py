@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headway.core.prediction import Prediction
 from headway.core.signature import ANY_WIDTH, MATRIX, Field, Kind, Signature, kind_of, outputs_of
 from headway.errors import DataUnreadable, ModelUnreadable
-from headway.tables.model_rows import arrays_of, check_some, frame_of
+from headway.tables.model_rows import arrays_of, check_some, first_line, frame_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -222,8 +222,3 @@ def parts_of(estimator: Any) -> Iterator[Any]:  # noqa: ANN401 (as above)
 
 def _plain(label: Any) -> Any:  # noqa: ANN401 (a class label of any type)
     return label.item() if hasattr(label, "item") else label
-
-
-def first_line(e: Exception) -> str:
-    """What an error says first, at most 200 characters."""
-    return (str(e).splitlines() or [""])[0][:200]

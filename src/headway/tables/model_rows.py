@@ -239,3 +239,8 @@ def coded_matrix(
             )
         parts.append(np.array([codes.get(t, np.nan) for t in texts], dtype=np.float64))
     return np.column_stack(parts)
+
+
+def first_line(e: Exception) -> str:
+    """What a library's error says first, at most 200 characters."""
+    return (str(e).splitlines() or [""])[0][:200]

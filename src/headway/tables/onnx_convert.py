@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from headway.core.signature import DTYPES, MATRIX, Signature
 from headway.errors import ExtraMissing, ModelUnreadable
+from headway.tables.model_rows import first_line
 from headway.tables.onnx_trees import as_learned
 from headway.tables.onnx_words import CLASSES, COLUMNS, FINITE, GAPLESS, KNOWN, SIGNATURE, SINGLE
 
@@ -69,7 +70,7 @@ def convert(estimator: Any, signature: Signature, form: str, refusals: Refusals)
         as_learned(model, estimator, is_double=form != "float")
     except Exception as e:  # each operator's converter raises what it likes
         raise ModelUnreadable(
-            f"it cannot be converted: {type(e).__name__}: {(str(e).splitlines() or [''])[0][:200]}",
+            f"it cannot be converted: {type(e).__name__}: {first_line(e)}",
             at="onnx",
             remedy="leave it as it is: it is served all the same",
         ) from e

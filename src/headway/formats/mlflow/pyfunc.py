@@ -10,7 +10,7 @@ from headway.core.prediction import LoadedModel, Prediction
 from headway.core.signature import ANY_WIDTH, DTYPES, Field
 from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
 from headway.formats.mlflow.about import About
-from headway.tables.model_rows import arrays_of, check_columns, check_some, column_of, frame_of, matrix_of
+from headway.tables.model_rows import arrays_of, check_columns, check_some, column_of, first_line, frame_of, matrix_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ def load(folder: str, said: About) -> LoadedModel:
         ) from e
     except Exception as e:  # loading runs the folder's own code, which may raise anything
         raise ModelUnreadable(
-            f"MLflow cannot load the model: {type(e).__name__}: {_first_line(e)}",
+            f"MLflow cannot load the model: {type(e).__name__}: {first_line(e)}",
             at=folder,
             remedy="load it by `mlflow.pyfunc.load_model` to see why; its requirements.txt says what it was made with",
         ) from e
@@ -88,7 +88,7 @@ class _Folder:
             return array.astype("datetime64[ns]")
         except (ValueError, TypeError) as e:
             raise DataUnreadable(
-                f"the column {field.name} holds what is no time: {_first_line(e)}",
+                f"the column {field.name} holds what is no time: {first_line(e)}",
                 at=field.name,
                 remedy="send times as 2026-01-31T12:00:00",
             ) from e
@@ -112,7 +112,7 @@ class _Folder:
             told = self._model.predict(table)
         except Exception as e:  # the folder's own code may raise anything
             raise DataUnreadable(
-                f"the model cannot use these rows: {_first_line(e)}",
+                f"the model cannot use these rows: {first_line(e)}",
                 at=self._path,
                 remedy="send each column in the type that the model's signature says",
             ) from e
@@ -136,7 +136,3 @@ def _labels(told: Any, n_rows: int, path: str) -> "Array":  # noqa: ANN401 (as a
             remedy="save it so that it gives a value, or several side by side, for each row",
         )
     return labels
-
-
-def _first_line(e: Exception) -> str:
-    return (str(e).splitlines() or [""])[0][:200]

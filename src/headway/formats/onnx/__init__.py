@@ -7,8 +7,9 @@ another model by `tables/onnx_convert`.
 
 from headway.core.prediction import LoadedModel
 from headway.errors import ExtraMissing, ModelUnreadable
-from headway.formats.onnx.session import Graph, first_line
+from headway.formats.onnx.session import Graph
 from headway.formats.onnx.stand_in import StandIn
+from headway.tables.model_rows import first_line
 from headway.tables.onnx_words import SIGNATURE
 
 RUNS_CODE = False

@@ -14,7 +14,7 @@ from headway.core.signature import ANY_WIDTH, DTYPES, Field, Kind, Signature, ki
 from headway.errors import DataUnreadable, ModelUnreadable
 from headway.formats.onnx.graph import classes_of
 from headway.formats.onnx.outputs import KINDS, add_up, chances_of, labels_of, outputs_among, zipped_classes
-from headway.tables.model_rows import arrays_of, check_some, column_of, matrix_of
+from headway.tables.model_rows import arrays_of, check_some, column_of, first_line, matrix_of
 from headway.tables.onnx_words import CLASSES, COLUMNS, WHOLE
 
 if TYPE_CHECKING:
@@ -200,8 +200,3 @@ def _read_classes(path: str) -> tuple[int | str, ...]:
 
 def _names(rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> tuple[str, ...]:
     return tuple(rows[0]) if isinstance(rows, Sequence) else tuple(rows.columns)
-
-
-def first_line(e: Exception) -> str:
-    """What an error says first, at most 200 characters."""
-    return (str(e).splitlines() or [""])[0][:200]

@@ -10,7 +10,8 @@ from zipfile import BadZipFile
 from headway.core.prediction import LoadedModel
 from headway.errors import ExtraMissing, ModelUnreadable
 from headway.formats.torch import archive
-from headway.formats.torch.program import Input, Program, first_line
+from headway.formats.torch.program import Input, Program
+from headway.tables.model_rows import first_line
 
 RUNS_CODE = True
 """PyTorch's own advice: a model is a program, whose operators read and write what they like."""

@@ -13,7 +13,7 @@ from headway.core.prediction import Prediction
 from headway.core.signature import ANY_WIDTH, Field, Kind, Signature, kind_of, outputs_of
 from headway.errors import DataUnreadable, ModelUnreadable
 from headway.formats.torch.archive import Said
-from headway.tables.model_rows import arrays_of, check_some, column_of, matrix_of
+from headway.tables.model_rows import arrays_of, check_some, column_of, first_line, matrix_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -289,8 +289,3 @@ def _field(of: Input, columns: tuple[str, ...], path: str, *, is_alone: bool) ->
 def _kind_of_class(label: Any) -> Kind | None:  # noqa: ANN401 (as above)
     names = {bool: "bool", int: "int64", float: "float64", str: "object"}
     return kind_of(names[type(label)])
-
-
-def first_line(e: Exception) -> str:
-    """What an error says first, at most 200 characters."""
-    return (str(e).splitlines() or [""])[0][:200]
