@@ -105,9 +105,10 @@ def test_after_a_kill_at_any_moment_all_but_the_last_answers_are_in_the_log(
     body = json.dumps(data.to_dicts()[0]).encode()
     answered: dict[str, float] = {}
     killed_at: list[float] = []
-    for _ in range(3):
+    for n_kills in range(3):
         end = time.time() + rng.uniform(0.3, 0.9)
-        while time.time() < end or not answered:
+        # However busy the machine is: enough of them before each kill.
+        while time.time() < end or len(answered) <= 11 * n_kills + 10:
             status, told = post(url, body)
             assert status == 200, told
             answered[str(told["request_id"])] = time.time()
@@ -122,7 +123,7 @@ def test_after_a_kill_at_any_moment_all_but_the_last_answers_are_in_the_log(
     # An entry waits for 0.1 s until it is sent; on a machine that does other work the sending waits, too.
     allowed = 0.0 if victim == "log_writer" else 1.0
     assert all(any(0 <= death - at < allowed for death in killed_at) for at in lost)
-    assert len(answered) > 5
+    assert len(answered) > 30
 
 
 def at_home(model: object, folder: Path, endpoint: str, **more: Any) -> tuple[LocalTarget, Serving]:
