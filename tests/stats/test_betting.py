@@ -128,9 +128,11 @@ def test_the_interval_is_what_no_bet_refutes(pairs: Pairs, level: float) -> None
 @given(tables)
 def test_being_certain_at_any_moment_costs_width(pairs: Pairs) -> None:
     at_any_moment, once = interval_of_pairs(pairs, 0.9), tango_corrected(pairs, 0.9)
-    if min(pairs.gained, pairs.lost) >= 5:
-        assert at_any_moment.low <= once.low + 1e-9
-        assert at_any_moment.high >= once.high - 1e-9
+    if pairs.gained + pairs.lost >= 10:
+        # Of tables with nothing on one side a few are not so, by a hair: 10 of 11 rows gained, none lost.
+        hair = 1e-9 if min(pairs.gained, pairs.lost) else 5e-4
+        assert at_any_moment.low <= once.low + hair
+        assert at_any_moment.high >= once.high - hair
 
 
 def test_no_row_no_interval() -> None:
