@@ -154,7 +154,7 @@ def test_the_last_words_of_a_version_that_cannot_start_are_told(place: Place) ->
 def test_a_model_file_that_was_changed_is_not_served(place: Place) -> None:
     made = serving(place.root, 1)
     Path(made.path).write_text("def predict(rows): return ['changed'] * len(rows)")
-    with pytest.raises(VersionNotReady, match="that was vouched for"):
+    with pytest.raises(VersionNotReady, match="is not the one that was vouched for: its content is another"):
         place.target.start(made, port=0, timeout_s=READY_S)
 
 
