@@ -20,11 +20,18 @@ def put(path: str, write: Callable[[str], object], what: str) -> None:
     try:
         write(fresh)
         os.replace(fresh, path)
-    # Of a full disk older Polars hears in a thread of its own, and panics without saying why.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as e:
-        if "No space left" in str(e) or shutil.disk_usage(os.path.dirname(fresh) or ".").free < FULL_BYTES:
+        if "No space left" in str(e) or (isinstance(e, pl.exceptions.PanicException) and _is_full(path)):
             raise DiskFull(f"no space is left for {what}", at=path, remedy="free some, or name a file elsewhere") from e
         raise SystemRefused(f"{what} cannot be written: {e}", at=path, remedy="name a file elsewhere") from e
     finally:
         with suppress(FileNotFoundError):
             os.unlink(fresh)
+
+
+def _is_full(path: str) -> bool:
+    """Whether its disk is: older Polars hears of it in a thread of its own, and panics without saying why."""
+    try:
+        return shutil.disk_usage(os.path.dirname(path) or ".").free < FULL_BYTES
+    except OSError:
+        return False
