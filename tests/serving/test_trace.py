@@ -237,6 +237,11 @@ def test_a_receiver_that_refuses_costs_spans_alone_and_is_told_of_once(
     ]
 
 
+def sending() -> list[str]:
+    """The threads that send spans."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("OtelBatch")]
+
+
 def test_a_receiver_that_is_away_neither_slows_answers_nor_the_end(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,6 +260,10 @@ def test_a_receiver_that_is_away_neither_slows_answers_nor_the_end(
         began = time.monotonic()
         traced.end()
         assert time.monotonic() - began < 5
+        # Nor does anything try on behind it.
+        while sending() and time.monotonic() - began < 10:
+            time.sleep(0.02)
+        assert not sending()
     # Its own limit is 10 s a try.
     assert slowest_s < 3
     assert capfd.readouterr().err.count("traces:") <= 1

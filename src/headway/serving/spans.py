@@ -36,7 +36,7 @@ _CURRENT: ContextVar[Span | None] = ContextVar("span", default=None)
 class OtlpSpans:
     """Traces the requests of one version and sends them to `target`."""
 
-    __slots__ = ("_about", "_asked", "_called", "_provider", "_tracer")
+    __slots__ = ("_about", "_asked", "_called", "_provider", "_sender", "_tracer")
 
     def __init__(self, about: About, target: str) -> None:
         # Its own lines would come with each failure, and with a traceback; `_Told` says it once.
@@ -46,7 +46,8 @@ class OtlpSpans:
         # What the environment says of the service wins.
         resource = Resource.create({**own, **OTELResourceDetector().detect().attributes})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(_Told(OTLPSpanExporter(), target)))
+        self._sender = _Told(OTLPSpanExporter(), target)
+        self._provider.add_span_processor(BatchSpanProcessor(self._sender))
         self._tracer = self._provider.get_tracer("headway.serving")
         self._about = about
         self._asked: dict[str, str | int] = {"headway.model": about.model, "headway.version": about.version}
@@ -111,6 +112,8 @@ class OtlpSpans:
         began = time.monotonic()
         while closing.is_alive() and time.monotonic() - began < CLOSE_S:  # noqa: ASYNC110 (a thread has no event)
             await asyncio.sleep(0.02)
+        # It may wait for its next try: it need not any more.
+        await asyncio.to_thread(self._sender.shutdown)
 
 
 _: type[Spans] = OtlpSpans
@@ -123,6 +126,7 @@ class _Told(SpanExporter):
         self._by = by
         self._target = target
         self._is_failing = False
+        self._is_over = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send them."""
@@ -140,8 +144,10 @@ class _Told(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        """Let go."""
-        self._by.shutdown()
+        """Let go, also of what is waited for; a second time nothing is left to do."""
+        if not self._is_over:
+            self._is_over = True
+            self._by.shutdown()
 
 
 def _parent(headers: dict[bytes, bytes]) -> Context:
