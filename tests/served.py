@@ -18,8 +18,10 @@ from headway.core.prediction import LoadedModel, Prediction
 from headway.core.signature import Field, Kind, Signature, outputs_of
 from headway.serving.about import About
 from headway.serving.app import App
+from headway.serving.direct import connections
 from headway.serving.grpc_service import http2
-from headway.serving.limits import Limits, connections, watch
+from headway.serving.limits import Connection, Limits, watch
+from headway.serving.record import Recorder
 
 ABOUT = About(endpoint="e", model="m", version=2, digest="d" * 64, format="fake")
 
@@ -131,13 +133,28 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def served(model: LoadedModel, *, about: About = ABOUT, limits: Limits | None = None) -> Iterator[Served]:
-    """The model behind a port, as a worker has it, until the block ends."""
+def served(
+    model: LoadedModel,
+    *,
+    about: About = ABOUT,
+    limits: Limits | None = None,
+    recorder: Recorder | None = None,
+    kind: Callable[[App, Limits], type[Connection]] | None = None,
+    keep_alive_s: int = 5,
+) -> Iterator[Served]:
+    """The model behind a port, as a worker has it, until the block ends; `kind` makes connections of another kind."""
     limits = limits or Limits()
     listener = socket.create_server(("127.0.0.1", 0))
-    app = App(model, about, limits=limits)
+    app = App(model, about, recorder=recorder, limits=limits)
     config = uvicorn.Config(
-        app, http=connections(limits, http2(app)), ws="none", lifespan="off", log_config=None, server_header=False
+        app,
+        http=kind(app, limits) if kind is not None else connections(app, limits, http2(app)),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=keep_alive_s,
     )
     server = uvicorn.Server(config)
 

@@ -18,13 +18,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 
 from headway.core.prediction import LoadedModel, TakesArrays
 from headway.core.signature import Field, outputs_of
 from headway.errors import DataUnreadable, ExtraMissing, ModelUnreadable
 from headway.formats import sklearn
-from headway.tables import model_estimator
+from headway.tables import model_estimator, model_rows
 
 Frame = Callable[[dict[str, list[Any]]], Any]
 
@@ -264,3 +264,63 @@ def test_a_matrix_is_answered_as_rows_are_and_one_of_another_width_is_refused(tm
     assert told.probabilities.tolist() == wanted.probabilities.tolist()
     with pytest.raises(DataUnreadable, match="trained on 2 columns"):
         model.predict_arrays({"input": np.zeros((2, 3))})
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 65])
+def test_rows_of_fractions_become_the_array_that_a_frame_of_them_is(n_rows: int) -> None:
+    values = np.random.default_rng(1).normal(size=(n_rows, 5))
+    rows = [dict(zip("edcba", row, strict=True)) for row in values.tolist()]
+    # In whatever order a row has its columns, and with more of them than the first.
+    rows[-1] = {**dict(sorted(rows[-1].items())), **({"f": 1.0} if n_rows > 1 else {})}
+    found, wanted = model_rows.fractions_of(rows), model_rows.frame_of(rows, (), frozenset()).to_numpy()
+    assert found is not None
+    assert (found.dtype, found.strides, found.tobytes()) == (wanted.dtype, wanted.strides, wanted.tobytes())
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[{"a": 1}], [{"a": 1.0}, {"a": None}], [{"a": "1"}], [{"a": True}], [{}], [{"a": 1.0}, {"b": 1.0}]],
+    ids=["whole", "gap", "text", "truth", "nothing", "others"],
+)
+def test_other_rows_become_a_frame_as_before(rows: list[dict[str, Any]]) -> None:
+    assert model_rows.fractions_of(rows) is None
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"a": 1.5, "b": -0.0}],
+        [{"a": 0.1, "b": 1e300}, {"b": 2.5, "a": 5e-324}],
+        [{"a": 1.5, "b": None}],
+        [{"a": 1, "b": True}],
+    ],
+    ids=["one", "two", "gap", "whole"],
+)
+def test_rows_of_numbers_become_the_matrix_that_numpy_makes_of_them(rows: list[dict[str, Any]]) -> None:
+    wanted = np.array([[row["a"], row["b"]] for row in rows], dtype=np.float64)
+    for columns in (("a", "b"), ()):
+        found = model_rows.matrix_of(rows, columns)
+        assert (found.dtype, found.strides, found.tobytes()) == (wanted.dtype, wanted.strides, wanted.tobytes())
+        assert found.flags.writeable
+    assert model_rows.matrix_of([{}], ()).shape == (1, 0)
+
+
+def test_a_pipeline_is_asked_step_by_step_and_answers_as_it_does_itself(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(200, 4))
+    steps: list[Any] = [StandardScaler(), "passthrough", make_pipeline(MinMaxScaler()), None, LogisticRegression()]
+    made = make_pipeline(*steps).fit(x, x[:, 0] > 0)
+    loaded = saved(tmp_path, made)
+    rows = [dict(zip("abcd", row, strict=True)) for row in x[:64].tolist()]
+    for n in (1, 64):
+        told = loaded.predict(rows[:n])
+        array = np.asfortranarray(x[:n])
+        assert told.labels.tolist() == made.predict(array).tolist()
+        assert told.probabilities is not None
+        assert told.probabilities.tolist() == made.predict_proba(array).tolist()
+    assert isinstance(loaded, TakesArrays)
+    with pytest.raises(ValueError, match="contains NaN") as own:
+        made.predict(np.full((1, 4), np.nan))
+    with pytest.raises(DataUnreadable, match="contains NaN") as ours:
+        loaded.predict_arrays({"input": np.full((1, 4), np.nan)})
+    assert str(own.value).splitlines()[0] in ours.value.problem

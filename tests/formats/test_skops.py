@@ -5,6 +5,7 @@ import json
 import sys
 import zipfile
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from headway.codec.wire import digest_of
 from headway.core.prediction import LoadedModel, TakesArrays
 from headway.errors import ExtraMissing, ModelUnreadable, ModelUntrusted
 
-sio = pytest.importorskip("skops.io", reason="skops is not installed: its format is not tested")
+# Not `importorskip`: each worker collects this file, and it is seconds until skops is there.
+pytestmark = pytest.mark.skipif(find_spec("skops") is None, reason="skops is not installed: its format is not tested")
 
 NUMBERS = np.random.default_rng(3).normal(size=(60, 3))
 TRUTH = np.where(NUMBERS[:, 0] > 0, "late", "early")
@@ -28,6 +30,8 @@ FRAME = pl.DataFrame(NUMBERS, schema=list("abc"))
 
 def saved(folder: Path, estimator: Any, name: str = "model.skops") -> str:
     path = str(folder / name)
+    from skops import io as sio
+
     sio.dump(estimator, path)
     return path
 

@@ -183,10 +183,55 @@ def test_only_what_clients_got_is_recorded() -> None:
     recorder = Noted()
     app = App(Doubler(), ABOUT, recorder=recorder)
     ask(app, b'{"x": 2}', headers={"x-request-id": "r"})
-    ask(app, b"{")
     ask(app, is_public=False)
     (a,) = recorder.answered
     assert (a.request_id, a.form, a.request, json.loads(a.answer)["predictions"]) == ("r", "predict", b'{"x": 2}', [4])
+    assert a.status == 200
+
+
+INFER = "/v2/models/m/infer"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fails", "status"),
+    [
+        ("/predict", b'{"y": 2}', None, 400),
+        ("/predict", b"{", None, 400),
+        ("/predict", b'{"x": 2}', DataUnreadable("no", at="row 0", remedy="-"), 400),
+        ("/predict", b'{"x": 2}', RuntimeError("no"), 500),
+        (INFER, b"{}", None, 400),
+        (INFER, b'{"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": [2]}]}', RuntimeError("no"), 500),
+    ],
+    ids=["columns", "no-json", "refused-by-model", "raised", "infer-no-inputs", "infer-raised"],
+)
+def test_requests_that_the_model_gave_no_answer_to_are_recorded(
+    path: str, body: bytes, fails: Exception | None, status: int
+) -> None:
+    recorder = Noted()
+    app = App(Doubler(fails), ABOUT, recorder=recorder)
+    headers = {"x-request-id": "r", "inference-header-content-length": str(len(body))}
+    assert ask(app, body, path=path, headers=headers).status == status
+    (a,) = recorder.answered
+    form = "infer" if path == INFER else "predict"
+    assert (a.request_id, a.form, a.request, a.status) == ("r", form, body, status)
+    assert (a.request_head, a.is_shadow, a.instead_of) == (len(body), False, 0)
+    # A check is none of a client's.
+    ask(app, body, path=path, is_public=False)
+    assert len(recorder.answered) == 1
+
+
+def test_what_says_nothing_of_the_version_is_not_recorded() -> None:
+    recorder = Noted()
+    app = App(Doubler(), ABOUT, recorder=recorder, limits=Limits(max_body_bytes=1024))
+    got = [
+        ask(app, path="/nowhere"),
+        ask(app, path="/predict", method="GET"),
+        ask(app, b" " * 2000),
+        ask(app, headers={"content-encoding": "zip"}),
+        ask(app, b"{", path="/labels"),
+    ]
+    assert [one.status for one in got] == [404, 405, 413, 415, 400]
+    assert recorder.answered == []
 
 
 def test_what_a_version_that_no_longer_serves_hands_on_is_a_clients() -> None:

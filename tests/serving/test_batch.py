@@ -31,7 +31,7 @@ class Watched:
 
     def answer(self, rows: Rows) -> Prediction:
         self.asked.append(len(rows))
-        self.gate.wait(10)
+        self.gate.wait(30)
         if any(row["x"] == "bad" for row in rows):
             raise ValueError("bad")
         labels = np.array([row["x"] * 2 for row in rows])
@@ -168,6 +168,22 @@ def test_who_waits_too_long_is_told_and_not_computed_any_more() -> None:
     assert isinstance(found[0], Refusal)
     assert (found[0].status, found[0].error) == (504, "the model gave no answer in 0.05 s")
     assert watched.asked == [1, 1]
+
+
+def test_who_asks_a_model_that_hangs_is_told_as_well() -> None:
+    watched = Watched()
+    watched.gate.clear()
+
+    async def work(batcher: Batcher) -> list[Outcome]:
+        first = await batcher.ask([{"x": 1}])
+        # Nobody waits now, and the model still computes.
+        second = await asyncio.wait_for(batcher.ask([{"x": 2}]), 20)
+        watched.gate.set()
+        return [first, second]
+
+    found = run(watched, work, limits=Limits(answer_s=0.05))
+    assert labels(found) == ["Refusal", "Refusal"]
+    assert watched.asked == [1]
 
 
 def test_arrays_of_one_kind_go_together_and_each_gets_its_own() -> None:

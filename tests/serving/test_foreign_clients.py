@@ -5,6 +5,7 @@ are skipped, with the reason.
 """
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,3 +88,16 @@ def test_mlservers_types_and_codecs_read_and_write_what_is_ours(matrix: Served, 
     assert told["as a request"] == LABELS
     assert told["texts"] == ["grüngrün", ""]
     assert told["frame"] == {"label": ["grüngrün", ""]}
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="java is not installed: apt-get install default-jdk-headless")
+def test_javas_own_client_posts_as_it_is(columns: Served) -> None:
+    url = f"http://127.0.0.1:{columns.port}/predict"
+    command = ["java", str(CLIENTS / "Ask.java"), url, '{"a": 2, "b": "x"}']
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    answers = done.stdout.splitlines()
+    assert len(answers) == 3
+    for one in answers:
+        assert one.startswith("200 ")
+        assert json.loads(one[4:])["predictions"] == ["xx"]

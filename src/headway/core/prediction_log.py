@@ -8,29 +8,40 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from headway.core.facts import Scalar
 from headway.core.recording import Recording
+from headway.core.scalar import Scalar
 
 Kind = Literal["predictions", "labels"]
+
+COPY = "p"
+"""What stands before the token of a file that was copied from elsewhere: its own writer seals it there."""
+
+OK = 200
+
+FAILED = frozenset({400, 500, 503, 504})
+"""The statuses that say something of the version: it refused the columns or values, failed, was full, was too slow."""
 
 
 class Label(Struct, frozen=True, array_like=True):
     """The truth about the prediction `request_id`, known since `at` (UTC seconds).
 
-    `row` counts the rows of that request from 0.
+    `row` counts the rows of that request from 0. `received_at` is when it came here.
     """
 
     request_id: str
     label: Scalar
     at: float
     row: int = 0
+    received_at: float = 0.0
 
 
 # Any: values of rows, labels and classes are whatever the model was trained on.
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request as the log keeps it: its rows, and an answer for each. See docs/formats/predictions.md.
 
-    `is_shadow`: the version was asked with a copy of the request, and no client got this answer.
+    `is_shadow`: the version was asked with a copy of the request, and no client got this answer. `status`: what came
+    back as HTTP says it; not 200 is a failed request, which has no `predictions` and, where it could not be read, no
+    `rows`. `instead_of`: the version that was to answer and gave no answer; this failure is its own, whoever answered.
     """
 
     request_id: str
@@ -44,6 +55,18 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     probabilities: list[list[float | None]] = []
     outputs: dict[str, list[Any]] = {}
     is_shadow: bool = False
+    status: int = 200
+    instead_of: int = 0
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether no answer was given."""
+        return self.status != OK
+
+    @property
+    def n_rows(self) -> int:
+        """The rows it has in a table; a failed request of which no row could be read still has one."""
+        return max(len(self.rows), len(self.predictions), int(self.is_failed))
 
 
 class LabelLine(Struct, frozen=True, kw_only=True):
@@ -54,6 +77,35 @@ class LabelLine(Struct, frozen=True, kw_only=True):
     label: Scalar
     at: float
     received_at: float
+
+
+class Place(Struct, frozen=True, array_like=True):
+    """How far a file was followed: `n_bytes` of it while it is open, which are `n_rows` of it once it is a segment.
+
+    `name` is the first letter of the kind and the token. What was followed lies between `first_at` and `last_at`.
+    """
+
+    name: str
+    n_bytes: int = 0
+    n_rows: int = 0
+    version: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+    is_done: bool = False
+
+
+class Cursor(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a log was followed to, from `since` (UTC seconds) on; it goes into a fact, and so stays small.
+
+    Without more than `since` it is the place before all that was logged from then on.
+
+    Segments that were made before `swept_at` were followed to their end; `places` has all others that were begun, and
+    the open files: however long a log is followed, they are few.
+    """
+
+    since: float = 0.0
+    swept_at: float = 0.0
+    places: tuple[Place, ...] = ()
 
 
 class Segment(Struct, frozen=True, kw_only=True):
@@ -84,6 +136,15 @@ def sealed_name(kind: Kind, token: str, *, first_at: float, last_at: float, vers
     'predictions-0000000001000-0000000002001-v3-a1.parquet'
     """
     return f"{kind}-{int(first_at * 1000):013d}-{int(last_at * 1000) + 1:013d}-v{version}-{token}.parquet"
+
+
+def sketch_name(sealed: str) -> str:
+    """The name of the file that lies beside a segment and has what was counted of it.
+
+    >>> sketch_name("predictions-0000000001000-0000000002001-v3-a1.parquet")
+    'predictions-0000000001000-0000000002001-v3-a1.sketch'
+    """
+    return f"{sealed.removesuffix('.parquet')}.sketch"
 
 
 def segment(name: str) -> Segment | None:

@@ -16,30 +16,29 @@ wrong; 500 means that the model raised. Does not know ports, releases or other v
 import asyncio
 import os
 import time
-import traceback
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import Any
 
 from msgspec import structs
 
-from headway.core.prediction import LoadedModel, Prediction
-from headway.errors import DataUnreadable
-from headway.serving import pages, protocol, v2, v2_request
+from headway.core.prediction import LoadedModel
+from headway.core.prediction_log import FAILED
+from headway.serving import pages, protocol, v2
 from headway.serving.about import About
-from headway.serving.batch import Batcher
+from headway.serving.asking import Asker, Asking
+from headway.serving.batch import Ask, Batcher, Outcome
 from headway.serving.body import Gathering, Receive, read
-from headway.serving.forward import HANDED_ON, OVER, SHADOW, Forwarded, Headers, forward
+from headway.serving.direct import Tell
+from headway.serving.forward import HANDED_ON, OVER, ROUTED, SHADOW, Forwarded, Headers, forward
 from headway.serving.labels import read_labels
 from headway.serving.limits import Limits
-from headway.serving.metrics import CONTENT_TYPE, Meter, render
-from headway.serving.protocol import Refusal, Row
+from headway.serving.metrics import CONTENT_TYPE, Meter, log_counts, render
+from headway.serving.protocol import Refusal
 from headway.serving.record import Answered, Recorder
-from headway.serving.reply import BINARY, Handle, Reply, Request, Route, always, framed, packed_reply
-from headway.serving.route import Asked, Counts, Plan, Router, handed_on_headers
+from headway.serving.reply import Handle, Reply, Request, Route, always, failed, framed, packed_reply
+from headway.serving.route import FULL, Asked, Counts, Plan, Router, handed_on_headers
 from headway.serving.trace import Spans, named, say
-
-if TYPE_CHECKING:
-    from headway.serving.v2_tensors import Array
 
 # Any: ASGI's own types are open mappings.
 Scope = MutableMapping[str, Any]
@@ -52,6 +51,9 @@ ALONE = frozenset({"function"})
 """Formats whose models may look at all rows of a request at once (to rank them, say): their requests stay apart."""
 
 
+ASKING = frozenset({"predict", "infer"})
+"""The routes that ask the model: what fails there is logged."""
+
 _READS = ("GET", "HEAD")
 _POST = ("POST",)
 _LIVE = b'{"live":true}'
@@ -63,11 +65,12 @@ class App:
     """The application. `sibling` is the private socket of the version that took over, once one has.
 
     `router` routes what clients ask, while this version accepts for others as well; `routed` counts how that went.
+    `asked_at` are the paths where the model is asked, `gathering` the bodies that are not whole yet.
     """
 
     __slots__ = (
-        "_about", "_addresses", "_batcher", "_columns", "_gathering", "_id", "_kinds", "_limits", "_meter", "_named",
-        "_recorder", "_routes", "_signature", "_spans", "is_draining", "routed", "router", "sibling",
+        "_about", "_addresses", "_asker", "_batcher", "_id", "_limits", "_meter", "_named", "_recorder", "_routes",
+        "_signature", "_spans", "asked_at", "gathering", "is_draining", "routed", "router", "sibling",
     )  # fmt: skip
 
     def __init__(
@@ -78,18 +81,20 @@ class App:
         recorder: Recorder | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """`recorder` is told of each prediction that a client got (never of checks), after it was sent."""
+        """`recorder` is told of each request to the model (never of checks), after its answer was sent."""
         self._about = about
         self._signature = model.signature
-        self._columns = about.columns or model.signature.columns
-        self._kinds = protocol.kinds_of(model.signature)
         self._recorder = recorder
         self._limits = limits or Limits()
-        self._gathering = Gathering()
+        self.gathering = Gathering()
         self._meter = Meter()
         self._batcher = Batcher(model, self._limits, shares=about.format not in ALONE)
         self._batcher.note_batch = self._meter.rows.add
         self._addresses = v2.Addresses(about, model.signature)
+        self.asked_at = ("/predict", *self._addresses.infer)
+        self._asker = Asker(
+            about, model.signature, self._meter, plain="/predict", takes_arrays=self._batcher.takes_arrays
+        )
         self._named = (b"x-headway-version", about.name.encode())
         self._id = (os.urandom(10).hex(), 0)
         self._spans: Spans | None = None
@@ -114,7 +119,7 @@ class App:
         if plan is not None:
             # Longer than a sibling takes to say that its model gives no answer.
             wait_s = self._limits.answer_s + 2.0
-            self.router = Router(plan, self._about, self._signature, self.routed, wait_s=wait_s)
+            self.router = Router(plan, self._about, self._signature, self.routed, wait_s=wait_s, note=self._note)
         if before is not None:
             before.close()
 
@@ -134,13 +139,13 @@ class App:
             "/v2/health/ready": ("ready", _READS, self._ready),
             "/metrics": ("metrics", _READS, self._metrics),
             "/docs": ("docs", _READS, self._docs),
-            "/predict": ("predict", _POST, self._predict),
+            "/predict": ("predict", _POST, self._model),
             "/labels": ("labels", _POST, self._label),
             "/v2/repository/index": ("repository", _POST, always(addresses.index())),
             addresses.load: ("repository", _POST, always(b"{}")),
             addresses.unload: ("repository", _POST, self._unload),
             **dict.fromkeys(addresses.stats, ("stats", _READS, self._stats)),
-            **dict.fromkeys(addresses.infer, ("infer", _POST, self._infer)),
+            **dict.fromkeys(addresses.infer, ("infer", _POST, self._model)),
         }
         return routes | {path: Route(*what) for path, what in others.items()}
 
@@ -160,13 +165,13 @@ class App:
         asked = None
         self._meter.n_running += 1
         try:
-            body = await read(receive, headers, self._limits, self._gathering)
-            reply = None
+            body = await read(receive, headers, self._limits, self.gathering)
+            told: Reply | int = 0
             if (self.sibling is not None or self.router is not None) and isinstance(body, bytes):
-                asked = _asked(scope, Request(scope["path"], headers, body, request_id, 0.0))
-                reply = await self._handed_on(asked, is_public=is_public, via=via)
-            if reply is None:
-                reply = await self._answer(scope, body, headers, request_id, is_shadow=via == SHADOW)
+                asked = _asked(scope, Request(scope["path"], headers, body, request_id, time.perf_counter()))
+                told = await self._handed_on(asked, is_public=is_public, via=via)
+            instead_of = told if isinstance(told, int) else 0
+            reply = told if isinstance(told, Reply) else await self._answer(scope, body, headers, request_id, via)
         finally:
             self._meter.n_running -= 1
         closing = (self.is_draining and is_public) or reply.status == 413
@@ -174,8 +179,8 @@ class App:
             reply = packed_reply(reply, headers[b"accept-encoding"])
         await send({"type": "http.response.start", "status": reply.status, "headers": framed(reply, closing=closing)})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
-        if reply.noted is not None and self._recorder is not None and (is_public or via is not None):
-            self._recorder.note(structs.replace(reply.noted, is_shadow=True) if via == SHADOW else reply.noted)
+        if reply.noted is not None and (is_public or via is not None):
+            self._note(reply.noted, via, instead_of)
         if asked is not None and self.router is not None and reply.status == 200 and (is_public or via == OVER):
             self.router.copy(asked)
 
@@ -194,17 +199,25 @@ class App:
         self._id = (prefix, n + 1)
         return f"{prefix}{n:012x}"
 
-    async def _handed_on(self, asked: Asked, *, is_public: bool, via: bytes | None) -> Reply | None:
-        """The answer of another version; None when this one is to answer, or had better."""
+    def _note(self, entry: Answered, via: bytes | None = None, instead_of: int = 0) -> None:
+        """Tell the prediction log, if there is one."""
+        # Whoever handed it on to a version that is full answers instead, and says so.
+        if self._recorder is None or (via == ROUTED and entry.status in FULL):
+            return
+        if via == SHADOW or instead_of:
+            entry = structs.replace(entry, is_shadow=via == SHADOW, instead_of=instead_of)
+        self._recorder.note(entry)
+
+    async def _handed_on(self, asked: Asked, *, is_public: bool, via: bytes | None) -> Reply | int:
+        """The answer of another version; else the one that this one is to answer instead of, 0 when of none."""
+        told: Forwarded | int = 0
         if self.sibling is not None:
-            told = await self._over(asked, self.sibling) if is_public else None
+            told = await self._over(asked, self.sibling) if is_public else 0
         elif self.router is not None and (is_public or via == OVER):
             told = await self.router.handed_on(asked)
-        else:
-            return None
-        return None if told is None else Reply(status=told.status, body=told.body, headers=told.headers)
+        return told if isinstance(told, int) else Reply(status=told.status, body=told.body, headers=told.headers)
 
-    async def _over(self, asked: Asked, sibling: str) -> Forwarded | None:
+    async def _over(self, asked: Asked, sibling: str) -> Forwarded | int:
         request_id = asked.request.request_id
         headers = handed_on_headers(asked.headers, request_id, OVER)
         try:
@@ -214,15 +227,16 @@ class App:
         except (OSError, EOFError, ValueError) as e:
             who = named(request_id, asked.request.headers)
             say(f"{who}: the version that took over gives no answer ({e!r}); {self._about.name} answered")
-            return None
+            return 0
 
     async def _answer(
-        self, scope: Scope, body: bytes | Refusal, headers: dict[bytes, bytes], request_id: str, *, is_shadow: bool
+        self, scope: Scope, body: bytes | Refusal, headers: dict[bytes, bytes], request_id: str, via: bytes | None
     ) -> Reply:
         path: str = scope["path"]
         route = self._routes.get(path)
         told: Reply | Refusal
         more: Headers = []
+        request: Request | None = None
         if route is None:
             told = self._addresses.lost(path) if path.startswith("/v2/") else _nowhere(path)
         elif scope["method"] not in route.methods:
@@ -231,67 +245,92 @@ class App:
         elif isinstance(body, Refusal):
             told = body
         else:
-            told = await route.handle(Request(path, headers, body, request_id, time.perf_counter()))
-        if isinstance(told, Refusal):
-            if told.status in (503, 504):
-                more.append((b"retry-after", RETRY_S))
-            told = Reply(status=told.status, body=protocol.write_refusal(told, request_id=request_id), headers=more)
+            request = Request(path, headers, body, request_id, time.perf_counter())
+            told = await route.handle(request)
         name = "unknown" if route is None else route.name
-        self._meter.answered("shadow" if is_shadow else name, told.status)
+        return self._finished(name, told, request_id, request=request, via=via, more=more)
+
+    def _finished(
+        self,
+        name: str,
+        told: Reply | Refusal,
+        request_id: str,
+        *,
+        request: Request | None,
+        via: bytes | None = None,
+        more: Headers | None = None,
+    ) -> Reply:
+        """The reply of a route, counted, and told to be logged. `request`: what was handled, if it came so far."""
+        if isinstance(told, Refusal):
+            noted = None
+            if request is not None and told.status in FAILED and name in ASKING:
+                noted = failed(request, told.status)
+            again = [(b"retry-after", RETRY_S)] if told.status in (503, 504) else []
+            error = protocol.write_refusal(told, request_id=request_id)
+            told = Reply(status=told.status, body=error, headers=[*(more or ()), *again], noted=noted)
+        self._meter.answered("shadow" if via == SHADOW else name, told.status)
         told.headers[:0] = (self._named, (b"x-request-id", request_id.encode()))
         return told
 
     # --- predictions --------------------------------------------------------------------------------------------
 
-    async def _predict(self, request: Request) -> Reply | Refusal:
-        rows = protocol.read_rows(request.body, self._columns, self._kinds)
-        if isinstance(rows, Refusal):
-            return rows
-        prediction = protocol.fit(rows, self._signature.matrix) or await self._asked(rows, request)
-        if isinstance(prediction, Refusal):
-            return prediction
-        body = protocol.write_prediction(prediction, model=self._about.name, request_id=request.request_id)
-        return Reply(status=200, body=body, headers=[], noted=self._noted(request, "predict", body))
+    async def _model(self, request: Request) -> Reply | Refusal:
+        asking = self._asker.asking(request)
+        if isinstance(asking, Refusal):
+            return asking
+        return self._asker.reply(request, asking, await self._batcher.ask(asking.table))
 
-    async def _infer(self, request: Request) -> Reply | Refusal:
-        length = request.headers.get(v2.HEAD_LENGTH)
-        if length is not None and not length.isdigit():
-            return Refusal(status=400, error="Inference-Header-Content-Length is no number of bytes")
-        head = None if length is None else int(length)
-        asked = v2_request.read(request.body, self._signature, head_bytes=head)
-        if isinstance(asked, Refusal):
-            return asked
-        takes_arrays = self._batcher.takes_arrays
-        table = asked.arrays if takes_arrays else v2_request.rows_of(asked.arrays, self._signature)
-        prediction = await self._asked(table, request)
-        if isinstance(prediction, Refusal):
-            return prediction
-        body, answer_head = v2.write(asked, prediction, self._about, request.request_id)
-        headers: Headers = []
-        if answer_head is not None:
-            headers = [BINARY, (v2.HEAD_LENGTH, str(answer_head).encode())]
-        noted = self._noted(request, "infer", body, -1 if head is None else head, answer_head)
-        return Reply(status=200, body=body, headers=headers, noted=noted)
+    @property
+    def is_plain(self) -> bool:
+        """Whether a request to the model is answered here, by nobody else, and nothing else is done with it."""
+        return self.router is None and self._spans is None and self.sibling is None and not self.is_draining
 
-    async def _asked(self, table: "Sequence[Row] | dict[str, Array]", request: Request) -> Prediction | Refusal:
-        outcome = await self._batcher.ask(table)
-        if isinstance(outcome, (Prediction, Refusal)):
-            return outcome
-        if isinstance(outcome, DataUnreadable):
-            return Refusal(status=400, error=outcome.problem)
-        who = named(request.request_id, request.headers)
-        say(f"{who}: {self._about.name} raised\n{''.join(traceback.format_exception(outcome))}")
-        return Refusal(status=500, error=f"the model failed: {type(outcome).__name__}; its log tells more")
+    def put(self, path: str, headers: dict[bytes, bytes], body: bytes, tell: Tell) -> None:
+        """Answer a client's request to the model, as a call does, without a task: `tell` gets the reply, once.
 
-    def _noted(
-        self, request: Request, form: str, answer: bytes, head: int = -1, answer_head: int | None = None
-    ) -> Answered | None:
-        took_s = time.perf_counter() - request.began
-        self._meter.latency.add(took_s)
-        if self._recorder is None:
-            return None
-        back = -1 if answer_head is None else answer_head
-        return Answered(request.request_id, time.time(), took_s * 1000, form, request.body, answer, head, back)
+        Only while it `is_plain`, and for a `path` of `asked_at` with a body that came whole. What was raised, by a
+        fault of ours, is told in place of a reply.
+        """
+        request_id = protocol.request_id_from(headers.get(b"x-request-id")) or self._new_id()
+        request = Request(path, headers, body, request_id, time.perf_counter())
+        self._meter.n_running += 1
+        told: Refusal | Ask | Exception
+        try:
+            asking = self._asker.asking(request)
+            if isinstance(asking, Refusal):
+                told = asking
+            else:
+                told = self._batcher.put(asking.table, partial(self._put, request, asking, tell))
+        except Exception as e:  # noqa: BLE001 (as uvicorn does around the application)
+            told = e
+        if not isinstance(told, Ask):
+            self._tell(request, told, tell)
+
+    def _put(self, request: Request, asking: Asking, tell: Tell, outcome: Outcome) -> None:
+        """The model's outcome came."""
+        told: Reply | Refusal | Exception
+        try:
+            told = self._asker.reply(request, asking, outcome)
+        except Exception as e:  # noqa: BLE001 (as above)
+            told = e
+        self._tell(request, told, tell)
+
+    def _tell(self, request: Request, told: Reply | Refusal | Exception, tell: Tell) -> None:
+        reply: Reply | Exception
+        try:
+            if isinstance(told, Exception):
+                reply = told
+            else:
+                name = self._routes[request.path].name
+                reply = self._finished(name, told, request.request_id, request=request)
+                if b"accept-encoding" in request.headers:
+                    reply = packed_reply(reply, request.headers[b"accept-encoding"])
+        except Exception as e:  # noqa: BLE001 (as above)
+            reply = e
+        self._meter.n_running -= 1
+        tell(reply, closing=self.is_draining)
+        if isinstance(reply, Reply) and reply.noted is not None:
+            self._note(reply.noted)
 
     # --- what else is asked -------------------------------------------------------------------------------------
 
@@ -304,7 +343,7 @@ class App:
 
     async def _metrics(self, _request: Request) -> Reply | Refusal:
         # In a thread: the first time prometheus-client is imported for it.
-        log = _log_counts(self._recorder)
+        log = log_counts(self._recorder)
         body = await asyncio.to_thread(render, self._about, self._meter, self._batcher, log, self.routed)
         return Reply(status=200, body=body, headers=[(b"content-type", CONTENT_TYPE)])
 
@@ -348,16 +387,6 @@ class App:
 def _asked(scope: Scope, request: Request) -> Asked:
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     return Asked(method=scope["method"], target=target, headers=scope["headers"], request=request)
-
-
-def _log_counts(recorder: Recorder | None) -> dict[str, float]:
-    """What a recorder counts, if it does: a recorder need not."""
-    counts = getattr(recorder, "counts", None)
-    if counts is None:
-        return {}
-    told = structs.asdict(counts)
-    found: dict[str, float] = {name: value for name, value in told.items() if isinstance(value, int)}
-    return found | {"failing": int(bool(told.get("trouble")))}
 
 
 def _nowhere(path: str) -> Refusal:

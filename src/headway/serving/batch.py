@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -22,7 +23,7 @@ from msgspec import Struct
 from headway.core.prediction import LoadedModel, Prediction, TakesArrays
 from headway.serving.limits import Limits
 from headway.serving.pace import Pace
-from headway.serving.protocol import Refusal, Row
+from headway.serving.protocol import Refusal, Row, is_of_floats
 from headway.serving.trace import Spans
 
 if TYPE_CHECKING:
@@ -39,18 +40,22 @@ _SORTS: dict[type, str] = {bool: "b", int: "n", float: "n", str: "s", type(None)
 Outcome = Prediction | Refusal | BaseException
 
 
+Tell = Callable[[Outcome], None]
+
+
 class Ask:
-    """What one request asks, and the future of its answer. `key` is equal for requests that may go together."""
+    """What one request asks, and who is told. `key` is equal for requests that may go together.
 
-    __slots__ = ("answer", "key", "n_rows", "since", "span", "table")
+    `tell` is None once it was called, or when nobody waits any more.
+    """
 
-    def __init__(
-        self, table: "Sequence[Row] | dict[str, Array]", n_rows: int, answer: "asyncio.Future[Outcome]", since: float
-    ) -> None:
+    __slots__ = ("key", "n_rows", "since", "span", "table", "tell")
+
+    def __init__(self, table: "Sequence[Row] | dict[str, Array]", n_rows: int, tell: Tell, since: float) -> None:
         self.table = table
         self.n_rows = n_rows
         self.key: Hashable = None
-        self.answer = answer
+        self.tell: Tell | None = tell
         self.since = since
         self.span: object = None
 
@@ -103,6 +108,21 @@ class Batcher:
 
     async def ask(self, table: "Sequence[Row] | dict[str, Array]") -> Outcome:
         """The model's answer, a refusal, or what the model raised. Arrays only if it `takes_arrays`."""
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        ask = self.put(table, partial(_settle, answer))
+        if isinstance(ask, Refusal):
+            return ask
+        try:
+            return await answer
+        finally:
+            # When the one who waited was cancelled, nothing is computed for it.
+            ask.tell = None
+
+    def put(self, table: "Sequence[Row] | dict[str, Array]", tell: Tell) -> Ask | Refusal:
+        """Ask without waiting: `tell` is called with what `ask` gives, once, in a later turn of the loop.
+
+        A refusal is given at once, and `tell` is not called then. `tell` must not raise.
+        """
         n_waiting = len(self._waiting)
         n_own = len(next(iter(table.values()))) if isinstance(table, dict) else len(table)
         n_rows = self._n_rows_waiting + n_own
@@ -111,17 +131,20 @@ class Batcher:
             return Refusal(status=503, error=f"{n_waiting} requests wait for the model already; try again soon")
         self._n_rows_waiting = n_rows
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Outcome] = loop.create_future()
-        ask = Ask(table, n_own, answer, loop.time())
+        ask = Ask(table, n_own, tell, loop.time())
         if self._shares:
             ask.key = _key_of_arrays(table) if isinstance(table, dict) else _key(table)
         if self.spans is not None:
             ask.span = self.spans.asked(n_own)
         self._waiting.append(ask)
-        if not self._is_due and self._busy_since is None:
+        if self._busy_since is not None:
+            # All others may have been told already: then nobody watches any more.
+            if self._watch is None:
+                self._watch = loop.call_later(self.limits.answer_s, self._expire)
+        elif not self._is_due:
             self._is_due = True
             loop.call_soon(self._turn)
-        return await answer
+        return ask
 
     def _turn(self) -> None:
         self._is_due = False
@@ -164,7 +187,7 @@ class Batcher:
         n_rows = 0
         while waiting and n_rows < MAX_ROWS:
             ask = waiting.popleft()
-            if ask.answer.done():
+            if ask.tell is None:
                 # It waited too long, and was told so.
                 self._n_rows_waiting -= ask.n_rows
             elif not batch or (ask.key == batch[0].key and ask.key is not None):
@@ -218,8 +241,9 @@ class Batcher:
 
     def _given(self, batch: list[Ask], outcomes: list[Outcome], took_s: float) -> None:
         for ask, outcome in zip(batch, outcomes, strict=True):
-            if not ask.answer.done():
-                ask.answer.set_result(outcome)
+            tell, ask.tell = ask.tell, None
+            if tell is not None:
+                tell(outcome)
         n_rows = sum(ask.n_rows for ask in batch)
         counts = self.counts
         counts.n_batches += 1
@@ -239,17 +263,22 @@ class Batcher:
         oldest = loop.time() - self.limits.answer_s
         left = []
         for ask in (*self._running, *self._waiting):
-            if ask.answer.done():
+            tell = ask.tell
+            if tell is None:
                 continue
             if ask.since <= oldest:
                 self.counts.n_late += 1
-                ask.answer.set_result(
-                    Refusal(status=504, error=f"the model gave no answer in {self.limits.answer_s:g} s")
-                )
+                ask.tell = None
+                tell(Refusal(status=504, error=f"the model gave no answer in {self.limits.answer_s:g} s"))
             else:
                 left.append(ask.since)
         if left:
             self._watch = loop.call_at(min(left) + self.limits.answer_s, self._expire)
+
+
+def _settle(answer: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
+    if not answer.done():
+        answer.set_result(outcome)
 
 
 def _key(rows: Sequence[Row]) -> Hashable:
@@ -259,28 +288,29 @@ def _key(rows: Sequence[Row]) -> Hashable:
     """
     if len(rows) != 1:
         return None
+    row = rows[0]
+    if is_of_floats(row):
+        return tuple(row), _SORTS[float] * len(row)
     sorts = _SORTS
-    return tuple(rows[0]), "".join([sorts.get(value.__class__, "?") for value in rows[0].values()])
+    return tuple(row), "".join([sorts.get(kind, "?") for kind in map(type, row.values())])
 
 
 def _key_of_arrays(arrays: "dict[str, Array]") -> Hashable:
     """Equal for arrays of the same names, kinds and widths."""
     # The letter of a kind, not the kind: NumPy makes up the hash of one anew each time.
+    if len(arrays) == 1:
+        [(name, array)] = arrays.items()
+        return name, array.dtype.char, array.shape[1:]
     return tuple([(name, array.dtype.char, array.shape[1:]) for name, array in arrays.items()])
 
 
 def _parts(whole: Prediction, batch: list[Ask]) -> list[Outcome]:
+    labels, chances, classes = whole.labels, whole.probabilities, whole.classes
     parts: list[Outcome] = []
     begin = 0
     for ask in batch:
         end = begin + ask.n_rows
-        p = whole.probabilities
-        parts.append(
-            Prediction(
-                labels=whole.labels[begin:end],
-                probabilities=None if p is None else p[begin:end],
-                classes=whole.classes,
-            )
-        )
+        own = None if chances is None else chances[begin:end]
+        parts.append(Prediction(labels=labels[begin:end], probabilities=own, classes=classes))
         begin = end
     return parts

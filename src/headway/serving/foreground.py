@@ -20,8 +20,10 @@ from headway.errors import UsageMistaken
 from headway.ports import Serving
 from headway.serving.about import About
 from headway.serving.app import App
+from headway.serving.copying import Copying
+from headway.serving.direct import connections
 from headway.serving.grpc_service import http2
-from headway.serving.limits import connections, watch
+from headway.serving.limits import watch
 from headway.serving.record import log_of
 from headway.serving.tracing import spans_of
 
@@ -87,21 +89,33 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    serving: Serving, model: LoadedModel, shared: socket.socket, folder: str, ready: Callable[[Signature], None]
+    serving: Serving,
+    model: LoadedModel,
+    shared: socket.socket,
+    folder: str,
+    ready: Callable[[Signature], None],
+    *,
+    copies: socket.socket | None = None,
 ) -> None:
     """Answer on the socket until SIGINT or SIGTERM; `ready` is called once requests are answered.
 
-    `folder` is the endpoint's, where its predictions are logged.
+    `folder` is the endpoint's, where its predictions are logged. What comes to `copies` is answered as by a shadow:
+    whoever copies requests gives the answers to nobody.
     """
     for sig in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises a signal again when it has ended; by then it has had its effect.
         signal.signal(sig, lambda _sig, _frame: None)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(serving, model, shared, folder, ready))
+        runner.run(_serve(serving, model, shared, folder, ready, copies))
 
 
 async def _serve(
-    serving: Serving, model: LoadedModel, shared: socket.socket, folder: str, ready: Callable[[Signature], None]
+    serving: Serving,
+    model: LoadedModel,
+    shared: socket.socket,
+    folder: str,
+    ready: Callable[[Signature], None],
+    copies: socket.socket | None,
 ) -> None:
     about = About(
         endpoint=serving.endpoint,
@@ -118,7 +132,7 @@ async def _serve(
     app.trace(spans)
     config = uvicorn.Config(
         app,
-        http=connections(limits, http2(app)),
+        http=connections(app, limits, http2(app)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -129,12 +143,15 @@ async def _serve(
     )
     server = _Server(config, app)
     running = asyncio.create_task(server.serve(sockets=[shared]))
+    beside = None if copies is None else Copying(app, limits, copies)
     while not (server.started or running.done()):  # noqa: ASYNC110 (uvicorn has no event for it)
         await asyncio.sleep(0.005)
     watching = asyncio.create_task(watch(server.server_state.connections, limits))
     if server.started:
         ready(model.signature)
     await running
+    if beside is not None:
+        await beside.end()
     watching.cancel()
     if spans is not None:
         await spans.close()

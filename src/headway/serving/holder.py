@@ -176,9 +176,15 @@ class Holder:
             "url": self.url,
             "serving": self.active,
             "versions": sorted(v for v, c in self.children.items() if c.is_ready),
+            "held": sorted(self.children),
             "healthy": serving is not None and serving.is_ready,
             "detail": "; ".join(notes),
             "table": self.table,
+            "ends": [
+                {"version": v, "n": c.n_ends, "words": c.last_words}
+                for v, c in sorted(self.children.items())
+                if c.n_ends
+            ],
         }
 
     # --- workers ------------------------------------------------------------------------------------------------
@@ -192,6 +198,7 @@ class Holder:
         async with self.turn:
             if self.active == child.version:
                 await child.order(self._accept())
+                await self._refuse(on=False)
 
     async def _on_over(self, child: Child) -> None:
         async with self.turn:

@@ -34,18 +34,24 @@ class Journal:
         self._is_dirty = False
 
     def append(self, lines: bytes, n_lines: int) -> None:
-        """Append all of it. Raises OSError, and the file is as before then."""
+        """Append all of it. Raises OSError, and only whole lines of it stand there then, as `size_bytes` says."""
         if not os.fstat(self._fd).st_nlink:
             raise OSError(errno.ESTALE, "its file was deleted", self.path)
+        left = memoryview(lines)
         try:
-            left = memoryview(lines)
             while left:
                 left = left[os.write(self._fd, left) :]
         except OSError:
-            # A full disk takes a part: half a line must not stand there when there is room again.
-            os.ftruncate(self._fd, self.size_bytes)
+            # A full disk takes a part: half a line must not stand there when there is room again. What is whole stays:
+            # somebody may have read it already.
+            n_bytes = lines.rfind(b"\n", 0, len(lines) - len(left)) + 1
+            os.ftruncate(self._fd, self.size_bytes + n_bytes)
+            self._have(lines[:n_bytes].count(b"\n"), n_bytes)
             raise
-        self.size_bytes += len(lines)
+        self._have(n_lines, len(lines))
+
+    def _have(self, n_lines: int, n_bytes: int) -> None:
+        self.size_bytes += n_bytes
         self.n_lines += n_lines
         self._is_dirty = True
 

@@ -47,12 +47,13 @@ class Child:
     """A worker and how it fares.
 
     `settled` is set while it is known whether it `is_ready`. `is_kept`: start it again when it ends by itself, which
-    begins once it was ready. `is_over`: it is not tried any more. `note` says what went wrong last.
+    begins once it was ready. `is_over`: it is not tried any more. `note` says what went wrong last. `n_ends` of its
+    processes ended by themselves; `last_words` say how the last one did, also once another is ready.
     """
 
     __slots__ = (
         "_keeper", "_on_over", "_on_ready", "_place", "_process", "_stopping", "_turn",
-        "is_kept", "is_over", "is_ready", "n_crashes", "note", "settled", "spec", "version",
+        "is_kept", "is_over", "is_ready", "last_words", "n_crashes", "n_ends", "note", "settled", "spec", "version",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +73,8 @@ class Child:
         self.is_over = False
         self.n_crashes = 0
         self.note = ""
+        self.n_ends = 0
+        self.last_words = ""
         self.settled = asyncio.Event()
         self._place = place
         self._on_ready = on_ready
@@ -142,6 +145,9 @@ class Child:
             if self._stopping.is_set():
                 return
             self.n_crashes = 1 if time.monotonic() - began > HEALTHY_S else self.n_crashes + 1
+            self.n_ends += 1
+            last = self.tail.rpartition("\n")[2]
+            self.last_words = f"its process {ended}" + f": {last}" * bool(last)
             self.note = f"its process {ended}" + f" ({self.n_crashes} times in a row)" * (self.n_crashes > 1)
             if not self.is_kept or self.n_crashes >= MAX_CRASHES:
                 self.is_over = True

@@ -23,7 +23,7 @@ def read_labels(body: bytes, *, now: float) -> tuple[Label, ...] | Refusal:
     """The labels of a request; faults are told all at once, by row and field.
 
     >>> read_labels(b'{"request_id": "a", "label": 1}', now=5.0)
-    (Label(request_id='a', label=1, at=5.0, row=0),)
+    (Label(request_id='a', label=1, at=5.0, row=0, received_at=5.0),)
     >>> read_labels(b'[{"request": "a", "label": 1}]', now=5.0).fields[0].problem
     'missing'
     """
@@ -44,7 +44,13 @@ def read_labels(body: bytes, *, now: float) -> tuple[Label, ...] | Refusal:
         more = f"; the first {MAX_FAULTS} are listed" if len(faults) > MAX_FAULTS else ""
         return Refusal(status=400, error=error + more, fields=tuple(faults[:MAX_FAULTS]))
     return tuple(
-        Label(row["request_id"], row["label"], float(now if row.get("at") is None else row["at"]), row.get("row", 0))
+        Label(
+            row["request_id"],
+            row["label"],
+            float(now if row.get("at") is None else row["at"]),
+            row.get("row", 0),
+            now,
+        )
         for row in rows
     )
 

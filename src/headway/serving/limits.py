@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from headway.core.limits import Limits
+from headway.serving.offers import Parser
 
 __all__ = ["Connection", "Limits", "Looked", "Takeover", "close_late", "connections", "watch"]
 
@@ -36,10 +37,12 @@ class Connection(HttpToolsProtocol):
 
     max_head_bytes = Limits().max_head_bytes
     takeover: "Takeover | None" = None
+    parser: Parser
 
     # Any: handed to uvicorn as they are.
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (as above)
         super().__init__(*args, **kwargs)
+        self.parser = Parser(self)
         self.began_at: float | None = self.loop.time()
         self.is_used = False
         # What came as long as it may become the preface; None once it is known that HTTP/1.1 is spoken.
@@ -71,12 +74,16 @@ class Connection(HttpToolsProtocol):
         takeover(self, data)
 
     def on_headers_complete(self) -> None:
-        """What comes now is a body."""
+        """What comes now is a body; a head that offers another protocol comes again without the offer."""
+        if self.parser.is_offered:
+            return
         self._is_in_head = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole; the next byte belongs to another."""
+        if self.parser.is_offered:
+            return
         self.began_at = None
         self._is_in_head = True
         self._n_head = 0

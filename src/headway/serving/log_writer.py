@@ -14,6 +14,7 @@ they wait. At the end of input it ends. Whoever is killed leaves open files, whi
 """
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -24,9 +25,11 @@ import time
 import msgspec
 from msgspec import Struct
 
-from headway.core.prediction_log import Kind, Label, expired, segments
+from headway.codec.prediction_line import encoder
+from headway.core.prediction_log import COPY, Kind, Label, expired, segment, segments, sketch_name
 from headway.core.recording import Recording
 from headway.core.signature import Signature
+from headway.serving import seal
 from headway.serving.entries import Scribe
 from headway.serving.journal import Journal, is_abandoned
 from headway.serving.record import Answered
@@ -36,6 +39,11 @@ SEAL_BYTES = 64 * 2**20
 
 SEAL_S = 3600.0
 """An older one is, too: few enough files in a quarter, few enough lines to read one by one."""
+
+MOST_WAITING = 4
+"""Segments are made when nobody else wants the processor, until so many files wait for it: some 300 MB."""
+
+PIPE_BYTES = 2**20
 
 SYNC_S = 1.0
 RETRY_S = 0.5
@@ -75,7 +83,9 @@ class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Writer:
     """Writes batches down. Owned by one process."""
 
-    __slots__ = ("_begin", "_gone_at", "_journals", "_report", "_scribe", "_sealing", "_synced_at", "_to_seal")
+    __slots__ = (
+        "_begin", "_gone_at", "_hurrying", "_journals", "_report", "_scribe", "_sealing", "_synced_at", "_to_seal",
+    )  # fmt: skip
 
     def __init__(self, begin: Begin, report: int) -> None:
         self._begin = begin
@@ -83,6 +93,7 @@ class Writer:
         self._journals: dict[Kind, Journal] = {}
         self._scribe: Scribe | None = None
         self._sealing: subprocess.Popen[bytes] | None = None
+        self._hurrying: subprocess.Popen[bytes] | None = None
         self._to_seal: list[str] = []
         self._synced_at = time.monotonic()
         self._gone_at: float | None = None
@@ -101,24 +112,25 @@ class Writer:
             self.tend()
         for kind in tuple(self._journals):
             self._seal(kind)
-        self._seal_next()
+        # Nothing comes any more, so that nobody is kept from anything.
+        self._started(None, seal.HURRY)
 
     def write(self, batch: Batch) -> None:
         """Put a batch into open files, however long that takes, and say so."""
-        lines: list[bytes] = []
         n_unreadable = 0
-        for entry in batch.entries:
-            try:
-                lines.append(self._scribed().line(entry))
-            except ValueError as e:
-                n_unreadable += 1
-                sys.stderr.write(f"prediction log: {entry.request_id} cannot be read: {e}\n")
+
+        def refuse(entry: Answered, why: ValueError) -> None:
+            nonlocal n_unreadable
+            n_unreadable += 1
+            sys.stderr.write(f"prediction log: {entry.request_id} cannot be read: {why}\n")
+
+        lines = self._scribed().lines(batch.entries, refuse) if batch.entries else []
         if lines:
-            self._append("predictions", b"".join(lines), len(lines))
+            self._append("predictions", encoder.encode_lines(lines), len(lines))
         if batch.labels:
             now = time.time()
             told = [self._scribed().label(label, now=now) for label in batch.labels]
-            self._append("labels", b"".join(told), len(told))
+            self._append("labels", encoder.encode_lines(told), len(told))
         self._say(Report(batch=batch.number, n_unreadable=n_unreadable))
 
     def tend(self) -> None:
@@ -137,19 +149,24 @@ class Writer:
 
     def _append(self, kind: Kind, lines: bytes, n_lines: int) -> None:
         is_troubled = False
+        begins = 0
         while True:
             try:
                 if kind not in self._journals:
                     self._journals[kind] = Journal(self._begin.folder, kind)
+                begins = self._journals[kind].size_bytes
                 self._journals[kind].append(lines, n_lines)
                 break
             except OSError as e:
                 if not is_troubled:
                     self._say(Report(trouble=e.strerror or str(e)))
                     is_troubled = True
-                journal = self._journals.pop(kind, None)
+                journal = self._journals.get(kind)
                 if journal is not None:
-                    journal.close()
+                    stands = journal.size_bytes - begins
+                    n_lines -= lines.count(b"\n", 0, stands)
+                    lines = lines[stands:]
+                    self._seal(kind)
             if self._is_orphan():
                 sys.exit(f"prediction log: {n_lines} lines could not be written and nobody waits for them")
             time.sleep(RETRY_S)
@@ -177,7 +194,8 @@ class Writer:
         """Seal what killed writers left, and delete what is not kept any longer."""
         for one in self._listed():
             path = os.path.join(self._begin.folder, one)
-            if one.endswith(".jsonl") and is_abandoned(path):
+            named = segment(one)
+            if named is not None and named.is_open and not named.token.startswith(COPY) and is_abandoned(path):
                 self._to_seal.append(path)
         self._expire()
         self._seal_next()
@@ -191,17 +209,25 @@ class Writer:
         journal.close()
 
     def _seal_next(self) -> None:
-        """Seal what waits, one process at a time."""
-        if not self._to_seal or (self._sealing is not None and self._sealing.poll() is None):
-            return
-        argv = [sys.executable, "-P", "-m", "headway.serving.seal", *self._to_seal]
+        """Seal what waits: in the background, and when that has no time for it, at once."""
+        self._sealing = self._started(self._sealing)
+        if len(self._to_seal) >= MOST_WAITING:
+            self._hurrying = self._started(self._hurrying, seal.HURRY)
+
+    def _started(self, before: subprocess.Popen[bytes] | None, *more: str) -> subprocess.Popen[bytes] | None:
+        """A process that seals what waits, if any does and the one before has ended."""
+        if not self._to_seal or (before is not None and before.poll() is None):
+            return before
+        argv = [sys.executable, "-P", "-m", "headway.serving.seal", *more, *self._to_seal]
+        self._to_seal.clear()
         try:
-            self._sealing = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=2)
+            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=2)
         except OSError as e:
             # Nothing is lost: open files are read as well, and the next writer seals them.
             sys.stderr.write(f"prediction log: a segment could not be sealed: {e}\n")
-        self._to_seal.clear()
-        self._expire()
+            return None
+        finally:
+            self._expire()
 
     def _expire(self) -> None:
         sizes = []
@@ -209,8 +235,10 @@ class Writer:
             with contextlib.suppress(FileNotFoundError):
                 sizes.append((one, os.stat(os.path.join(self._begin.folder, one.name)).st_size))
         for one in expired(sizes, self._begin.recording, now=time.time()):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self._begin.folder, one.name))
+            # What was counted of it goes first: without its segment nobody would find it any more.
+            for name in (sketch_name(one.name), one.name):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self._begin.folder, name))
 
     def _listed(self) -> list[str]:
         try:
@@ -264,6 +292,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(5)
     source, report = os.dup(0), os.dup(1)
+    # What is sent in a tenth of a second fits in then: its sender need not come back to it. Of uvloop it is a socket.
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     os.dup2(2, 1)
     first = bytearray()
     while not first.endswith(b"\n"):

@@ -8,8 +8,11 @@ import bisect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import structs
+
 from headway.serving.about import About
 from headway.serving.batch import Batcher
+from headway.serving.record import Recorder
 from headway.serving.route import Counts
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -144,3 +147,13 @@ def render(
     registry = CollectorRegistry()
     registry.register(_Families(families))
     return generate_latest(registry)
+
+
+def log_counts(recorder: Recorder | None) -> dict[str, float]:
+    """What a recorder counts, if it does: a recorder need not."""
+    counts = getattr(recorder, "counts", None)
+    if counts is None:
+        return {}
+    told = structs.asdict(counts)
+    found: dict[str, float] = {name: value for name, value in told.items() if isinstance(value, int)}
+    return found | {"failing": int(bool(told.get("trouble")))}

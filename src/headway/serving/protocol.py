@@ -65,13 +65,82 @@ class Predicted(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _decoder = msgspec.json.Decoder()
+_FLOATS = frozenset({float})
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+=")
 
 
-def read_rows(body: bytes, columns: Sequence[str], kinds: Mapping[str, Kind] = {}) -> list[Row] | Refusal:
-    """The rows of a request. With `columns` (those the model names) each row must have these and no others.
+class Rows:
+    """The rows that one model takes. With `columns` (those that it names) each row must have these and no others.
 
-    Values must be of the kinds that are known (see `kinds_of`). A gap, `null`, is for the model to judge.
+    Values must be of the `kinds` that are known (see `kinds_of`). A gap, `null`, is for the model to judge.
+    """
+
+    __slots__ = ("_columns", "_kinds", "_takes_floats", "_wanted")
+
+    def __init__(self, columns: Sequence[str], kinds: Mapping[str, Kind] = {}) -> None:
+        self._columns = columns
+        self._kinds = kinds
+        self._wanted = frozenset(columns)
+        self._takes_floats = all(kind[0] == "F" for kind in kinds.values())
+
+    def read(self, body: bytes) -> list[Row] | Refusal:
+        """The rows of a request, or why they are none."""
+        try:
+            value = _decoder.decode(body)
+        except UNREADABLE as e:
+            hint = "; write null for a value that is missing" if b"NaN" in body or b"Infinity" in body else ""
+            return Refusal(status=400, error=f"the body is not JSON: {e}{hint}")
+        # A model may have a column called `inputs`: only an object of that one key, which holds objects, is a wrapper.
+        if isinstance(value, dict) and len(value) == 1 and isinstance(value.get("inputs"), dict | list):
+            value = value["inputs"]
+        rows = value if isinstance(value, list) else [value]
+        if not rows:
+            return Refusal(status=400, error="there is no row to predict: the list is empty")
+        for at, row in enumerate(rows):
+            if not isinstance(row, dict):
+                return Refusal(status=400, error=f"row {at} is no object: send {{column: value}} for each row")
+        faults = self._faults(rows)
+        if faults:
+            n_more = len(faults) - MAX_FAULTS
+            error = (
+                f"{faults[0].field}: {faults[0].problem}" if len(faults) == 1 else f"{len(faults)} values are at fault"
+            )
+            return Refusal(
+                status=400,
+                error=error + (f"; the first {MAX_FAULTS} are listed" if n_more > 0 else ""),
+                fields=tuple(faults[:MAX_FAULTS]),
+            )
+        return rows
+
+    def _faults(self, rows: list[Row]) -> list[FieldFault]:
+        columns, kinds, wanted = self._columns, self._kinds, self._wanted
+        found = []
+        for at, row in enumerate(rows):
+            is_named = not wanted or row.keys() == wanted
+            # By far the most rows of models of numbers are as they should be: those are let through by one look.
+            if is_named and self._takes_floats and is_of_floats(row):
+                continue
+            if not is_named:
+                found += [FieldFault(row=at, field=name, problem="missing") for name in columns if name not in row]
+                found += [
+                    FieldFault(row=at, field=name, problem="unknown" + nearest(name, columns))
+                    for name in row
+                    if name not in wanted
+                ]
+            for name, value in row.items():
+                # As most values of most other rows do, this one fits.
+                if value.__class__ is float and kinds.get(name, "FP64")[0] == "F":
+                    continue
+                problem = _problem(value, kinds.get(name))
+                if problem:
+                    found.append(FieldFault(row=at, field=name, problem=problem))
+            if len(found) > MAX_TOLD:
+                break
+        return found
+
+
+def read_rows(body: bytes, columns: Sequence[str], kinds: Mapping[str, Kind] = {}) -> list[Row] | Refusal:
+    """The rows of one request; see `Rows`.
 
     >>> read_rows(b'{"a": 1}', ["a"])
     [{'a': 1}]
@@ -80,30 +149,7 @@ def read_rows(body: bytes, columns: Sequence[str], kinds: Mapping[str, Kind] = {
     >>> read_rows(b'{"a": "1"}', ["a"], {"a": "FP64"}).fields[0].problem
     'is a text; a number is wanted'
     """
-    try:
-        value = _decoder.decode(body)
-    except UNREADABLE as e:
-        hint = "; write null for a value that is missing" if b"NaN" in body or b"Infinity" in body else ""
-        return Refusal(status=400, error=f"the body is not JSON: {e}{hint}")
-    # A model may have a column called `inputs`: only an object with that one key, which holds objects, is a wrapper.
-    if isinstance(value, dict) and len(value) == 1 and isinstance(value.get("inputs"), dict | list):
-        value = value["inputs"]
-    rows = value if isinstance(value, list) else [value]
-    if not rows:
-        return Refusal(status=400, error="there is no row to predict: the list is empty")
-    for at, row in enumerate(rows):
-        if not isinstance(row, dict):
-            return Refusal(status=400, error=f"row {at} is no object: send {{column: value}} for each row")
-    faults = _faults(rows, columns, kinds)
-    if faults:
-        n_more = len(faults) - MAX_FAULTS
-        error = f"{faults[0].field}: {faults[0].problem}" if len(faults) == 1 else f"{len(faults)} values are at fault"
-        return Refusal(
-            status=400,
-            error=error + (f"; the first {MAX_FAULTS} are listed" if n_more > 0 else ""),
-            fields=tuple(faults[:MAX_FAULTS]),
-        )
-    return rows
+    return Rows(columns, kinds).read(body)
 
 
 def kinds_of(signature: Signature) -> dict[str, Kind]:
@@ -122,8 +168,10 @@ def fit(rows: list[Row], matrix: Field | None) -> Refusal | None:
     for at, row in enumerate(rows):
         if matrix.width not in (ANY_WIDTH, len(row)):
             return Refusal(status=400, error=f"row {at} has {len(row)} values, and the model takes {matrix.width}")
-        if row.keys() != rows[0].keys():
+        if at and row.keys() != rows[0].keys():
             return Refusal(status=400, error=f"row {at} has other columns than row 0")
+        if is_of_floats(row):
+            continue
         for name, value in row.items():
             problem = "" if value.__class__ is float else _problem(value, matrix.kind)
             if problem:
@@ -132,27 +180,9 @@ def fit(rows: list[Row], matrix: Field | None) -> Refusal | None:
     return None
 
 
-def _faults(rows: list[Row], columns: Sequence[str], kinds: Mapping[str, Kind]) -> list[FieldFault]:
-    wanted = frozenset(columns)
-    found = []
-    for at, row in enumerate(rows):
-        if wanted and row.keys() != wanted:
-            found += [FieldFault(row=at, field=name, problem="missing") for name in columns if name not in row]
-            found += [
-                FieldFault(row=at, field=name, problem="unknown" + nearest(name, columns))
-                for name in row
-                if name not in wanted
-            ]
-        for name, value in row.items():
-            # Most columns are numbers, and most values fit: those are let through by one look.
-            if value.__class__ is float and kinds.get(name, "FP64")[0] == "F":
-                continue
-            problem = _problem(value, kinds.get(name))
-            if problem:
-                found.append(FieldFault(row=at, field=name, problem=problem))
-        if len(found) > MAX_TOLD:
-            break
-    return found
+def is_of_floats(row: Row) -> bool:
+    """Whether all values are numbers with a fraction, which JSON has of a size that fits."""
+    return _FLOATS.issuperset(map(type, row.values()))
 
 
 def _problem(value: object, kind: Kind | None) -> str:

@@ -1,4 +1,4 @@
-"""What the server tells the prediction log: one entry for each prediction that a client got, one for each label.
+"""What the server tells the prediction log: one entry for each request to the model, one for each label.
 
 An entry holds the bytes as they came and went. Reading them, redacting them and writing them down is the business of
 another process (`log_writer`): the one that answers spends a microsecond on a prediction and never waits for a disk.
@@ -45,11 +45,12 @@ MOST_PAUSE_S = 30.0
 
 
 class Answered(Struct, frozen=True, array_like=True, gc=False):
-    """A prediction that was given to a client. `ms` of the model's time and ours; `at` in UTC seconds.
+    """A request to the model as a client was answered. `ms` of the model's time and ours; `at` in UTC seconds.
 
     `form` says how `request` and `answer` are to be read: `predict` (plain rows as JSON) or `infer` (the Open Inference
     Protocol, where `request_head` and `answer_head` are the bytes of JSON before binary tensors; -1: all of it).
-    `is_shadow`: it was asked with a copy, and no client got it.
+    `is_shadow`: it was asked with a copy, and no client got it. `status`, as HTTP has it: not 200 is a request that
+    failed, of which the answer does not matter. `instead_of`: the version that was to answer, and gave none.
     """
 
     request_id: str
@@ -61,13 +62,15 @@ class Answered(Struct, frozen=True, array_like=True, gc=False):
     request_head: int = -1
     answer_head: int = -1
     is_shadow: bool = False
+    status: int = 200
+    instead_of: int = 0
 
 
 class Recorder(Protocol):
     """Where the server sends its entries. Neither method blocks or raises."""
 
     def note(self, entry: Answered) -> None:
-        """Take one prediction, after its answer was sent; it is counted as dropped when there is no room."""
+        """Take one request, after its answer was sent; it is counted as dropped when there is no room."""
 
     def label(self, labels: tuple[Label, ...]) -> bool:
         """Take all of these labels; False, and none is taken, when there is no room."""
@@ -108,9 +111,9 @@ class PredictionLog:
     """
 
     __slots__ = (
-        "_batch", "_batch_bytes", "_begin", "_dropped_said", "_is_closing", "_labels", "_loop", "_n_batches", "_room",
-        "_running", "_said_at", "_sent", "_share", "_timer", "_writer", "held_bytes", "n_dropped", "n_labels",
-        "n_left_out", "n_noted", "n_unreadable", "n_written", "trouble",
+        "_batch", "_begin", "_dropped_said", "_full_at", "_is_closing", "_labels", "_loop", "_n_batches", "_room",
+        "_running", "_said_at", "_sent", "_sent_bytes", "_share", "_timer", "_writer", "held_bytes", "n_dropped",
+        "n_labels", "n_left_out", "n_noted", "n_unreadable", "n_written", "trouble",
     )  # fmt: skip
 
     def __init__(self, begin: dict[str, object], recording: Recording, *, room_bytes: int = ROOM_BYTES) -> None:
@@ -119,7 +122,9 @@ class PredictionLog:
         self._room = room_bytes
         self._batch: list[Answered] = []
         self._labels: list[Label] = []
-        self._batch_bytes = 0
+        # Of `held_bytes`, what was sent; and how many of them fill a batch.
+        self._sent_bytes = 0
+        self._full_at = FLUSH_BYTES
         self._n_batches = 0
         self._sent: deque[_Sent] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -158,20 +163,24 @@ class PredictionLog:
         if self._share < 1.0 and not is_chosen(entry.request_id, self._share):
             self.n_left_out += 1
             return
-        size = len(entry.request) + len(entry.answer) + ENTRY_BYTES
-        if self.held_bytes + size > self._room or self._is_closing:
+        # Once for each request: no call and no look more than needed.
+        held = self.held_bytes + len(entry.request) + len(entry.answer) + ENTRY_BYTES
+        if held > self._room:
             self.n_dropped += 1
             return
+        self.held_bytes = held
         self._batch.append(entry)
-        self._hold(size)
+        if self._timer is None or held > self._full_at:
+            self._due()
 
     def label(self, labels: tuple[Label, ...]) -> bool:
         """See `Recorder`."""
-        size = ENTRY_BYTES * len(labels)
-        if self.held_bytes + size > self._room or self._is_closing:
+        held = self.held_bytes + ENTRY_BYTES * len(labels)
+        if held > self._room:
             return False
+        self.held_bytes = held
         self._labels += labels
-        self._hold(size)
+        self._due()
         return True
 
     async def close(self, *, patience_s: float | None = None) -> None:
@@ -181,6 +190,7 @@ class PredictionLog:
         """
         self._flush()
         self._is_closing = True
+        self._room = -1
         try:
             if self._running is not None:
                 # Its end of input is what lets the writer seal and end.
@@ -196,10 +206,8 @@ class PredictionLog:
             self._sent.clear()
             self._say_dropped()
 
-    def _hold(self, size: int) -> None:
-        self.held_bytes += size
-        self._batch_bytes += size
-        if self._batch_bytes >= FLUSH_BYTES:
+    def _due(self) -> None:
+        if self.held_bytes > self._full_at:
             self._flush()
         elif self._timer is None:
             if self._loop is None:
@@ -218,11 +226,13 @@ class PredictionLog:
             number=self._n_batches,
             n_entries=len(self._batch),
             n_labels=len(self._labels),
-            size_bytes=self._batch_bytes,
+            size_bytes=self.held_bytes - self._sent_bytes,
             frame=len(body).to_bytes(4, "big") + body,
         )
         self._sent.append(sent)
-        self._batch, self._labels, self._batch_bytes = [], [], 0
+        self._batch, self._labels = [], []
+        self._sent_bytes = self.held_bytes
+        self._full_at = self._sent_bytes + FLUSH_BYTES
         if self._writer is not None:
             self._writer.write(sent.frame)
         elif self._running is None:
@@ -288,11 +298,13 @@ class PredictionLog:
         while self._sent and self._sent[0].number <= said["batch"]:
             sent = self._sent.popleft()
             self.held_bytes -= sent.size_bytes
+            self._sent_bytes -= sent.size_bytes
             self.n_written += sent.n_entries
             self.n_labels += sent.n_labels
         n_unreadable = said.get("n_unreadable", 0)
         self.n_unreadable += n_unreadable
         self.n_written -= n_unreadable
+        self._full_at = self._sent_bytes + FLUSH_BYTES
         if time.monotonic() - self._said_at > SAY_S:
             self._say_dropped()
 

@@ -3,6 +3,7 @@
 Does not know ASGI's messages: `app` speaks those.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from headway.serving.body import packed, packing
 from headway.serving.forward import Headers
 from headway.serving.protocol import Refusal
 from headway.serving.record import Answered
+from headway.serving.v2 import HEAD_LENGTH
 
 JSON = (b"content-type", b"application/json")
 BINARY = (b"content-type", b"application/octet-stream")
@@ -27,7 +29,7 @@ class Request(Struct, frozen=True, gc=False):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """What goes back to the client. `noted` is set on a prediction: what the prediction log is to be told of it."""
+    """What goes back to the client. `noted`: what the prediction log is to be told, where the model was asked."""
 
     status: int
     body: bytes
@@ -44,6 +46,15 @@ class Route(Struct, frozen=True, gc=False):
     name: str
     methods: tuple[str, ...]
     handle: Handle
+
+
+def failed(request: Request, status: int) -> Answered:
+    """What the prediction log is told of a request to the model that got no answer."""
+    told = request.headers.get(HEAD_LENGTH, b"")
+    head = int(told) if told.isdigit() and len(told) < 10 else -1
+    form = "predict" if request.path == "/predict" else "infer"
+    took_ms = (time.perf_counter() - request.began) * 1000
+    return Answered(request.request_id, time.time(), took_ms, form, request.body, b"", head, status=status)
 
 
 def always(body: bytes) -> Handle:

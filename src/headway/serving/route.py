@@ -8,11 +8,11 @@ shadow are sent behind an answer, from a queue that drops what it has no room fo
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from headway.core.routing import Chooser, Sticky, Table, cookie, key_text
 from headway.core.signature import Signature
@@ -20,7 +20,8 @@ from headway.serving import v2, v2_request
 from headway.serving.about import About
 from headway.serving.forward import HANDED_ON, ROUTED, SHADOW, Forwarded, Headers, Lines, request_bytes
 from headway.serving.protocol import Refusal
-from headway.serving.reply import Request
+from headway.serving.record import Answered
+from headway.serving.reply import Request, failed
 from headway.serving.trace import named, say
 
 FULL = frozenset({429, 503})
@@ -87,17 +88,28 @@ class Router:
     """Routes by one plan, on one event loop. `about` is the version that accepts; `wait_s`: how long for a sibling."""
 
     __slots__ = (
-        "_about", "_addressed", "_chooser", "_copies", "_copies_bytes", "_counts", "_lines", "_paths", "_said_at",
-        "_senders", "_shadow", "_signature", "_slow_until", "_sticky", "_wait_s",
+        "_about", "_addressed", "_chooser", "_copies", "_copies_bytes", "_counts", "_lines", "_note", "_paths",
+        "_said_at", "_senders", "_shadow", "_signature", "_slow_until", "_sticky", "_wait_s",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, about: About, signature: Signature, counts: Counts, *, wait_s: float) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        about: About,
+        signature: Signature,
+        counts: Counts,
+        *,
+        wait_s: float,
+        note: Callable[[Answered], None] = lambda _: None,
+    ) -> None:
+        """`note` is told of requests that another version was asked, and nobody answered."""
         table = plan.table
         base = f"/v2/models/{about.model}"
         self._about = about
         self._signature = signature
         self._counts = counts
         self._wait_s = wait_s
+        self._note = note
         self._chooser = Chooser(about.endpoint, table)
         self._sticky = table.sticky
         self._lines = {v: Lines(path) for v, path in plan.sockets.items() if v != about.version}
@@ -106,25 +118,28 @@ class Router:
         self._shadow = (
             None if table.shadow is None else (table.shadow.version, Lines(plan.sockets[table.shadow.version]))
         )
-        self._copies: deque[bytes] = deque()
+        self._copies: deque[Asked] = deque()
         self._copies_bytes = 0
         self._senders: set[asyncio.Task[None]] = set()
         self._slow_until: dict[int, float] = {}
         self._said_at = 0.0
 
-    async def handed_on(self, asked: Asked) -> Forwarded | None:
-        """The answer of the version that the table chooses; None when the accepting one is to answer."""
+    async def handed_on(self, asked: Asked) -> Forwarded | int:
+        """The answer of the version that the table chooses. A number when the accepting one is to answer.
+
+        It is the version that gave no answer, 0 when it is its own request.
+        """
         path = asked.request.path
         if path not in self._paths or asked.method != "POST":
-            return await self._of_address(asked) if path.startswith(self._addressed) else None
+            return await self._of_address(asked) if path.startswith(self._addressed) else 0
         version = self._chooser.version(self.key(asked.request))
         if version == self._about.version:
             self._counts.answered(version, "own")
-            return None
+            return 0
         lines = self._lines[version]
         told = await self._told(version, lines, asked)
         self._counts.answered(version, "instead" if told is None else "handed on")
-        return told
+        return version if told is None else told
 
     def copy(self, asked: Asked) -> None:
         """Send the shadow its copy, if this is a request that it gets one of. Returns at once."""
@@ -136,9 +151,8 @@ class Router:
         if len(self._copies) >= ROOM_COPIES or self._copies_bytes + size > ROOM_BYTES:
             self._counts.copied(self._shadow[0], "dropped")
             return
-        copy = _as_sent(asked, SHADOW)
-        self._copies.append(copy)
-        self._copies_bytes += len(copy)
+        self._copies.append(asked)
+        self._copies_bytes += size
         if len(self._senders) < SENDERS:
             sender = asyncio.get_running_loop().create_task(self._send_copies(*self._shadow))
             self._senders.add(sender)
@@ -189,16 +203,18 @@ class Router:
             return None
         return None if told.status in FULL else told
 
-    async def _of_address(self, asked: Asked) -> Forwarded | None:
-        """What a version says that is asked for by its address; None when it is not one of the table."""
+    async def _of_address(self, asked: Asked) -> Forwarded | int:
+        """What a version says that is asked for by its address; 0 when it is not one of the table."""
         number = asked.request.path[len(self._addressed) :].partition("/")[0]
         lines = self._lines.get(int(number)) if number.isdecimal() and len(number) < 10 else None
         if lines is None:
-            return None
+            return 0
         told = await self._told(int(number), lines, asked)
         if told is not None:
             self._counts.answered(int(number), "handed on")
             return told
+        if asked.method == "POST" and asked.request.path.endswith("/infer"):
+            self._note(_lost(asked, int(number)))
         error = f"{self._about.model}@{int(number)} gives no answer now; try again soon"
         body = msgspec.json.encode({"error": error, "request_id": asked.request.request_id})
         return Forwarded(503, [(b"retry-after", b"1"), (b"x-request-id", asked.request.request_id.encode())], body)
@@ -206,11 +222,12 @@ class Router:
     async def _send_copies(self, version: int, lines: Lines) -> None:
         while self._copies:
             copy = self._copies.popleft()
-            self._copies_bytes -= len(copy)
+            self._copies_bytes -= len(copy.request.body)
             try:
-                told = await lines.ask(copy, timeout_s=self._wait_s)
+                told = await lines.ask(_as_sent(copy, SHADOW), timeout_s=self._wait_s)
             except (OSError, EOFError, ValueError):
                 self._counts.copied(version, "failed")
+                self._note(_lost(copy, version, is_shadow=True))
             else:
                 self._counts.copied(version, "sent" if told.status == 200 else "failed")
 
@@ -222,6 +239,11 @@ class Router:
                 f"{named(asked.request.request_id, asked.request.headers)}: version {version} gives no answer "
                 f"({why!r}); {self._about.name} answers for it (told at most every {SAY_S:g} s)"
             )
+
+
+def _lost(asked: Asked, version: int, *, is_shadow: bool = False) -> Answered:
+    """What the prediction log is told of a request that a version was asked, and nobody answered."""
+    return structs.replace(failed(asked.request, 503), instead_of=version, is_shadow=is_shadow)
 
 
 def _as_sent(asked: Asked, what: bytes) -> bytes:

@@ -96,7 +96,7 @@ def _watched(target: Target, endpoint: str, over: _Over) -> None:
     told = ""
     while not over.wait():
         state: EndpointState | None = target.state(endpoint)
-        if state is None or not (state.versions or state.detail.startswith("version")):
+        if state is None or not state.held:
             raise TargetUnavailable(
                 f"{endpoint} is not served any more: its processes are gone",
                 at="headway serve",

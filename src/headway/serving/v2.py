@@ -10,7 +10,7 @@ Binary tensors go both ways. One process has one version of one model: others ar
 changed by a release, not by `load` and `unload`. Does not know HTTP's transport nor how the model is asked.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -21,10 +21,7 @@ from headway.core.signature import LABEL, PROBABILITIES, Field, Signature
 from headway.serving.about import About
 from headway.serving.protocol import Refusal
 from headway.serving.v2_request import UNTOLD, Asked
-from headway.serving.v2_tensors import datatype_of, to_bytes, to_values
-
-if TYPE_CHECKING:
-    from headway.serving.v2_tensors import Array
+from headway.serving.v2_tensors import BY_LETTER, datatype_of, to_bytes, to_values
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics")
 
@@ -134,17 +131,18 @@ def write(asked: Asked, prediction: Prediction, about: About, request_id: str) -
     """The body of an answer, and how much of it is JSON: None when all of it is."""
     outputs, tail = [], []
     for name, is_binary in asked.outputs:
-        array = _values(name, prediction)
+        array = prediction.probabilities if name == PROBABILITIES else prediction.labels
         if array is None:
             continue
-        datatype = datatype_of(array)
+        datatype = BY_LETTER.get(array.dtype.char) or datatype_of(array)
         shape = list(array.shape)
         if is_binary:
             tail.append(to_bytes(array, datatype))
             size = Size(binary_data_size=len(tail[-1]))
             outputs.append(Output(name=name, datatype=datatype, shape=shape, parameters=size))
         else:
-            outputs.append(Output(name=name, datatype=datatype, shape=shape, data=to_values(array, datatype)))
+            values = array.tolist() if len(shape) == 1 and datatype != "BYTES" else to_values(array, datatype)
+            outputs.append(Output(name=name, datatype=datatype, shape=shape, data=values))
     head = _encoder.encode(
         Answer(
             model_name=about.model,
@@ -154,7 +152,3 @@ def write(asked: Asked, prediction: Prediction, about: About, request_id: str) -
         )
     )
     return (b"".join((head, *tail)), len(head)) if tail else (head, None)
-
-
-def _values(name: str, prediction: Prediction) -> "Array | None":
-    return prediction.probabilities if name == PROBABILITIES else prediction.labels

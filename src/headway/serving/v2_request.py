@@ -4,15 +4,16 @@ A model is asked by one tensor for each column, or by one matrix with all of the
 prefers; texts come by column. Neighbour: `v2_tensors` has the values, `v2` the addresses. Does not know HTTP.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from array import array as packed
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
 from headway.core.signature import ANY_WIDTH, LABEL, SIZES, Field, Kind, Signature
 from headway.serving.protocol import UNREADABLE, Refusal, Row, nearest
-from headway.serving.v2_tensors import DATATYPES, from_bytes, from_json
+from headway.serving.v2_tensors import DATATYPES, from_bytes, from_json, of_list
 
 if TYPE_CHECKING:
     from headway.serving.v2_tensors import Array
@@ -80,11 +81,97 @@ class Asked(Struct, frozen=True, kw_only=True):
     outputs: tuple[tuple[str, bool], ...]
 
 
+class Numbers(Struct, frozen=True, kw_only=True):
+    """An input of numbers with a fraction in JSON, flat, without parameters: what most clients send."""
+
+    name: str
+    shape: list[int]
+    datatype: Literal["FP64", "FP32"]
+    data: list[float]
+    parameters: None = None
+
+
+class OfNumbers(Struct, frozen=True, kw_only=True):
+    """A request of nothing but such inputs, which asks for all outputs in JSON."""
+
+    inputs: list[Numbers]
+    id: str | None = None
+    parameters: None = None
+    outputs: None = None
+
+
 _decoder = msgspec.json.Decoder(Request)
+_numbers = msgspec.json.Decoder(OfNumbers)
+
+
+class Reader:
+    """Reads the requests to one model, whose signature it is."""
+
+    __slots__ = ("_array", "_fitting", "_matrix", "_outputs", "_signature", "_width")
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+        matrix = signature.matrix
+        self._matrix = None if matrix is None else (matrix.name, matrix.width)
+        self._width = 0 if matrix is None or _mismatch(matrix, "FP64") else matrix.width or 0
+        self._array: Callable[[packed[float], str], Array] | None = None
+        # Which datatypes can be those of a matrix: most requests send it, and need no look at the signature then.
+        self._fitting = frozenset(d for d in DATATYPES if matrix is not None and not _mismatch(matrix, d))
+        self._outputs = tuple((field.name, False) for field in signature.outputs) or ((LABEL, False),)
+
+    def read(self, body: bytes, *, head_bytes: int | None = None) -> Asked | Refusal:
+        """What is asked for. `head_bytes`: how much of the body is JSON, if tensors follow it in binary form."""
+        if head_bytes is not None:
+            return _read(body, self._signature, head_bytes=head_bytes)
+        # Nearly all requests in JSON are of this form, and read in one go; any other is read to tell what is wrong.
+        try:
+            numbers = _numbers.decode(body)
+        except UNREADABLE:
+            return _read(body, self._signature)
+        if len(numbers.inputs) == 1:
+            one = numbers.inputs[0]
+            if one.datatype == "FP64" and len(one.shape) == 2 and self._width == one.shape[1]:
+                found = self._rows_of(one)
+                if found is not None:
+                    return Asked(arrays=found, id=numbers.id, outputs=self._outputs)
+        tensors: list[Tensor] = []
+        for one in numbers.inputs:
+            values = of_list(one.name, one.datatype, one.shape, one.data)
+            if isinstance(values, Refusal):
+                return values
+            tensors.append((one.name, one.datatype, values))
+        arrays = self._of_matrix(tensors) or to_arrays(tensors, self._signature)
+        return arrays if isinstance(arrays, Refusal) else Asked(arrays=arrays, id=numbers.id, outputs=self._outputs)
+
+    def _rows_of(self, one: Numbers) -> "dict[str, Array] | None":
+        """Rows of the matrix that the model takes, of as many values as it wants; None when there are not as many."""
+        n_rows, width = one.shape
+        if n_rows <= 0 or n_rows * width != len(one.data):
+            return None
+        if self._array is None:
+            import numpy as np
+
+            self._array = np.frombuffer
+        assert self._matrix is not None
+        # By way of a plain array: NumPy would look at each value to find out what they are.
+        return {self._matrix[0]: self._array(packed("d", one.data), "d").reshape(n_rows, width)}
+
+    def _of_matrix(self, tensors: "list[Tensor]") -> "dict[str, Array] | None":
+        """What `to_arrays` gives, where it is the matrix that the model takes; None for anything else."""
+        if self._matrix is None or len(tensors) != 1:
+            return None
+        (_, datatype, values), (name, width) = tensors[0], self._matrix
+        if datatype not in self._fitting or values.ndim != 2 or not values.shape[0]:
+            return None
+        return {name: values} if width in (ANY_WIDTH, values.shape[1]) else None
 
 
 def read(body: bytes, signature: Signature, *, head_bytes: int | None = None) -> Asked | Refusal:
-    """What is asked for. `head_bytes`: how much of the body is JSON, if tensors follow it in binary form."""
+    """What one request asks for; see `Reader`."""
+    return Reader(signature).read(body, head_bytes=head_bytes)
+
+
+def _read(body: bytes, signature: Signature, *, head_bytes: int | None = None) -> Asked | Refusal:
     if head_bytes == 0:
         return _read_raw(body, signature)
     if head_bytes is not None and head_bytes > len(body):

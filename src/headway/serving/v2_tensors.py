@@ -5,7 +5,7 @@ Texts (`BYTES`) are UTF-8. Does not know models.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from struct import calcsize
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,6 +25,9 @@ BF16 = "BF16"
 DATATYPES = (*DTYPES, BF16)
 
 MAX_RANK = 8
+
+BY_LETTER = {"?": "BOOL", "f": "FP32", "d": "FP64", "q": "INT64", "l": f"INT{8 * calcsize('l')}"}
+"""What the protocol calls the values of the usual answers, by the letters that NumPy has for them."""
 
 _floats = msgspec.json.Decoder(list[float])
 _whole = msgspec.json.Decoder(list[int])
@@ -48,6 +51,7 @@ def n_values(name: str, shape: Sequence[int]) -> int | Refusal:
 
 def from_json(name: str, datatype: str, shape: Sequence[int], data: bytes | memoryview) -> "Array | Refusal":
     """The array of a JSON list. A missing number is `null`, which becomes NaN; a missing text stays None."""
+    # Before memory is taken for it.
     n = n_values(name, shape)
     if isinstance(n, Refusal):
         return n
@@ -62,6 +66,15 @@ def from_json(name: str, datatype: str, shape: Sequence[int], data: bytes | memo
         values = other
     except UNREADABLE as e:
         return _refuse(name, f"its data is no list: {e}")
+    return of_list(name, datatype, shape, values)
+
+
+# Any: as in `_array`.
+def of_list(name: str, datatype: str, shape: Sequence[int], values: list[Any]) -> "Array | Refusal":
+    """The array of the values of a JSON list, which are of the datatype."""
+    n = n_values(name, shape)
+    if isinstance(n, Refusal):
+        return n
     if len(values) != n:
         return _refuse(name, f"the shape {_short(shape)} holds {n} values, and {len(values)} were sent")
     # Most requests are of these; for them no other kind is asked about.
@@ -191,11 +204,10 @@ def _read_texts(name: str, shape: Sequence[int], n: int, data: bytes) -> "Array 
 
 def datatype_of(array: "Array") -> str:
     """What the protocol calls the values of a model's answer; what it has no word for is told as text."""
-    return _datatype(array.dtype)
+    # By the letter of a dtype: NumPy makes up its name, and its hash, anew each time.
+    return BY_LETTER.get(array.dtype.char) or _datatype(array.dtype)
 
 
-# NumPy makes up the name of a dtype anew each time, which costs as much as writing the whole answer.
-@lru_cache(maxsize=64)
 def _datatype(dtype: "np.dtype[Any]") -> str:
     kind = kind_of(dtype.name)
     return "BYTES" if kind is None or dtype.kind in "OUST" else kind
@@ -204,7 +216,7 @@ def _datatype(dtype: "np.dtype[Any]") -> str:
 # Any: numbers, truth values or texts.
 def to_values(array: "Array", datatype: str) -> list[Any]:
     """The values for JSON, flat; no number (NaN, infinite) is `null` there."""
-    values: list[Any] = array.ravel().tolist()
+    values: list[Any] = array.tolist() if array.ndim == 1 else array.ravel().tolist()
     if datatype == "BYTES":
         return [value if isinstance(value, str) else str(value) for value in values]
     return values

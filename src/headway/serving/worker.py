@@ -31,8 +31,9 @@ from headway.errors import HeadwayError
 from headway.ports import Serving
 from headway.serving.about import About
 from headway.serving.app import App
+from headway.serving.direct import connections
 from headway.serving.grpc_service import http2
-from headway.serving.limits import connections, watch
+from headway.serving.limits import watch
 from headway.serving.load import load
 from headway.serving.record import log_of
 from headway.serving.route import Plan
@@ -127,7 +128,7 @@ class _Worker:
         self._app = App(model, about, recorder=self._log, limits=s.limits)
         self._spans = spans_of(about)
         self._app.trace(self._spans)
-        self._kind = connections(s.limits, http2(self._app))
+        self._kind = connections(self._app, s.limits, http2(self._app))
         self._config = uvicorn.Config(
             self._app,
             uds=begin.private,

@@ -1,7 +1,6 @@
-"""The prediction log as tables: sealing open files into Parquet, reading both by time or by request, joining labels.
+"""The prediction log as tables: read by time or by request, with the labels that came.
 
-The files are specified in docs/formats/predictions.md. Readers need no lock: a segment appears whole or not at all, and
-of an open file they take the lines that are whole. Does not know which endpoint a folder belongs to.
+Neighbours: `following` gives what is new since the last look, `files` has the folder.
 """
 
 import os
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from headway.core.prediction_log import Kind, LabelLine, Segment, sealed_name, segment, segments
-from headway.tables.prediction_lines import SHADOW, common, shadowed, table
+from headway.core.prediction_log import Kind, LabelLine, Segment
+from headway.tables.prediction_lines import INSTEAD_OF, SHADOW, STATUS, USUAL, common, marked
+from headway.tables.prediction_log.files import listed, of_requests_in, whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,44 +42,6 @@ class Joined(Struct, frozen=True, kw_only=True):
     n_repeated: int = 0
 
 
-def seal(path: str) -> str | None:
-    """Make a segment of an open file that nobody writes to any more; its path, None when there was nothing in it.
-
-    Killed anywhere, doing it again does the rest. Lines that cannot be read are kept beside it, in `….damaged`.
-    Raises OSError.
-    """
-    folder, name = os.path.split(path)
-    one = segment(name)
-    assert one is not None
-    try:
-        frame, damaged = table(path, one.kind)
-    except FileNotFoundError:
-        return None
-    if damaged:
-        with open(path.removesuffix(".jsonl") + ".damaged", "ab") as f:
-            f.write(b"".join(damaged))
-    sealed = None
-    if frame is not None:
-        times = frame["at" if one.kind == "predictions" else "received_at"]
-        ends = (_number(times.min()), _number(times.max()))
-        version = frame["version"][-1] if one.kind == "predictions" else 0
-        sealed = os.path.join(
-            folder, sealed_name(one.kind, one.token, first_at=ends[0], last_at=ends[1], version=version)
-        )
-        made = f"{sealed}.{os.getpid()}"
-        with open(made, "wb") as f:
-            frame.write_parquet(f, compression="zstd", compression_level=3)
-            f.flush()
-            os.fsync(f.fileno())
-        os.rename(made, sealed)
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        # Two writers took over the same file: both made the same segment of it.
-        return sealed
-    return sealed
-
-
 def scan(
     folder: str,
     kind: Kind = "predictions",
@@ -87,12 +49,14 @@ def scan(
     since: float = 0.0,
     until: float = float("inf"),
     shadows: bool = False,
+    failed: bool = False,
 ) -> "Iterator[pl.DataFrame]":
     """The log from `since` up to `until` (UTC seconds), a segment at a time, ordered by each one's first entry.
 
     Predictions are in order of `at`, labels of `received_at`. What a killed writer left twice is given once. Columns
     are those of each segment: a column may have another type in the next, or not be there. With `shadows` the answers
-    that no client got are given, too, and `is_shadow` says which those are.
+    that no client got are given, too, and `is_shadow` says which those are; with `failed` requests that got no answer,
+    and `status` and `instead_of` say which those are, and why.
     """
     import polars as pl
 
@@ -102,7 +66,7 @@ def scan(
     for first_at, read in _in_order(folder, kind, since, until):
         frame = read()
         if frame is not None and kind == "predictions":
-            frame = shadowed(frame) if shadows else _of_clients(frame)
+            frame = _asked_for(frame, shadows=shadows, failed=failed)
         if frame is None or not frame.height:
             continue
         frame = frame.unique(subset=keys, keep="first", maintain_order=True)
@@ -125,6 +89,7 @@ def read(
     since: float = 0.0,
     until: float = float("inf"),
     shadows: bool = False,
+    failed: bool = False,
 ) -> "pl.DataFrame":
     """All of `scan` in one table, in order of time: columns that a segment lacks are null there.
 
@@ -132,7 +97,7 @@ def read(
     """
     import polars as pl
 
-    frames = list(scan(folder, kind, since=since, until=until, shadows=shadows))
+    frames = list(scan(folder, kind, since=since, until=until, shadows=shadows, failed=failed))
     if not frames:
         names = {"request_id": pl.String, "row": pl.Int64, "at": pl.Float64}
         return pl.DataFrame(schema=names | ({} if kind == "predictions" else {"received_at": pl.Float64}))
@@ -170,9 +135,9 @@ def find(folder: str, request_id: str) -> Found | None:
     """The newest request of that id, with its labels; None when the log has none. Reads back until it is found."""
     import polars as pl
 
-    for one in reversed(_listed(folder, "predictions")):
+    for one in reversed(listed(folder, "predictions")):
         rows = _of(os.path.join(folder, one.name), one, request_id)
-        rows = None if rows is None else _of_clients(rows)
+        rows = None if rows is None else _asked_for(rows)
         if rows is not None and rows.height:
             rows = rows.filter(pl.col("at") == rows["at"].max()).unique(subset="row", maintain_order=True)
             first = rows.row(0, named=True)
@@ -189,35 +154,34 @@ def find(folder: str, request_id: str) -> Found | None:
 
 def _labels_of(folder: str, request_id: str) -> tuple[LabelLine, ...]:
     found: list[LabelLine] = []
-    for one in _listed(folder, "labels"):
+    for one in listed(folder, "labels"):
         rows = _of(os.path.join(folder, one.name), one, request_id)
         if rows is not None:
             found += (LabelLine(**row) for row in rows.to_dicts())
     return tuple(sorted(set(found), key=lambda label: (label.row, label.received_at)))
 
 
-def _of_clients(frame: "pl.DataFrame") -> "pl.DataFrame":
-    """Without what only a shadow said."""
+def _asked_for(frame: "pl.DataFrame", *, shadows: bool = False, failed: bool = False) -> "pl.DataFrame":
+    """Without what only a shadow said, and what was no answer, unless they are asked for."""
     import polars as pl
 
-    return frame.filter(~pl.col(SHADOW)).drop(SHADOW) if SHADOW in frame.columns else frame
+    wanted = {SHADOW} if shadows else set()
+    if failed:
+        wanted |= {STATUS, INSTEAD_OF}
+    # Whoever answered instead of another version gave a client its answer.
+    for name in (SHADOW, STATUS):
+        if name in frame.columns and name not in wanted:
+            frame = frame.filter(pl.col(name) == USUAL[name])
+    return marked(frame.drop(USUAL.keys() - wanted, strict=False), wanted)
 
 
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _listed(folder: str, kind: Kind) -> list[Segment]:
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [one for one in segments(names) if one.kind == kind]
-
-
 def _in_order(folder: str, kind: Kind, since: float, until: float) -> "Iterator[tuple[float, _Reader]]":
     """Each file's first time and how it is read, by that time. Open ones are read now: only they do not say it."""
     ordered: list[tuple[float, str, _Reader]] = []
-    for one in _listed(folder, kind):
+    for one in listed(folder, kind):
         reader = _Reader(folder, one)
         if one.is_open:
             frame = reader()
@@ -241,23 +205,9 @@ class _Reader:
 
     def __call__(self) -> "pl.DataFrame | None":
         if self._frame is None:
-            self._frame = _table(self._folder, self._segment)
+            self._frame = whole(self._folder, self._segment)
         frame, self._frame = self._frame, self._frame if self._segment.is_open else None
         return frame
-
-
-def _table(folder: str, one: Segment) -> "pl.DataFrame | None":
-    """All of a file; None when it is gone: deleted because it was too old."""
-    import polars as pl
-
-    path = os.path.join(folder, one.name)
-    try:
-        if not one.is_open:
-            return pl.read_parquet(path)
-        return table(path, one.kind)[0]
-    except FileNotFoundError:
-        sealed = [other for other in _listed(folder, one.kind) if other.token == one.token and not other.is_open]
-        return _table(folder, sealed[0]) if one.is_open and sealed else None
 
 
 def _of(path: str, one: Segment, request_id: str) -> "pl.DataFrame | None":
@@ -266,10 +216,10 @@ def _of(path: str, one: Segment, request_id: str) -> "pl.DataFrame | None":
 
     if not one.is_open:
         try:
-            return pl.scan_parquet(path).filter(pl.col("request_id") == request_id).collect()
+            return of_requests_in(path, (request_id,))
         except FileNotFoundError:
             return None
-    frame = _table(os.path.dirname(path), one)
+    frame = whole(os.path.dirname(path), one)
     return None if frame is None else frame.filter(pl.col("request_id") == request_id)
 
 
