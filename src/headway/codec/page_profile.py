@@ -110,7 +110,7 @@ def _section(column: ColumnProfile, *, is_short: bool) -> Iterator[str]:
     yield "<div class=parts>"
     yield page.table(_facts(column), caption="In short", heads=("what", "value"), numbers=(1,))
     if column.histogram is not None and column.n_distinct > 1 and not is_short:
-        yield _histogram(column, column.histogram)
+        yield histogram(column, column.histogram)
     most = SHOWN // 4 if is_short else SHOWN
     if column.top and (column.top[0].count > 1 or column.histogram is None):
         yield _counts(column, column.top[:most], "Most frequent values")
@@ -152,16 +152,16 @@ def _counts(column: ColumnProfile, found: tuple[Counted, ...], caption: str) -> 
     return page.table(shown, caption=caption, heads=("value", "rows", "share"), numbers=(1, 2))
 
 
-def _histogram(column: ColumnProfile, histogram: Histogram) -> str:
+def histogram(column: ColumnProfile, found: Histogram) -> str:
     """Bars of one width; the first or last may be a tail, which is wider than the others, and is paler."""
-    n, most = len(histogram.counts), max(*histogram.counts, 1)
-    widths = [high - low for low, high in zip(histogram.edges, histogram.edges[1:], strict=False)]
+    n, most = len(found.counts), max(*found.counts, 1)
+    widths = [high - low for low, high in zip(found.edges, found.edges[1:], strict=False)]
     usual = sorted(widths)[n // 2]
     wide = 480 / n
     parts = []
-    for i, count in enumerate(histogram.counts):
-        span = f"{measured(column, histogram.edges[i])} to {measured(column, histogram.edges[i + 1])}"
-        said = page.text(f"{span}: {count:,} ({percent_shortly(count / max(sum(histogram.counts), 1))})")
+    for i, count in enumerate(found.counts):
+        span = f"{measured(column, found.edges[i])} to {measured(column, found.edges[i + 1])}"
+        said = page.text(f"{span}: {count:,} ({percent_shortly(count / max(sum(found.counts), 1))})")
         height = _height(count, most, 140) if count else 0
         tail = " class=tail" if widths[i] > 1.5 * usual else ""
         parts.append(
@@ -169,9 +169,9 @@ def _histogram(column: ColumnProfile, histogram: Histogram) -> str:
             f"height={height} /></g>"
         )
     marks = [
-        (0, "start", histogram.edges[0]),
-        (n // 2, "middle", histogram.edges[n // 2]),
-        (n, "end", histogram.edges[-1]),
+        (0, "start", found.edges[0]),
+        (n // 2, "middle", found.edges[n // 2]),
+        (n, "end", found.edges[-1]),
     ]
     parts += [
         f'<text x={i * wide:.1f} y=166 text-anchor="{side}">{page.text(measured(column, value))}</text>'

@@ -1,0 +1,170 @@
+"""Links, sessions and tokens that nobody can make up.
+
+The first two are sealed; nothing is kept of them but which links were used. Of tokens only digests are known.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from typing import Literal, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from headway.core.access import Role, Token
+from headway.flows.home import make
+
+LINK_S = 15 * 60.0
+"""How long a link waits to be opened."""
+
+SESSION_S = 12 * 3600.0
+
+TOKEN_PREFIX = "hw_"  # noqa: S105 (what tokens begin with, so that scanners of secrets know one)
+
+_FOLDER = "web"
+
+
+class Pass(Struct, frozen=True, kw_only=True):
+    """What is sealed: who it is for, until when (UTC seconds). `token` is the digest of the token that gave it."""
+
+    kind: Literal["link", "session"]
+    name: str
+    role: Role
+    until: float
+    nonce: str
+    token: str = ""
+
+
+def seal(secret: bytes, value: Pass) -> str:
+    """The text that stands for it in a link or a cookie."""
+    said = msgspec.json.encode(value)
+    return f"{_text(said)}.{_text(_signed(secret, said))}"
+
+
+def unseal(secret: bytes, text: str, kind: str, now: float) -> Pass | None:
+    """What a text stands for; None when we did not write it, it is over, or it is of another kind."""
+    try:
+        said, signature = (base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in text.split("."))
+        if not hmac.compare_digest(signature, _signed(secret, said)):
+            return None
+        value = msgspec.json.decode(said, type=Pass)
+    except (ValueError, msgspec.DecodeError):
+        return None
+    return value if value.kind == kind and value.until > now else None
+
+
+def _signed(secret: bytes, said: bytes) -> bytes:
+    return hmac.new(secret, said, hashlib.sha256).digest()
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Keys(Protocol):
+    """What links and sessions are sealed with, and which links were used."""
+
+    @property
+    def secret(self) -> bytes:
+        """What seals them."""
+
+    def use(self, value: Pass, now: float) -> bool:
+        """Use a link up; False when somebody did before."""
+
+
+class OwnKeys:
+    """Keys of one server that end with it, and leave nothing behind."""
+
+    __slots__ = ("_used", "secret")
+
+    def __init__(self) -> None:
+        self.secret = secrets.token_bytes(32)
+        self._used: dict[str, float] = {}
+
+    def use(self, value: Pass, now: float) -> bool:
+        """See `Keys`."""
+        self._used = {nonce: until for nonce, until in self._used.items() if until > now}
+        if value.nonce in self._used:
+            return False
+        self._used[value.nonce] = value.until
+        return True
+
+
+class KeptKeys:
+    """Keys that lie in the project's `home`, which only its user can read: a restart of the server ends no session.
+
+    Any process of that user can make a link. Deleting the file ends all sessions.
+    """
+
+    __slots__ = ("_folder", "secret")
+
+    def __init__(self, home: str) -> None:
+        make(home)
+        self._folder = os.path.join(home, _FOLDER)
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        self.secret = _secret(os.path.join(self._folder, "secret"))
+
+    def use(self, value: Pass, now: float) -> bool:
+        """See `Keys`; also when it was used in another process."""
+        folder = os.path.join(self._folder, "used")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            with suppress(FileNotFoundError):
+                # Twice as long as any of them is valid: what is forgotten cannot be used.
+                if os.stat(path).st_mtime < now - 2 * LINK_S:
+                    os.unlink(path)
+        try:
+            os.close(os.open(os.path.join(folder, value.nonce), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            return False
+        return True
+
+
+_: tuple[type[Keys], type[Keys]] = (OwnKeys, KeptKeys)
+
+
+def _secret(path: str) -> bytes:
+    if not os.path.exists(path):
+        fresh = f"{path}.{secrets.token_hex(8)}"
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(fd, secrets.token_bytes(32))
+            # Whoever was first made it; it is whole when it can be seen.
+            with suppress(FileExistsError):
+                os.link(fresh, path)
+        finally:
+            os.close(fd)
+            os.unlink(fresh)
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def link(keys: Keys, url: str, *, name: str, role: Role, now: float) -> str:
+    """An address that lets one browser in, once, within a quarter of an hour."""
+    value = Pass(kind="link", name=name, role=role, until=now + LINK_S, nonce=secrets.token_hex(16))
+    return f"{url}/enter?key={seal(keys.secret, value)}"
+
+
+def new_token() -> str:
+    """A token that nobody guesses: 256 bits."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def digest_of(token: str) -> str:
+    """What headway.toml has of a token.
+
+    >>> digest_of("hw_example")[:18]
+    'sha256:f2802cc1460'
+    """
+    return "sha256:" + hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def of_token(token: str, known: tuple[Token, ...]) -> Token | None:
+    """Whose token that is; it takes as long for every one that is none."""
+    digest = digest_of(token)
+    found = [one for one in known if hmac.compare_digest(digest.encode(), one.digest.encode("utf-8", "replace"))]
+    return found[0] if found else None

@@ -1,0 +1,46 @@
+"""Where the libraries of pages and hooks are not installed it is told, and all else goes on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LACKING = "import sys; sys.modules[{lacking!r}] = None; from headway.cli import dispatch; sys.exit(dispatch({words!r}))"
+
+
+def words_of(lacking: str, *words: str) -> list[str]:
+    return [sys.executable, "-c", LACKING.format(lacking=lacking, words=[*words])]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "pipeline.yaml").write_text("steps:\n  - run: echo hi\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("lacking", ["starlette", "jinja2"])
+def test_pages_are_refused_with_what_to_install(project: Path, lacking: str) -> None:
+    words = words_of(lacking, "ui", "--no-browser")
+    ended = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 2
+    assert "headway: pages and web hooks need starlette and jinja2" in ended.stderr
+    assert "pip install 'headway[ui]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_headway_up_says_so_and_does_the_rest(project: Path) -> None:
+    hand = [sys.executable, "-m", "headway", "trigger", "--why", "try"]
+    subprocess.run(hand, cwd=project, capture_output=True, check=True, timeout=120)
+    words = words_of("starlette", "up", "--port", "0")
+    with subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        assert running.stdout is not None
+        said = ""
+        try:
+            for line in running.stdout:
+                said += line
+                if "pip install 'headway[ui]'" in said and "run 1 passed" in said:
+                    break
+        finally:
+            running.terminate()
+    assert "pages and web hooks need starlette and jinja2" in said
