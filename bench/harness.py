@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -135,6 +136,16 @@ def once(command: Sequence[str], place: Place, timeout_s: int) -> report.Sample:
         ended = f"did not end in {timeout_s} s" if float(wall_s) >= timeout_s else f"ended with {status}"
         fault = f"`{' '.join(command)[:80]}` {ended}: {said[-400:]}"
     return report.Sample(wall_s=float(wall_s), cpu_s=float(cpu_s), rss_bytes=int(rss_bytes), fault=fault)
+
+
+def counted(command: Sequence[str], place: Place, timeout_s: int) -> report.Sample:
+    """One run of a worker in an empty folder, with the numbers that it writes into counts.json there."""
+    environments.empty(place.folder)
+    sample = once(command, place, timeout_s)
+    if sample.fault:
+        return sample
+    told = json.loads((place.folder / "counts.json").read_text())
+    return sample.with_counts({str(name): float(number) for name, number in told.items()})
 
 
 def take_turns(contenders: Sequence[Contender], n: int) -> list[report.Series]:
@@ -272,6 +283,7 @@ __all__ = [
     "Size",
     "Stage",
     "Unfit",
+    "counted",
     "once",
     "options",
     "take_turns",

@@ -6,14 +6,12 @@ reading, the writing before it; facts/s does not.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import environments
 import pipelines
-from harness import Contender, Stage, once, options, take_turns
+from harness import Contender, Stage, counted, options, take_turns
 from report import Promise, Sample
 
 WORKER = Path(__file__).resolve().parent / "log_worker.py"
@@ -35,9 +33,7 @@ def main() -> int:
     def contender(tool: str) -> Contender:
         def play(_repetition: int) -> Iterator[tuple[str, Sample]]:
             for case, task in CASES[tool].items():
-                environments.empty(place.folder)
-                sample = once(["python", str(WORKER), task, str(N_FACTS)], place, stage.options.timeout_s)
-                yield case, sample if sample.fault else sample.with_counts(_counts(place.folder))
+                yield case, counted(["python", str(WORKER), task, str(N_FACTS)], place, stage.options.timeout_s)
 
         return Contender(tool=tool, play=play)
 
@@ -49,11 +45,6 @@ def main() -> int:
             for case in ("one fact a commit", "ten facts a commit")
         ],
     )
-
-
-def _counts(folder: Path) -> dict[str, float]:
-    counted = json.loads((folder / "counts.json").read_text())
-    return {str(name): float(number) for name, number in counted.items()}
 
 
 if __name__ == "__main__":

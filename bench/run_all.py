@@ -18,6 +18,11 @@ ALL = (
     "hundred_steps",
     "thousand_steps",
     "log",
+    "rollout_count",
+    "daemon",
+    "web",
+    "monitoring",
+    "estimates",
     "install",
     "ten_thousand_steps",
     "memory",
@@ -32,8 +37,10 @@ ALL = (
     "serving",
 )
 STORE = frozenset({"store_files", "store_large", "store_space", "store_remote"})
-TABLES = frozenset({"validation", "profiles", "drift", "gate"})
-OWN_PEERS = frozenset({"ten_thousand_steps", "memory", "install", "serving", *STORE, *TABLES})
+TABLES = frozenset({"validation", "profiles", "drift", "gate", "monitoring", "estimates"})
+OWN_PEERS = frozenset(
+    {"ten_thousand_steps", "memory", "install", "rollout_count", "daemon", "web", "serving", *STORE, *TABLES}
+)
 BEGIN = "<!-- results: `python bench/run_all.py --docs` writes from here -->"
 END = "<!-- to here -->"
 

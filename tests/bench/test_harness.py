@@ -73,6 +73,13 @@ def test_a_failed_process_gives_its_status_and_its_words_and_no_number(tmp_path:
     assert "ended with 1: no such data" in str(measured.fault)
 
 
+def test_a_worker_is_counted_in_an_empty_folder(tmp_path: Path) -> None:
+    where = place(tmp_path)
+    (where.folder / "left").touch()
+    program = "import json, os; json.dump({'facts': 7, 'left': len(os.listdir())}, open('counts.json', 'w'))"
+    assert harness.counted(["python", "-c", program], where, 60).counts == {"facts": 7.0, "left": 0.0}
+
+
 def test_a_process_that_does_not_end_is_stopped(tmp_path: Path) -> None:
     measured = harness.once(["sleep", "50"], place(tmp_path), 1)
     assert "did not end in 1 s" in str(measured.fault)

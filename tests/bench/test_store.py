@@ -142,6 +142,7 @@ def test_a_wrong_answer_is_told_as_far_as_the_keeper_goes() -> None:
     assert fault(frozenset({"a", "c"}), ["a", "b"]) == "is wrong about 2 of 2 changed files: b"
 
 
+@pytest.mark.slow
 def test_headway_git_and_cp_do_all_the_cases(tmp_path: Path) -> None:
     at = stage(tmp_path)
     keepers = found(at, [HEADWAY, GIT_ITSELF, COPY, SCAN], tmp_path / "work")

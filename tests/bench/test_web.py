@@ -1,0 +1,25 @@
+"""The worker of the pages' benchmark really measures pages of a server: a small history suffices to see that."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import web_worker
+from end_to_end.project import environ
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def test_pages_have_a_size_and_take_time(tmp_path: Path) -> None:
+    command = [sys.executable, web_worker.__file__, "50"]
+    subprocess.run(command, cwd=tmp_path, env=environ(), check=True, timeout=250)
+    counts = json.loads((tmp_path / "counts.json").read_text())
+    assert {f"ms: {name}" for name in web_worker.PAGES} | {"s to answer", "KB cold", "KB of scripts", "MB"} == set(
+        counts
+    )
+    assert 5.0 < counts["KB of scripts"] < counts["KB cold"] < 150.0
+    assert counts["ms: first page"] > 0.0
+    assert counts["MB"] > 20.0
