@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,61 +11,21 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from cluster_world import PLAIN, ROUTED, World
 from clusters import lines
 from headway import config, wiring
 from headway.backends.target_kubernetes import KubernetesTarget, connect
 from headway.backends.target_kubernetes.access import Access
-from headway.backends.target_memory import its_version
 from headway.core.placement import Placement
 from headway.core.routing import Route, Shadow, Sticky, Table
 from headway.errors import FileFaulty, TargetUnavailable, UsageMistaken, VersionNotReady
-from headway.ports import Answer, Serving, Target
-from headway.testing.clock import Clock
-from headway.testing.kubernetes import FakeKubernetes
+from headway.ports import Answer, EndpointState, Serving, Target
 from headway.testing.target_contract import ENDPOINT, READY_S, TargetContract, serving
-
-ROUTED = Placement(image="headway:1", gateway="public", hostname="flights.example.com")
-PLAIN = Placement(image="headway:1")
-
-
-class World:
-    """A fake cluster, whose time passes when the target waits. A version's format says how it comes up."""
-
-    def __init__(self, **more: Any) -> None:
-        self.clock = Clock()
-        self.changes: dict[str, Any] = {}
-        self.cluster = FakeKubernetes(
-            clock=self.clock.now, plays=self._play, answer=self._answer, has_gateway=True, **more
-        )
-
-    def target(self, placement: Placement = PLAIN) -> KubernetesTarget:
-        reached = Access(server=self.cluster.url)
-        return KubernetesTarget(lambda: reached, placement, now=self.clock.now, sleep=self.clock.jump)
-
-    def _play(self, deployment: dict[str, Any]) -> Sequence[dict[str, Any]] | None:
-        meta = deployment["metadata"]
-        spec = json.loads(
-            self.cluster.objects.held["configmaps", meta["namespace"], meta["name"]]["data"]["version.json"]
-        )
-        return None if spec["format"] == "function" else lines(spec["format"])
-
-    def _answer(self, spec: dict[str, Any], path: str, body: bytes) -> tuple[int, bytes]:
-        its = msgspec.convert({**spec, **self.changes}, Serving)
-        if path == "/":
-            return 200, msgspec.json.encode({"model": its.model, "version": its.version, "digest": its.digest})
-        assert path == "/predict"
-        if len(body) > its.limits.max_body_bytes:
-            return 413, b"{}"
-        said = its_version(its, body)
-        return said.status, said.body
-
-    def names(self, kind: str) -> list[str]:
-        return sorted(key[2] for key in self.cluster.objects.held if key[0] == kind)
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(str(tmp_path))
     with made.cluster:
         yield made
 
@@ -74,13 +34,18 @@ def broken(root: str, version: int, how: str) -> Serving:
     return msgspec.structs.replace(serving(root, version), format=how)
 
 
-class TestKubernetesTarget(TargetContract):
+class InCluster(TargetContract):
+    """What both ways to make shares have in common."""
+
+    placement = PLAIN
+    keys_said = copies_said = ""
+
     @pytest.fixture(autouse=True)
     def _world(self, world: World) -> None:
         self.world = world
 
     def make(self, root: str) -> Target:
-        return self.world.target(ROUTED)
+        return self.world.target(self.placement)
 
     def call(self, target: Target, url: str, body: bytes) -> Answer:
         status, content = self.world.cluster.call(urlsplit(url).netloc, "/predict", body)
@@ -89,19 +54,15 @@ class TestKubernetesTarget(TargetContract):
     def broken(self, root: str, version: int) -> Serving:
         return broken(root, version, "crash-at-start")
 
-    def test_endpoints_know_nothing_of_each_other(self, target: Target, root: str) -> None:
-        # One host is one endpoint's: here each has its own Service's name.
-        super().test_endpoints_know_nothing_of_each_other(self.world.target(PLAIN), root)
-
     def test_a_key_stays_with_its_version(self, target: Target, root: str) -> None:
         self.up(target, root, 1, 2)
         routes = (Route(version=1, weight=1), Route(version=2, weight=1))
-        with pytest.raises(UsageMistaken, match="keeps no keys"):
+        with pytest.raises(UsageMistaken, match=self.keys_said):
             target.route(ENDPOINT, Table(routes=routes, sticky=Sticky(place="field", name="x")))
 
     def test_a_shadow_answers_nobody(self, target: Target, root: str) -> None:
         url = self.up(target, root, 1, 2)
-        with pytest.raises(UsageMistaken, match="copies no requests"):
+        with pytest.raises(UsageMistaken, match=self.copies_said):
             target.route(ENDPOINT, Table(routes=(Route(version=1, weight=1),), shadow=Shadow(version=2)))
         assert self.told(target, url) == {1: 60}
 
@@ -120,6 +81,59 @@ class TestKubernetesTarget(TargetContract):
                 target.route(ENDPOINT, wrong)
         assert self.state(target).table == two
         assert set(self.told(target, url)) == {1, 2}
+
+
+class TestByGateway(InCluster):
+    placement = ROUTED
+    keys_said, copies_said = "a Gateway keeps no keys", r"do not say that they can copy .*\(HTTPRouteRequestMirror\)"
+
+    def test_endpoints_know_nothing_of_each_other(self, target: Target, root: str) -> None:
+        # One host is one endpoint's: here each has its own Service's name.
+        super().test_endpoints_know_nothing_of_each_other(self.world.target(PLAIN), root)
+
+
+def test_a_route_that_asks_a_gateway_for_what_it_has_not_is_said_to_be_well_and_answers_500(
+    world: World, tmp_path: "os.PathLike[str]"
+) -> None:
+    """As was recorded: that is why a Gateway's class is asked, and not the route's conditions."""
+    target = world.target(ROUTED)
+    for version in (1, 2):
+        target.start(serving(str(tmp_path), version), port=0, timeout_s=READY_S)
+    url = target.switch(ENDPOINT, 1)
+    target._gateway.put(ENDPOINT, {1: 1.0}, Shadow(version=2))
+    assert world.cluster.call(urlsplit(url).netloc, "/predict", b"{}")[0] == 500
+    target.switch(ENDPOINT, 1)
+    assert world.cluster.call(urlsplit(url).netloc, "/predict", b"{}")[0] == 200
+
+
+class TestByGatewayThatCopies(TestByGateway):
+    @pytest.fixture(autouse=True)
+    def _world(self, tmp_path: Path) -> Iterator[None]:
+        self.world = World(
+            str(tmp_path), gateway=("HTTPRouteRequestMirror", "HTTPRouteRequestPercentageMirror", "HTTPRouteMethods")
+        )
+        with self.world.cluster:
+            yield
+
+    def test_a_shadow_answers_nobody(self, target: Target, root: str) -> None:
+        TargetContract.test_a_shadow_answers_nobody(self, target, root)
+        assert self.world.cluster.n_copied == {"flights-v2": 60}
+
+    def test_a_shadow_may_get_a_share(self, target: Target, root: str) -> None:
+        url = self.up(target, root, 1, 2)
+        table = Table(routes=(Route(version=1, weight=1),), shadow=Shadow(version=2, share=0.25))
+        target.route(ENDPOINT, table)
+        assert self.state(target).table == table
+        assert self.told(target, url, n=200) == {1: 200}
+        assert 45 <= self.world.cluster.n_copied["flights-v2"] <= 55
+        target.route(ENDPOINT, None)
+        before = self.world.cluster.n_copied["flights-v2"]
+        assert self.told(target, url) == {1: 60}
+        assert self.world.cluster.n_copied["flights-v2"] == before
+
+
+class TestByCopies(InCluster):
+    keys_said, copies_said = "a Service keeps no keys", "a Service copies no requests"
 
 
 # --- what goes wrong ------------------------------------------------------------------------------------------------
@@ -154,7 +168,7 @@ def test_a_broken_version_is_named_with_its_own_words_in_time_and_leaves_nothing
 
 
 def test_a_version_that_is_too_slow_is_waited_for_no_longer_than_asked(tmp_path: "os.PathLike[str]") -> None:
-    world = World(ready_s=100.0)
+    world = World(str(tmp_path), ready_s=100.0)
     with world.cluster:
         for start_s, timeout_s in ((1, 20), (20, 1)):
             hasty = world.target(msgspec.structs.replace(PLAIN, start_s=start_s))
@@ -205,14 +219,6 @@ def test_a_route_that_the_gateway_refuses_comes_back_as_it_was(world: World, tmp
     assert json.loads(world.cluster.call(urlsplit(url).netloc, "/predict", b"{}")[1])["predictions"] == [1]
 
 
-def test_without_a_gateway_weights_are_refused(world: World, tmp_path: "os.PathLike[str]") -> None:
-    target = world.target()
-    target.start(serving(str(tmp_path), 1), port=0, timeout_s=READY_S)
-    target.switch(ENDPOINT, 1)
-    with pytest.raises(UsageMistaken, match="weights need a Gateway"):
-        target.route(ENDPOINT, Table(routes=(Route(version=1, weight=1),)))
-
-
 def test_a_stopped_endpoint_leaves_nothing_behind(world: World, tmp_path: "os.PathLike[str]") -> None:
     target = world.target(msgspec.structs.replace(ROUTED, max_replicas=4))
     target.start(serving(str(tmp_path), 1), port=0, timeout_s=READY_S)
@@ -252,26 +258,52 @@ def test_somebody_else_goes_on_where_the_driver_died(world: World, tmp_path: "os
 )
 def test_what_no_cluster_takes_is_refused_before_it_is_asked(placement: Placement, at: str) -> None:
     with pytest.raises(FileFaulty) as e:
-        KubernetesTarget(lambda: Access(server="http://127.0.0.1:9"), placement)
+        KubernetesTarget(lambda: Access(server="http://127.0.0.1:9"), placement, "")
     assert e.value.at == at
 
 
 def test_all_that_no_cluster_takes_is_told_at_once() -> None:
     with pytest.raises(FileFaulty) as e:
         KubernetesTarget(
-            lambda: Access(server="http://127.0.0.1:9"), Placement(image="a:1", cpu="lots", labels={"app": "x"})
+            lambda: Access(server="http://127.0.0.1:9"), Placement(image="a:1", cpu="lots", labels={"app": "x"}), ""
         )
     assert {fault.where for fault in e.value.faults} == {"kubernetes.cpu", "kubernetes.labels.app"}
 
 
+def test_what_no_cluster_takes_is_told_where_it_was_said() -> None:
+    one, two = ({"image": "a:1", **more} for more in ({"cpu": "lots"}, {"cpu": "lots", "namespace": "A"}))
+    from_file = {"KUBERNETES_SAID_IN": "headway.toml"}
+    for said, environ, at in (
+        (one, {}, "HEADWAY_KUBERNETES: cpu"),
+        (two, {}, "HEADWAY_KUBERNETES"),
+        (one, from_file, "headway.toml: kubernetes.cpu"),
+        (two, from_file, "headway.toml: kubernetes"),
+    ):
+        with pytest.raises(FileFaulty) as e:
+            connect("kubernetes:x", {"HEADWAY_KUBERNETES": json.dumps(said), **environ})
+        assert e.value.at == at
+        assert {fault.file for fault in e.value.faults} <= {at.partition(":")[0]}
+
+
+def test_an_address_that_is_none_is_told_where_it_was_said(tmp_path: Path) -> None:
+    (tmp_path / "headway.toml").write_text('[kubernetes]\nimage = "a:1"\napi = "nowhere"\n')
+    for environ, at in (
+        (config.load(folder=str(tmp_path)).target_environ, "headway.toml: kubernetes.api"),
+        ({"HEADWAY_KUBERNETES": '{"image": "a:1", "api": "nowhere"}'}, "HEADWAY_KUBERNETES: api"),
+    ):
+        with pytest.raises(UsageMistaken, match="'nowhere' is no address of a cluster") as e:
+            connect("kubernetes:x", environ).state(ENDPOINT)
+        assert e.value.at == at
+
+
 def test_a_cluster_that_is_down_is_named(tmp_path: "os.PathLike[str]") -> None:
-    target = KubernetesTarget(lambda: Access(server="http://127.0.0.1:9"), PLAIN)
+    target = KubernetesTarget(lambda: Access(server="http://127.0.0.1:9"), PLAIN, "")
     with pytest.raises(TargetUnavailable, match="the cluster does not answer"):
         target.state(ENDPOINT)
 
 
 def test_a_viewer_is_told_that_a_right_is_missing(world: World, tmp_path: "os.PathLike[str]") -> None:
-    target = KubernetesTarget(lambda: Access(server=world.cluster.url, token="viewer"), PLAIN)
+    target = KubernetesTarget(lambda: Access(server=world.cluster.url, token="viewer"), PLAIN, "")
     with pytest.raises(TargetUnavailable, match='User "viewer" cannot') as e:
         target.start(serving(str(tmp_path), 1), port=0, timeout_s=READY_S)
     assert "the Role that is needed" in e.value.remedy
@@ -329,78 +361,36 @@ def test_a_diff_says_what_would_change_and_changes_nothing(world: World, tmp_pat
     assert str(found) == "Deployment flights-v1: spec.replicas: 2 -> 3"
 
 
-class Killed(BaseException):
-    """The driver dies here."""
-
-
-N_WRITES = {"start": 4, "switch": 2, "route": 2, "stop": 5}
-"""How many writes each act makes, which a test below counts."""
-
-
-def act(target: KubernetesTarget, root: str, word: str) -> None:
-    """One act of a release of version 2 beside version 1."""
-    if word == "start":
-        target.start(serving(root, 2), port=0, timeout_s=READY_S)
-    elif word == "switch":
-        target.switch(ENDPOINT, 2)
-    elif word == "route":
-        target.route(ENDPOINT, Table(routes=(Route(version=1, weight=1), Route(version=2, weight=1))))
-    else:
-        target.stop(ENDPOINT, 2)
-
-
-@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("word", "number"), [(word, n) for word, most in N_WRITES.items() for n in range(most)])
-def test_a_driver_that_dies_at_any_write_leaves_an_endpoint_that_answers_and_the_next_one_ends_the_act(
-    world: World, tmp_path: "os.PathLike[str]", word: str, number: int, *, is_done: bool
+def test_servers_that_ended_after_they_were_ready_are_told_with_their_last_words(
+    world: World, tmp_path: "os.PathLike[str]"
 ) -> None:
-    root = str(tmp_path)
-    first = world.target(ROUTED)
-    first.start(serving(root, 1), port=0, timeout_s=READY_S)
-    url = first.switch(ENDPOINT, 1)
-    if word != "start":
-        first.start(serving(root, 2), port=0, timeout_s=READY_S)
-    dying, left = world.target(ROUTED), [number]
-    through = dying._client.request
-
-    def request(method: str, *rest: Any, **more: Any) -> Any:
-        if method not in ("PATCH", "DELETE"):
-            return through(method, *rest, **more)
-        left[0] -= 1
-        if left[0] < 0 and not is_done:
-            raise Killed
-        said = through(method, *rest, **more)
-        if left[0] < 0:
-            raise Killed
-        return said
-
-    dying._client.request = request  # type: ignore[method-assign] # the driver's death is played
-    with pytest.raises(Killed):
-        act(dying, root, word)
-    for _ in range(8):
-        assert world.cluster.call(urlsplit(url).netloc, "/predict", b"{}")[0] == 200
-    act(world.target(ROUTED), root, word)
-    state = world.target(ROUTED).state(ENDPOINT)
-    assert state is not None
-    assert state.healthy
-    assert state.serving == (2 if word == "switch" else 1)
-    assert state.versions == ((1,) if word == "stop" else (1, 2))
-    assert (state.table is not None) == (word == "route")
-    answers = {
-        json.loads(world.cluster.call(urlsplit(url).netloc, "/predict", b"{}")[1])["predictions"][0] for _ in range(8)
-    }
-    assert answers == {"switch": {2}, "route": {1, 2}}.get(word, {1})
-
-
-@pytest.mark.parametrize("word", N_WRITES)
-def test_each_act_writes_as_often_as_it_is_killed_above(world: World, tmp_path: "os.PathLike[str]", word: str) -> None:
-    root, target = str(tmp_path), world.target(ROUTED)
-    for version in (1,) if word == "start" else (1, 2):
-        target.start(serving(root, version), port=0, timeout_s=READY_S)
+    target = world.target()
+    target.start(serving(str(tmp_path), 1), port=0, timeout_s=READY_S)
     target.switch(ENDPOINT, 1)
-    world.cluster.asked.clear()
-    act(target, root, word)
-    assert sum(method in ("PATCH", "DELETE") for method, _ in world.cluster.asked) == N_WRITES[word]
+    assert state_of(target).ends == ()
+    crashed = next(
+        one
+        for line in lines("crash-at-start")
+        if line["resource"] == "pods"
+        for one in line["object"]["status"].get("containerStatuses", [])
+        if one["restartCount"] == 1
+    )
+    for number, name in enumerate(world.names("pods")):
+        pod = world.cluster.objects.held["pods", "default", name]
+        restarts = {"name": "server", "restartCount": number + 1}
+        status = {**pod["status"], "containerStatuses": [{**crashed, **restarts}]}
+        world.cluster.objects.put(("pods", "default", name), {**pod, "status": status})
+        said = {"exit": 0, "stdout": "loading\nboom: out of cheese\n", "stderr": ""}
+        world.cluster._logs[name, "server", crashed["state"].get("running") is not None] = said
+    (found,) = state_of(target).ends
+    assert (found.version, found.n) == (1, 3)
+    assert found.words.endswith("boom: out of cheese")
+
+
+def state_of(target: Target) -> EndpointState:
+    state = target.state(ENDPOINT)
+    assert state is not None
+    return state
 
 
 def test_a_version_that_does_not_answer_is_not_ready(world: World, tmp_path: "os.PathLike[str]") -> None:

@@ -134,7 +134,11 @@ def test_a_kubeconfig_that_is_no_use_is_named(
 @pytest.mark.parametrize("server", ["127.0.0.1:6443", "ftp://x", "https://", "http://x:port", "http://[::1"])
 def test_what_is_no_address_is_named_where_it_stands(tmp_path: Path, server: str) -> None:
     path = config(tmp_path, cluster={"server": server})
-    for at, environ, api in (("headway.toml: kubernetes.api", {}, server), (path, {"KUBECONFIG": path}, "")):
+    for at, environ, api in (
+        ("headway.toml: kubernetes.api", {"KUBERNETES_SAID_IN": "headway.toml"}, server),
+        ("HEADWAY_KUBERNETES: api", {}, server),
+        (path, {"KUBECONFIG": path}, ""),
+    ):
         with pytest.raises(UsageMistaken, match="is no address of a cluster") as e:
             find(environ, api=api)
         assert e.value.at == at

@@ -114,6 +114,9 @@ def test_a_version_that_keeps_crashing_is_given_up_and_clients_are_told(place: P
     assert b"keeps crashing" in answer.body
     assert not place.is_well()
     os.unlink(flag)
+    # Started again it answers by itself: whoever brings back what should serve need not switch to it.
+    place.up(1, text)
+    assert {post(url).status for _ in range(10)} == {200}
     assert place.serve(1, text) == url
     assert post(url).status == 200
 

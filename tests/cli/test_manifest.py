@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -54,8 +53,12 @@ def test_manifests_are_printed_without_a_cluster_and_the_same_each_time(project:
     words = ("manifest", "far@1", "--endpoint", "far")
     done = headway(project, *words)
     assert done.returncode == 0, done.stderr
+    # Nothing untested ships: whoever applies it themselves is told.
+    assert done.stderr == "note: far@1 would not be released by headway: no gate judged it\n"
     made = list(yaml.safe_load_all(done.stdout))
     assert [one["kind"] for one in made] == ["ConfigMap", "Deployment", "Service", "PodDisruptionBudget"]
+    import kubernetes_validate  # takes seconds, and each worker collects this file
+
     for one in made:
         kubernetes_validate.validate(one, "1.33", strict=True)
         assert "namespace" not in one["metadata"]

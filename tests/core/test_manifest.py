@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import kubernetes_validate
 import msgspec
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from headway.core import manifest as m
 from headway.core.ids import Digest, is_name
 from headway.core.manifest_names import endpoint_name, image_faults, label_faults, label_value, version_name
 from headway.core.placement import Placement
+from headway.core.routing import Shadow
 
 VERSION = m.Version(endpoint="churn", model="churn", version=3, digest=Digest("ab" * 32), spec='{"version": 3}')
 PLAIN = Placement(image="registry.local:5000/churn:3")
@@ -34,7 +34,8 @@ SCHEMAS = ("1.25", "1.28", "1.30", "1.33", "1.35", "1.37")
 
 
 def all_of(placement: Placement) -> list[m.Manifest]:
-    return [*m.for_version(VERSION, placement), m.endpoint_service("churn", 3, placement)]
+    key = m.log_key("churn", "secret", placement)
+    return [*m.for_version(VERSION, placement), m.endpoint_service("churn", 3, placement), key]
 
 
 def pod(placement: Placement) -> dict[str, Any]:
@@ -45,11 +46,15 @@ def pod(placement: Placement) -> dict[str, Any]:
 @pytest.mark.parametrize("cluster", SCHEMAS)
 @pytest.mark.parametrize("placement", [PLAIN, FULL], ids=["plain", "full"])
 def test_every_manifest_is_valid_in_each_version_of_kubernetes(placement: Placement, cluster: str) -> None:
+    import kubernetes_validate  # takes seconds, and each worker collects this file
+
     for one in all_of(placement):
         kubernetes_validate.validate(one, cluster, strict=True)
 
 
 def test_the_judge_of_manifests_finds_a_field_that_is_none() -> None:
+    import kubernetes_validate
+
     broken = m.deployment(VERSION, PLAIN)
     broken["spec"]["template"]["spec"]["containers"][0]["imgae"] = "x"
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -94,6 +99,27 @@ def test_a_pod_answers_until_nobody_is_routed_to_it_and_has_time_to_end() -> Non
     assert pod(PLAIN)["terminationGracePeriodSeconds"] > sleeps + PLAIN.drain_s
 
 
+def test_the_log_of_a_pod_is_behind_a_key_and_in_no_service() -> None:
+    log = pod(FULL)["containers"][1]
+    key = next(one for one in log["env"] if one["name"] == "HEADWAY_LOG_KEY")["valueFrom"]["secretKeyRef"]
+    made = m.log_key("churn", "secret", FULL)
+    assert (key["name"], key["key"] in made["data"]) == (made["metadata"]["name"], True)
+    work = next(one for one in log["volumeMounts"] if one["mountPath"] == "/work")
+    assert work["readOnly"]
+    # It reads predictions, and has no business with the store's credentials or the model's files.
+    assert "envFrom" not in log
+    ports = {port["name"] for port in log["ports"]}
+    for one in all_of(FULL):
+        if one["kind"] == "Service":
+            assert not {port["targetPort"] for port in one["spec"]["ports"]} & (ports | {m.LOG_PORT})
+
+
+def test_a_version_that_is_not_logged_hands_out_nothing() -> None:
+    silent = msgspec.structs.replace(VERSION, has_log=False)
+    spec = m.deployment(silent, PLAIN)["spec"]["template"]["spec"]
+    assert [one["name"] for one in spec["containers"]] == ["server"]
+
+
 @pytest.mark.parametrize("placement", [PLAIN, FULL], ids=["plain", "full"])
 def test_no_container_has_more_rights_than_it_needs(placement: Placement) -> None:
     spec = pod(placement)
@@ -135,6 +161,20 @@ def test_a_route_gives_each_version_its_share() -> None:
     assert made["spec"]["hostnames"] == ["churn.example.com"]
 
 
+def test_a_shadow_gets_copies_at_a_port_of_its_own_whose_answers_are_logged_as_a_shadows() -> None:
+    for share, fraction in ((1.0, None), (0.125, {"numerator": 1250, "denominator": 10_000})):
+        rule = m.route("churn", {3: 1.0}, FULL, Shadow(version=4, share=share))["spec"]["rules"][0]
+        (mirror,) = rule["filters"]
+        assert mirror["type"] == "RequestMirror"
+        told = mirror["requestMirror"]
+        assert told.get("fraction") == fraction
+        assert told["backendRef"]["name"] == version_name("churn", 4)
+        ports = {port["port"]: port["targetPort"] for port in m.service(VERSION, FULL)["spec"]["ports"]}
+        containers = {port["name"]: port["containerPort"] for port in pod(FULL)["containers"][0]["ports"]}
+        assert containers[ports[told["backendRef"]["port"]]] == m.COPY_PORT
+        assert [(b["name"], b["weight"]) for b in rule["backendRefs"]] == [("churn-v3", 10_000)]
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=8).filter(any))
 def test_weights_are_whole_and_nobody_who_has_a_share_gets_nothing(parts: list[float]) -> None:
     shares = {version: part / sum(parts) for version, part in enumerate(parts)}
@@ -155,6 +195,16 @@ def test_weights_are_whole_and_nobody_who_has_a_share_gets_nothing(parts: list[f
         ({"max_replicas": -1}, [("max-replicas",)]),
         ({"start_s": 0}, [("start-s",)]),
         ({"labels": {"app": "mine"}}, [("labels", "app")]),
+        ({"namespace": "Team_A"}, [("namespace",)]),
+        ({"namespace": "a.b"}, [("namespace",)]),
+        ({"namespace": "a" * 64}, [("namespace",)]),
+        ({"secret": "store credentials", "pull_secret": "-x"}, [("secret",), ("pull-secret",)]),
+        ({"service_account": "models/churn"}, [("service-account",)]),
+        ({"gateway": "Public"}, [("gateway",)]),
+        ({"gateway": "infra/"}, [("gateway",)]),
+        ({"gateway": "in.fra/public"}, [("gateway",)]),
+        ({"gateway": "/public"}, [("gateway",)]),
+        ({"hostname": "https://churn.example.com"}, [("hostname",)]),
     ],
 )
 def test_a_placement_that_no_cluster_takes_is_named_before_it_is_sent(
@@ -162,6 +212,17 @@ def test_a_placement_that_no_cluster_takes_is_named_before_it_is_sent(
 ) -> None:
     assert [fault.path for fault in m.faults(Placement(**{"image": "a:1", **placement}))] == paths
     assert not m.faults(FULL)
+
+
+@pytest.mark.parametrize(
+    "placement",
+    [
+        {"namespace": "a" * 63, "secret": "store.eu-1", "gateway": "public.eu", "hostname": "*.example.com"},
+        {"namespace": "2026", "gateway": "infra/public", "service_account": "a" * 253},
+    ],
+)
+def test_names_that_clusters_take_are_taken(placement: dict[str, Any]) -> None:
+    assert not m.faults(Placement(image="a:1", **placement))
 
 
 # --- names ----------------------------------------------------------------------------------------------------------

@@ -111,6 +111,12 @@ def test_requests_that_come_too_late_are_warned_of() -> None:
     )
 
 
+def test_customers_that_stick_are_warned_of() -> None:
+    [stage] = plan({"canary": "50% by customer_id for 20000 requests"}).stages
+    [warning] = stage.warnings
+    assert "as if each request had a customer_id of its own" in warning
+
+
 def test_nothing_that_compares_is_told() -> None:
     found = plan_rollout(strategy(), Supposed())
     assert found.stages == ()

@@ -1,5 +1,7 @@
 import math
 
+import pytest
+
 from headway.core.rollout_plan import RolloutPlan, Sight, StagePlan, Supposed, plan_rollout
 from headway.core.rollout_plan_words import plan_lines
 from headway.core.strategy_grammar import read_strategy
@@ -42,3 +44,20 @@ def test_what_is_never_seen_is_told() -> None:
     assert first == "  errors: if 2 % fail, caught 0 times in 100;"
     assert second == "          not even 64 times as many is caught 4 times in 5"
     assert third == "  shift(new, old) <= 0.05: if both are alike, never proved"
+
+
+@pytest.mark.parametrize(
+    ("errors", "truth", "least"),
+    [
+        (0.05, "10 % fail instead of 5 %", "not even all of them, 20 times as many, are caught 4 times in 5"),
+        (0.6, "100 % fail instead of 60 %", "not even all of them, 1.7 times as many, are caught 4 times in 5"),
+        (0.001, "0.2 % fail instead of 0.1 %", "not even 64 times as many is caught 4 times in 5"),
+        (0.0, "none of the champion's fail", "not even 64 times as many is caught 4 times in 5"),
+    ],
+)
+def test_no_more_than_all_requests_can_fail(errors: float, truth: str, least: str) -> None:
+    strategy = read_strategy({"strategy": [{"canary": "5% for 40 requests"}, "promote"]}).strategy
+    assert strategy is not None
+    _, first, second, *_ = plan_lines(plan_rollout(strategy, Supposed(errors=errors)))
+    assert f"if {truth}, caught" in first
+    assert second.strip() == least

@@ -3,15 +3,9 @@ import math
 import pytest
 
 from headway.core.guard import GUARDS, Guard, parse_guard_check
-from headway.core.rollout_track import (
-    GapTrack,
-    RatioTrack,
-    ShareTrack,
-    ShiftTrack,
-    Track,
-    factor_to_prove,
-    track_of,
-)
+from headway.core.rollout_share_track import ShareTrack
+from headway.core.rollout_shift_track import ShiftTrack
+from headway.core.rollout_track import GapTrack, RatioTrack, Track, factor_to_prove, track_of
 from headway.core.rollout_window import Compared, Counts, Window
 from headway.stats.arms import gap_of, log_evidence_of_gap_above, log_evidence_of_ratio_above, ratio_of
 from headway.stats.betting import log_evidence_above

@@ -120,6 +120,43 @@ def test_from_when_on_a_request_is_slow_is_a_time_with_a_unit(value: object) -> 
     assert [path for path, _ in faults(**{"slower-than": value})] == [("slower-than",)]
 
 
+@pytest.mark.parametrize(("said", "read_as"), [("off by 0.5", (0.5, False)), ("off by 10%", (0.1, True))])
+def test_from_when_on_a_number_is_wrong(said: str, read_as: tuple[float, bool]) -> None:
+    found = read(wrong=said)
+    assert (found.off_by, found.is_off_relative) == pytest.approx(read_as)
+    assert (read().off_by, read().is_off_relative) == (0.0, False)
+
+
+@pytest.mark.parametrize("value", [0.5, "0.5", "off by 0", "off by a lot", "off by -1", "off by 1e9", True])
+def test_what_says_of_no_number_that_it_is_wrong_is_told(value: object) -> None:
+    assert [path for path, _ in faults(wrong=value)] == [("wrong",)]
+
+
+MANY = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"strategy": [{"canary": f"10% for {MANY} requests"}, "promote"]}, ("strategy", 0, "canary")),
+        ({"strategy": [{"canary": f"{MANY}% for 1h"}, "promote"]}, ("strategy", 0, "canary")),
+        ({"strategy": [{"canary": 10**5000}, "promote"]}, ("strategy", 0, "canary")),
+        ({"strategy": [{"canary": f"10% for {MANY}h"}, "promote"]}, ("strategy", 0, "canary")),
+        ({"harm": MANY}, ("harm",)),
+        ({"harm": 10**5000}, ("harm",)),
+        ({"burst": 10**5000}, ("burst",)),
+        ({"slower-than": 10**5000}, ("slower-than",)),
+        ({"unsure": 10**5000}, ("unsure",)),
+        ({"wrong": f"off by {MANY}"}, ("wrong",)),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_numbers_of_thousands_of_digits_are_faults_like_others(
+    values: dict[str, object], path: tuple[str | int, ...]
+) -> None:
+    assert [place for place, _ in faults(**values)] == [path]
+
+
 def test_all_faults_are_told_at_once() -> None:
     found = faults(
         strategy=[{"canary": "10"}, {"bake": "x"}],
@@ -247,3 +284,18 @@ def test_the_strategy_of_the_page_is_read() -> None:
     assert found.strategy is not None
     assert len(found.strategy.stages) == 6
     assert len(found.strategy.guards) == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        ("canary: 10% for 2h, promote", "in a file it is a list: `strategy: [canary: 10% for 2h, promote]`"),
+        (["canary: 10% for 2h", "promote"], "write it without quotation marks: `- canary: 10% for 2h`"),
+        (["canary", "promote"], "write `canary: …`"),
+        (["canary: ", "promote"], "write `canary: …`"),
+        (["promote:"], "did you mean `promote`?"),
+        (["bak", "promote"], "did you mean `bake`?"),
+    ],
+)
+def test_a_stage_that_is_written_as_a_text_says_how_it_is_written(value: object, remedy: str) -> None:
+    assert remedy in [fault.remedy for fault in read_strategy({"strategy": value}).problems]

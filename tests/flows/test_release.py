@@ -30,6 +30,7 @@ from headway.flows.release import release, rollback, settings, stop
 from headway.flows.rollout import Delivery, read
 from headway.ports import Answer, Serving
 from headway.testing.bench import MemoryParts
+from headway.testing.verdicts import kept_verdict
 
 
 class Killed(BaseException):
@@ -53,7 +54,8 @@ class Place:
         for version in versions:
             text = f"def predict(rows): return [{version}] * len(rows)".encode()
             artifact = Artifact(path="models/model.py", digest=self.parts.blobs.put(text), size_bytes=len(text))
-            asked = Registration(model="m", artifact=artifact, key=f"r/{version}", format=kind)
+            verdict = kept_verdict(self.parts.blobs, artifact)
+            asked = Registration(model="m", artifact=artifact, key=f"r/{version}", format=kind, verdict=verdict)
             registry.register(self.parts.log, asked, now=0.0)
 
     def order(self, version: int, key: str = "", **fields: Any) -> Order:
@@ -296,7 +298,7 @@ class Fatal:
         self._target = place.target
         log = place.parts.log
         self.world = msgspec.structs.replace(place.world, target=lambda _: self, log=_FatalLog(self, log))
-        for name in ("start", "ask", "switch", "stop", "state"):
+        for name in ("start", "ask", "switch", "route", "stop", "state"):
             setattr(self, name, self.deadly(getattr(place.target, name)))
 
     def deadly(self, act: Callable[..., Any]) -> Callable[..., Any]:

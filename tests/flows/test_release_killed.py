@@ -19,6 +19,7 @@ from headway.core.rollout import Order, Released
 from headway.flows import registry
 from headway.flows.release import release, stop
 from headway.flows.rollout import Delivery, read
+from headway.testing.verdicts import kept_verdict
 
 pytestmark = pytest.mark.slow
 
@@ -68,9 +69,9 @@ def folder(tmp_path: Path) -> str:
     with wiring.open(load(folder=str(tmp_path))) as parts:
         for version in (1, 2):
             digest = parts.blobs.put(f"def predict(rows): return [{version}] * len(rows)".encode())
-            asked = Registration(
-                model="m", artifact=Artifact(path="model.py", digest=digest), key=f"r/{version}", format="function"
-            )
+            artifact = Artifact(path="model.py", digest=digest)
+            verdict = kept_verdict(parts.blobs, artifact)
+            asked = Registration(model="m", artifact=artifact, key=f"r/{version}", format="function", verdict=verdict)
             registry.register(parts.log, asked, now=0.0)
             (tmp_path / f"golden-{version}.jsonl").write_text(f'{{"inputs": {{"x": 1}}, "expect": {version}}}\n')
         deploy(parts.delivery(), 1, "run/first")

@@ -124,13 +124,19 @@ class LocalTarget:
     def state(self, endpoint: str) -> EndpointState | None:
         """See `ports.Target`. An endpoint whose holder is gone (a reboot) is there, unhealthy, and says what to do."""
         kept = self._kept(endpoint)
-        if not kept or kept["stopped"]:
+        if not kept or kept.get("stopped", False):
             return None
         if not self._is_alive(endpoint):
             return EndpointState(
-                url=kept["url"], serving=None, detail="its processes are gone (a restart of the machine?); deploy again"
+                url=kept.get("url", ""),
+                serving=None,
+                detail="its processes are gone (a restart of the machine?); deploy again",
             )
         return msgspec.convert(self._tell(endpoint, {"do": "state"}, timeout_s=OBEY_S), EndpointState)
+
+    def collect(self, endpoint: str) -> list[str]:  # noqa: ARG002 (as below)
+        """See `ports.Target`. Its workers write into the endpoint's folder themselves."""
+        return []
 
     # --- the holder ---------------------------------------------------------------------------------------------
 
@@ -155,7 +161,7 @@ class LocalTarget:
             return False
         with _socket(5.0) as control:
             try:
-                control.connect(kept["control"])
+                control.connect(kept.get("control", ""))
             except OSError:
                 return False
         return True

@@ -109,9 +109,14 @@ class MemoryTarget:
             url=f"memory://{endpoint}",
             serving=serving,
             versions=tuple(sorted(versions)),
+            held=tuple(sorted(versions)),
             healthy=serving in versions,
             table=self.tables.get(endpoint),
         )
+
+    def collect(self, endpoint: str) -> list[str]:  # noqa: ARG002 (nothing is logged)
+        """See `ports.Target`."""
+        return []
 
     def call(self, url: str, body: bytes) -> Answer:
         """A client's request to an endpoint's URL. Raises VersionNotReady when nothing serves there."""

@@ -7,11 +7,12 @@ Group: Production
     headway manifest churn@3 --endpoint churn --diff                   what it would change in the cluster
     headway manifest churn@3 --endpoint churn --own deployment.yaml    your own file: image, version and labels
 
-Nothing is applied. Only --diff asks the cluster.
+Nothing is applied. Only --diff asks the cluster. Of a version that no gate let pass, a note on stderr says so.
 """
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from headway.core.limits import Limits
     from headway.core.recording import Recording
     from headway.flows.serve import offered
+    from headway.flows.vetting import unproven
 
     if not is_name(args.endpoint):
         problem = f"{args.endpoint!r} cannot be an endpoint's name"
@@ -67,8 +69,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             raise UsageMistaken(problem, at="--target", remedy="leave it away, or name kubernetes")
         import msgspec
 
-        offer = offered(parts.delivery(), ref, Recording(), Limits())
+        world = parts.delivery()
+        offer = offered(world, ref, Recording(), Limits())
         serving = msgspec.structs.replace(offer.serving, endpoint=args.endpoint)
+        if why := unproven(world, serving.model, serving.version):
+            # What is applied by others than headway is released by them, too.
+            note = f"note: {serving.model}@{serving.version} would not be released by headway: {why}"
+            print(note, file=sys.stderr)
         if args.diff:
             return _tell(target.diff(serving), as_json=args.json)
         if args.own:

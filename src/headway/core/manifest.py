@@ -1,11 +1,13 @@
 """Kubernetes manifests of a served version and of its endpoint: the same values give the same text, always.
 
 A version has a Deployment, a Service of its own (it can be asked without traffic), a ConfigMap with what it serves, and
-a PodDisruptionBudget. An endpoint has a Service that points at the version that serves, or an HTTPRoute with weights.
+a PodDisruptionBudget. An endpoint has a Service that points at the version that serves, or an HTTPRoute with weights,
+and a Secret with the key to what its pods log.
 Probes ask the model itself, a start may take its time, and a pod goes only when nobody is routed to it any more. Does
 not know clusters, files and images' contents: `codec/manifests_own` changes a user's own Deployment.
 """
 
+from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
@@ -23,17 +25,29 @@ from headway.core.manifest_names import (
     image_faults,
     label_faults,
     label_value,
+    log_name,
+    name_faults,
     quantity_faults,
     version_name,
 )
 from headway.core.placement import Placement
 from headway.core.problem import Problem
+from headway.core.routing import Shadow
 
 # Any: objects of the Kubernetes API are open JSON.
 Manifest = dict[str, Any]
 
 MANAGER = "headway"
 PORT = 8080
+COPY_PORT = 8082
+"""Where a pod takes copies of requests, which it answers as a shadow does: nobody gets the answer."""
+
+LOG_PORT = 8081
+"""Where a pod hands out its log, to whoever has the endpoint's key. In no Service: clients do not get there."""
+
+LOG_KEY = "HEADWAY_LOG_KEY"
+LOG_KEY_HEADER = "X-Headway-Key"
+"""Where a pod is told that key, and where whoever asks tells it. `Authorization` is the API server's own."""
 SPEC = "/etc/headway/version.json"
 MODELS = "/models"
 
@@ -41,18 +55,25 @@ PROBE_S = 2
 UNROUTE_S = 5
 """A pod that ends is still sent requests until every proxy knows: it goes on answering so long."""
 
+FETCH_S = 15
+"""How long a pod whose server has ended goes on handing out what that one logged last."""
+
 MIN_READY_S = 5
 """A pod that is ready for a moment and falls over is not one that is available."""
 
 
 class Version(Struct, frozen=True, kw_only=True):
-    """A version to be served. `spec` is what its server reads: JSON, the same for the same version."""
+    """A version to be served. `spec` is what its server reads: JSON, the same for the same version.
+
+    `has_log`: its predictions are logged, and its pods hand them out.
+    """
 
     endpoint: str
     model: str
     version: int
     digest: Digest
     spec: str
+    has_log: bool = True
 
 
 def faults(placement: Placement) -> list[Problem]:
@@ -61,11 +82,12 @@ def faults(placement: Placement) -> list[Problem]:
     >>> [fault.path for fault in faults(Placement(image="a:1", replicas=-1, memory="much"))]
     [('memory',), ('replicas',)]
     """
-    found = image_faults(placement.image) + label_faults(placement.labels)
+    found = image_faults(placement.image) + label_faults(placement.labels) + _name_faults(placement)
     for key in ("cpu", "memory"):
         found += quantity_faults(key, getattr(placement, key))
     for key, value, least in (
         ("replicas", placement.replicas, 0),
+        ("most-copies", placement.most_copies, 2),
         ("max-replicas", placement.max_replicas, 0),
         ("gpu", placement.gpu, 0),
         ("start-s", placement.start_s, 1),
@@ -76,6 +98,28 @@ def faults(placement: Placement) -> list[Problem]:
     if 0 < placement.max_replicas < placement.replicas:
         problem = f"max-replicas {placement.max_replicas} is below replicas {placement.replicas}"
         found.append(Problem(path=("max-replicas",), problem=problem, remedy="make it the larger one"))
+    return found
+
+
+def _name_faults(placement: Placement) -> list[Problem]:
+    found = [] if not placement.namespace else name_faults("namespace", placement.namespace, is_domain=False)
+    for key, name in (
+        ("secret", placement.secret),
+        ("pull-secret", placement.pull_secret),
+        ("service-account", placement.service_account),
+        # A host may begin with `*.`, which stands for one name.
+        ("hostname", placement.hostname.removeprefix("*.")),
+    ):
+        if name:
+            found += name_faults(key, name)
+    namespace, slash, gateway = placement.gateway.rpartition("/")
+    if placement.gateway:
+        found += name_faults("gateway", gateway)
+    if slash:
+        found += [
+            Problem(path=("gateway",), problem=f"{one.problem} of a gateway", remedy=one.remedy)
+            for one in name_faults("namespace", namespace, is_domain=False)
+        ]
     return found
 
 
@@ -153,7 +197,7 @@ def _pod(version: Version, placement: Placement, selector: Mapping[str, str]) ->
     return made | {
         "automountServiceAccountToken": bool(placement.service_account),
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": UNROUTE_S + placement.drain_s + 5,
+        "terminationGracePeriodSeconds": UNROUTE_S + placement.drain_s + FETCH_S,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": 10001,
@@ -162,7 +206,7 @@ def _pod(version: Version, placement: Placement, selector: Mapping[str, str]) ->
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "topologySpreadConstraints": [spread],
-        "containers": [_server(placement)],
+        "containers": [_server(placement), *([_handout(version, placement)] if version.has_log else [])],
         "volumes": volumes,
     }
 
@@ -204,6 +248,26 @@ def _fetcher(placement: Placement) -> Manifest:
     return made
 
 
+def _handout(version: Version, placement: Placement) -> Manifest:
+    """Hands out the log beside the server: it costs that one nothing, and outlives its crashes and its end."""
+    made = _container("log", "log", placement)
+    # It needs nothing of the store.
+    made.pop("envFrom", None)
+    key = {"name": log_name(version.endpoint), "key": "key", "optional": True}
+    made["env"].append({"name": LOG_KEY, "valueFrom": {"secretKeyRef": key}})
+    made["volumeMounts"][1]["readOnly"] = True
+    ports = [{"name": "log", "containerPort": LOG_PORT, "protocol": "TCP"}]
+    amounts = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+    return made | {"ports": ports, "resources": amounts}
+
+
+def log_key(endpoint: str, key: str, placement: Placement) -> Manifest:
+    """The Secret with the key that opens the logs of an endpoint's pods; `key` is its text."""
+    meta = _meta(log_name(endpoint), placement, {ENDPOINT: label_value(endpoint)})
+    data = {"key": b64encode(key.encode()).decode()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "Opaque", "data": data}
+
+
 def _server(placement: Placement) -> Manifest:
     made = _container("server", "serve", placement)
     if placement.store_url:
@@ -213,7 +277,10 @@ def _server(placement: Placement) -> Manifest:
     ready = {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "timeoutSeconds": 2}
     live = {"httpGet": {"path": "/v2/health/live", "port": "http"}, "timeoutSeconds": 5}
     return made | {
-        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "containerPort": PORT, "protocol": "TCP"},
+            {"name": "copies", "containerPort": COPY_PORT, "protocol": "TCP"},
+        ],
         "resources": {"requests": asked, "limits": {"memory": placement.memory, **gpu}},
         "startupProbe": ready | {"periodSeconds": PROBE_S, "failureThreshold": -(-placement.start_s // PROBE_S)},
         "readinessProbe": ready | {"periodSeconds": 5, "failureThreshold": 2},
@@ -223,14 +290,18 @@ def _server(placement: Placement) -> Manifest:
 
 
 def service(version: Version, placement: Placement) -> Manifest:
-    """A version's own address, with no clients' traffic unless a route sends it there."""
-    return _service(_of_version(version, placement), labels(version.endpoint, version.version))
+    """A version's own address, with no clients' traffic unless a route sends it there; copies come to another port."""
+    made = _service(_of_version(version, placement), labels(version.endpoint, version.version))
+    copies = {"name": "copies", "port": COPIES, "targetPort": "copies", "protocol": "TCP", "appProtocol": "http"}
+    made["spec"]["ports"].append(copies)
+    return made
 
 
-def endpoint_service(endpoint: str, version: int, placement: Placement) -> Manifest:
-    """The endpoint's address, which is this version's from now on."""
-    own = labels(endpoint, version)
-    return _service(_meta(endpoint_name(endpoint), placement, {ENDPOINT: own[ENDPOINT]}), own)
+def endpoint_service(endpoint: str, version: int | None, placement: Placement) -> Manifest:
+    """The endpoint's address, which is this version's from now on, or with None that of all its versions' copies."""
+    own = {ENDPOINT: label_value(endpoint)}
+    chosen = own if version is None else labels(endpoint, version)
+    return _service(_meta(endpoint_name(endpoint), placement, own), chosen)
 
 
 def _service(meta: Manifest, selector: Mapping[str, str]) -> Manifest:
@@ -262,8 +333,15 @@ def autoscaler(version: Version, placement: Placement) -> Manifest:
     return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": meta, "spec": spec}
 
 
-def route(endpoint: str, shares: Mapping[int, float], placement: Placement) -> Manifest:
-    """An HTTPRoute that gives each version its share (0 to 1, together 1) of the endpoint's requests."""
+COPIES = 81
+"""The port of a version's Service that takes copies."""
+
+
+def route(endpoint: str, shares: Mapping[int, float], placement: Placement, shadow: Shadow | None = None) -> Manifest:
+    """An HTTPRoute that gives each version its share (0 to 1, together 1) of the endpoint's requests.
+
+    A shadow gets a copy of its own share of them.
+    """
     namespace, _, name = placement.gateway.rpartition("/")
     parent = {"name": name, "namespace": namespace} if namespace else {"name": name}
     backends = [
@@ -273,7 +351,14 @@ def route(endpoint: str, shares: Mapping[int, float], placement: Placement) -> M
     spec: Manifest = {"parentRefs": [parent]}
     if placement.hostname:
         spec["hostnames"] = [placement.hostname]
-    spec["rules"] = [{"backendRefs": backends}]
+    rule: Manifest = {"backendRefs": backends}
+    if shadow is not None:
+        mirror: Manifest = {"backendRef": {"name": version_name(endpoint, shadow.version), "port": COPIES}}
+        if shadow.share < 1:
+            # As a fraction, which takes parts of a per cent, too.
+            mirror["fraction"] = {"numerator": round(shadow.share * MOST_WEIGHT), "denominator": MOST_WEIGHT}
+        rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
+    spec["rules"] = [rule]
     meta = _meta(endpoint_name(endpoint), placement, {ENDPOINT: label_value(endpoint)})
     return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": meta, "spec": spec}
 

@@ -22,6 +22,7 @@ MOST_LABEL = 63
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_HOST = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUANTITY = re.compile(r"([0-9]+|[0-9]*\.[0-9]+)(m|[kMGTPE]|[KMGTPE]i)?")
 _IMAGE = re.compile(
     r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
@@ -44,6 +45,15 @@ def version_name(endpoint: str, version: int) -> str:
     'churn-v3'
     """
     return f"{endpoint_name(endpoint)}-v{version}"
+
+
+def log_name(endpoint: str) -> str:
+    """The name of the Secret with the key to the logs of an endpoint's pods.
+
+    >>> log_name("churn")
+    'churn-log'
+    """
+    return f"{endpoint_name(endpoint)}-log"
 
 
 def _fitting(name: str, most: int) -> str:
@@ -98,6 +108,27 @@ def quantity_faults(key: str, text: str) -> list[Problem]:
     if _QUANTITY.fullmatch(text):
         return []
     return [_fault((key,), f"{text!r} is no amount", "write it as in 500m, 2, 512Mi or 4Gi")]
+
+
+MOST_HOST = 253
+"""Letters of an object's name, where nothing else keeps it shorter: that of a host with its domain."""
+
+
+def name_faults(key: str, name: str, *, is_domain: bool = True) -> list[Problem]:
+    """What is wrong with the name of an object that a person gave; `is_domain`: it may have dots, and be longer.
+
+    >>> name_faults("secret", "store.eu"), [fault.problem for fault in name_faults("namespace", "Team_A")]
+    ([], ["'Team_A' cannot be a namespace"])
+    """
+    if (
+        _HOST.fullmatch(name)
+        and len(name) <= (MOST_HOST if is_domain else MOST_LABEL)
+        and (is_domain or "." not in name)
+    ):
+        return []
+    remedy = f"use at most {MOST_HOST if is_domain else MOST_LABEL} letters in lower case, digits and -"
+    remedy += ", and dots between them" if is_domain else ""
+    return [_fault((key,), f"{name!r} cannot be a {key.replace('-', ' ')}", remedy)]
 
 
 def image_faults(image: str) -> list[Problem]:

@@ -1,114 +1,58 @@
 """The machine of an endpoint's releases: facts in, actions out. Decides what a release does next and what serves.
 
-A release claims, starts the version without traffic, asks it the golden requests, switches, and finishes. Every action
-may be carried out twice: whoever takes up a release that was left in the middle just goes on. Knows no process, no
-port and no file; what golden requests are is told in `golden`.
+A release claims, starts the version without traffic, asks it the golden requests, goes through the stages of its
+strategy (`core/rollout_stages`), of which one is the switch, and finishes. Every action may be carried out twice:
+whoever takes up a release that was left in the middle just goes on. Knows no process, no port and no file; what golden
+requests are is told in `golden`.
 """
 
 from collections.abc import Callable
-from typing import Literal
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Literal
 
 from headway.core import facts as f
-from headway.core.ids import Digest, RunId
-from headway.core.limits import Limits
-from headway.core.recording import Recording
+from headway.core.rollout_actions import (
+    Abort,
+    Action,
+    AskGolden,
+    BeginStage,
+    Claim,
+    Decide,
+    Finish,
+    Hold,
+    Look,
+    StartVersion,
+    Supersede,
+    Switch,
+)
+from headway.core.rollout_order import Order, Released
+from headway.core.rollout_stages import Stages
 from headway.errors import NameUnknown
 
+if TYPE_CHECKING:
+    from headway.core.rollout_judge import Verdict
 
-class Order(Struct, frozen=True, kw_only=True):
-    """What is asked for: put `version` of `model` on `endpoint`.
+Until = Literal["promoted", "waiting", "ended"]
+"""How far a driver goes: until the version took over or a person is asked; until there is nothing to do but to wait; or
+to the very end, its bake among it."""
 
-    `key` makes asking twice harmless: a release that succeeded under it is not made again. `golden` is the blob of the
-    golden requests; None: only readiness is checked. `port` 0: the one the endpoint has, or any. `recording` says
-    how its predictions are logged, `limits` how much its clients may ask.
-    """
-
-    endpoint: str
-    model: str
-    version: int
-    key: str
-    target: str = "local"
-    port: int = 0
-    golden: Digest | None = None
-    cause: Literal["deploy", "rollback"] = "deploy"
-    run: RunId | None = None
-    why: str = ""
-    by: str = ""
-    recording: Recording = Recording()
-    limits: Limits = Limits()
-
-
-class Released(Struct, frozen=True, kw_only=True):
-    """What came of it: `already` when the version served before, and was only asked its golden requests again.
-
-    `previous` is the version that served until then and can be rolled back to.
-    """
-
-    endpoint: str
-    release: int
-    model: str
-    version: int
-    url: str
-    outcome: Literal["released", "already"] = "released"
-    previous: int | None = None
-    n_golden: int = 0
-    slowest_ms: float = 0.0
-    why: str = ""
-
-    def __str__(self) -> str:
-        checked = f"{self.n_golden} golden requests right" if self.n_golden else "no golden requests: only readiness"
-        verb = "serves already" if self.outcome == "already" else "serves"
-        return f"{self.model}@{self.version} {verb} on {self.url} ({self.why or checked})"
-
-
-class Claim(Struct, frozen=True):
-    """Write down that this release begins; nobody else's can then."""
-
-    release: int
-    order: Order
-
-
-class StartVersion(Struct, frozen=True):
-    """Bring the version up without traffic."""
-
-    release: f.ReleaseStarted
-
-
-class AskGolden(Struct, frozen=True):
-    """Ask it real predictions."""
-
-    release: f.ReleaseStarted
-
-
-class Switch(Struct, frozen=True):
-    """Let it answer all new requests."""
-
-    release: f.ReleaseStarted
-
-
-class Finish(Struct, frozen=True):
-    """Let the champion's alias mean it, end the versions in nobody's need (all but `keep`), record the end."""
-
-    release: f.ReleaseStarted
-    keep: tuple[int, ...]
-
-
-class Abort(Struct, frozen=True):
-    """End the new version, record why; what served before serves on."""
-
-    release: f.ReleaseStarted
-    why: str
-
-
-class Supersede(Struct, frozen=True):
-    """Somebody left this release before its switch was recorded: ask the target, then finish or abort it."""
-
-    release: f.ReleaseStarted
-
-
-Action = Claim | StartVersion | AskGolden | Switch | Finish | Abort | Supersede
+__all__ = [
+    "Abort",
+    "Action",
+    "AskGolden",
+    "BeginStage",
+    "Claim",
+    "Decide",
+    "Finish",
+    "Hold",
+    "Look",
+    "Order",
+    "Released",
+    "Rollout",
+    "StartVersion",
+    "Supersede",
+    "Switch",
+    "Until",
+]
 
 
 class Rollout:
@@ -116,35 +60,73 @@ class Rollout:
 
     __slots__ = (
         "_golden",
+        "_is_leaving",
         "_is_taken",
         "_order",
         "_phase",
         "_released",
         "_stack",
+        "_stack_before",
+        "_until",
         "_url",
+        "asked",
         "ended",
         "endpoint",
         "n_releases",
-        "open",
+        "note",
+        "stages",
     )
 
-    def __init__(self, endpoint: str, order: Order | None = None) -> None:
-        """With `order` the machine wants that release; without, it only wants what was left open brought to an end."""
+    def __init__(self, endpoint: str, order: Order | None = None, *, until: Until | None = None) -> None:
+        """With `order` the machine wants that release, with `until` whatever is open, as far as that.
+
+        With neither, it only wants what was left open brought to an end.
+        """
         self.endpoint = endpoint
         self._order = order
-        self._is_taken = False
+        self._until = until or ("promoted" if order is not None else None)
+        self._is_taken = self._is_leaving = False
         self.n_releases = 0
-        self.open: f.ReleaseStarted | None = None
-        """The release under way: claimed, not ended."""
+        self.stages: Stages | None = None
+        """How far the release under way has come in its strategy."""
+        self.asked: f.ReleaseStarted | None = None
+        """The release that this driver carries out, or did."""
+        self.note = ""
+        """What is to be known of how the newest release ended."""
         self.ended: f.ReleaseFinished | None = None
         """How the newest ended release ended."""
         self._phase = "ended"
         self._golden: f.GoldenAnswered | None = None
         self._url = ""
         self._stack: list[int] = []
+        self._stack_before: list[int] = []
         self._released: dict[int, f.ReleaseStarted] = {}
 
     # --- looking in ---------------------------------------------------------------------------------------------
+
+    @property
+    def open(self) -> f.ReleaseStarted | None:
+        """The release under way: claimed, not ended."""
+        return None if self.stages is None else self.stages.release
+
+    @property
+    def stage(self) -> int:
+        """The stage that it is in, from 0; -1 before the first one and when nothing is under way."""
+        return -1 if self.stages is None else self.stages.stage
+
+    @property
+    def held(self) -> f.ReleaseHeld | None:
+        """Why it waits for a person."""
+        return None if self.stages is None else self.stages.held
+
+    @property
+    def is_baking(self) -> bool:
+        """Whether the release under way took over, and may yet be taken back by what is still counted."""
+        return self.stages is not None and self.stages.is_baking
+
+    def verdict(self, now: float) -> "Verdict | None":
+        """What the counts of the release under way say at this time; None when there are no stages."""
+        return None if self.stages is None else self.stages.verdict(now)
 
     @property
     def serving(self) -> f.ReleaseStarted | None:
@@ -155,6 +137,29 @@ class Rollout:
     def previous(self) -> f.ReleaseStarted | None:
         """What a rollback goes to."""
         return self._released[self._stack[-2]] if len(self._stack) > 1 else None
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The versions that are left running: the one that serves, and what a rollback goes to."""
+        return tuple(r.version for r in (self.serving, self.previous) if r is not None)
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this driver carries on with the release under way, and does not merely end it."""
+        release = self.open
+        return (
+            release is not None and self._until is not None and (self._order is None or self._order.key == release.key)
+        )
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether this driver waits for what takes time, and does not merely do what can be done at once."""
+        return self._until in ("promoted", "ended")
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this driver was to go to the very end, and left."""
+        return self._is_leaving
 
     @property
     def latest(self) -> f.ReleaseStarted | None:
@@ -194,37 +199,37 @@ class Rollout:
 
     # --- facts --------------------------------------------------------------------------------------------------
 
-    def after(self, fact: f.Fact, at: float) -> None:  # noqa: ARG002 (all machines are told the time)
+    def after(self, fact: f.Fact, at: float) -> None:
         """Take in what happened."""
         match fact:
             case f.ReleaseStarted():
                 self.n_releases = fact.release
-                self.open = fact
+                self.stages = Stages(fact, self.serving)
                 self._phase = "claimed"
                 self._golden = None
             case f.VersionStarted():
                 self._phase = "started"
             case f.GoldenAnswered():
-                self._phase = "wrong" if fact.n_wrong else "right"
+                self._phase = "right" if fact.is_right else "wrong"
                 self._golden = fact
             case f.EndpointSwitched():
-                self._phase = "switched"
                 self._url = fact.url
                 self._switched()
             case f.ReleaseFinished():
-                self.open = None
-                self.ended = fact
-                self._phase = "ended"
+                self._finished(fact)
             case f.EndpointStopped():
                 self._stack.clear()
             case _:
                 pass
+        if self.stages is not None:
+            self.stages.after(fact, at)
 
     def _switched(self) -> None:
         """The open release serves now. Going back takes off what is above it, so a second rollback goes deeper."""
         release = self.open
         if release is None:
             return
+        self._stack_before = list(self._stack)
         self._released[release.release] = release
         if release.cause == "rollback":
             back = [i for i, number in enumerate(self._stack) if self._released[number].version == release.version]
@@ -234,23 +239,61 @@ class Rollout:
             self._stack.pop()
         self._stack.append(release.release)
 
+    def _finished(self, fact: f.ReleaseFinished) -> None:
+        stages, self.stages = self.stages, None
+        self.ended = fact
+        self.note = stages.note if stages is not None else ""
+        self._phase = "ended"
+        if fact.outcome != "released" and stages is not None and stages.is_switched:
+            # It was taken back: what served before it serves again.
+            self._stack = self._stack_before
+            del self._released[stages.release.release]
+
     # --- deciding -----------------------------------------------------------------------------------------------
 
-    def next(self, now: float) -> tuple[Action, ...]:  # noqa: ARG002 (all machines are told the time)
-        """What to do now; nothing when all is done."""
-        release = self.open
-        if release is None:
+    def leave(self) -> bool:
+        """Wait no longer, if this driver only watches; what was decided is still carried out. Whether it leaves."""
+        if self._until == "ended":
+            self._until = "waiting"
+            self._is_leaving = True
+        return self._is_leaving
+
+    def next(self, now: float) -> tuple[Action, ...]:
+        """What to do now; nothing when all is done, or as much as this driver does."""
+        stages = self.stages
+        if stages is None:
             return self._claim()
-        is_mine = self._order is not None and self._order.key == release.key
-        self._is_taken |= is_mine
-        if self._phase == "switched":
-            return (Finish(release, self._keep()),)
+        release = stages.release
+        if self.is_mine:
+            self._is_taken = True
+            self.asked = release
+        given_up = self._given_up(stages)
+        if given_up is not None:
+            return (given_up,)
+        if not self.is_mine:
+            return (Finish(release, self.kept) if stages.is_switched else Supersede(release),)
+        first = _FIRST.get(self._phase)
+        return self._staged(stages, now) if first is None else (first(release),)
+
+    def _given_up(self, stages: Stages) -> Abort | None:
+        """The end of a release that was decided, by whomever, or whose golden requests were answered wrongly."""
+        said = stages.aborted
+        if said is not None:
+            why = f"{said.by} aborted it" + f": {said.why}" * bool(said.why) if said.by else said.why
+            return Abort(stages.release, why, is_rolled_back=not said.by or stages.is_switched)
         if self._phase == "wrong" and self._golden is not None:
-            n, wrong = self._golden.n_requests, self._golden.n_wrong
-            return (Abort(release, f"{wrong} of {n} golden requests were answered wrongly"),)
-        if not is_mine:
-            return (Supersede(release),)
-        return (_NEXT[self._phase](release),)
+            return Abort(stages.release, _wrong(self._golden))
+        return None
+
+    def _staged(self, stages: Stages, now: float) -> tuple[Action, ...]:
+        wish = stages.wish(now)
+        if wish is None:
+            return (Finish(stages.release, self.kept),)
+        if isinstance(wish, Look):
+            is_over = stages.is_switched or stages.held is not None
+            if self._until == "waiting" or (self._until == "promoted" and is_over):
+                return ()
+        return (wish,)
 
     def _claim(self) -> tuple[Action, ...]:
         if self._order is None or self._is_taken:
@@ -259,13 +302,11 @@ class Rollout:
         self._is_taken = True
         return (Claim(self.n_releases + 1, self._order),)
 
-    def _keep(self) -> tuple[int, ...]:
-        kept = (self.serving, self.previous)
-        return tuple(r.version for r in kept if r is not None)
+
+def _wrong(golden: f.GoldenAnswered) -> str:
+    if golden.n_wrong:
+        return f"{golden.n_wrong} of {golden.n_requests} golden requests were answered wrongly"
+    return f"{golden.n_unlike} of {golden.n_compared} rows were answered otherwise than before"
 
 
-_NEXT: dict[str, Callable[[f.ReleaseStarted], Action]] = {
-    "claimed": StartVersion,
-    "started": AskGolden,
-    "right": Switch,
-}
+_FIRST: dict[str, Callable[[f.ReleaseStarted], Action]] = {"claimed": StartVersion, "started": AskGolden}

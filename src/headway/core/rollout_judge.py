@@ -13,7 +13,9 @@ from typing import Literal
 from msgspec import Struct
 
 from headway.core.guard import Guard
+from headway.core.rollout_pending import Pending, many_enough
 from headway.core.rollout_track import Track, factor_to_prove, track_of
+from headway.core.rollout_units_track import UnitsTrack, after
 from headway.core.rollout_window import Slice, Window
 from headway.core.rollout_words import Totals, of_harm, of_track, three_digits, told_slice
 from headway.core.strategy import HARM, WATCHED, Stage, Strategy, budget_of
@@ -76,21 +78,30 @@ class Judge:
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
         self._parts = dict(budget_of(strategy))
-        self._tracks: dict[tuple[Guard, Slice], Track] = {(guard, ()): track_of(guard) for guard in strategy.guards}
+        self._tracks: dict[tuple[Guard, Slice], Track | UnitsTrack] = {
+            (guard, ()): track_of(guard) for guard in strategy.guards
+        }
         self._totals: dict[Slice, Totals] = {(): Totals()}
         self._slices: dict[tuple[str, ...], set[Slice]] = {}
         self._stage = 0
         self._began_at = 0.0
         self._n_requests = 0
+        self._n_new = 0
         self._expected_harm = 0.0
         self._n_harmed = 0.0
         self._harm = Gap()
+        self._unharmed: Pending = ()
+        self._is_pardoned = False
 
     # --- facts --------------------------------------------------------------------------------------------------
 
     def begin(self, stage: int, at: float) -> None:
         """A stage begins, at a time in seconds. What was seen before counts on."""
-        self._stage, self._began_at, self._n_requests = stage, at, 0
+        self._stage, self._began_at, self._n_requests, self._n_new = stage, at, 0, 0
+
+    def pardon(self) -> None:
+        """Somebody has seen the estimate of the harm: from now on only what is proved of it counts."""
+        self._is_pardoned = True
 
     def after(self, window: Window) -> None:
         """Take in what was counted: one window of all requests, or one of a slice."""
@@ -102,27 +113,34 @@ class Judge:
         for guard in self._strategy.guards:
             if not place or columns == guard.each:
                 before = self._tracks.get((guard, place)) or track_of(guard)
-                self._tracks[guard, place] = before.after(window, self._strategy.burst)
+                self._tracks[guard, place] = after(before, window, self._strategy.burst)
 
     def _place(self, columns: tuple[str, ...], found: Slice) -> Slice:
         """The slice itself while there is room for slices of these columns, then that of all others."""
         taken = self._slices.setdefault(columns, set())
-        if found not in taken and len(taken) == self._strategy.n_slices - 1:
-            return tuple((column, OTHERS) for column in columns)
+        others = tuple((column, OTHERS) for column in columns)
+        if found == others or (found not in taken and len(taken) == self._strategy.n_slices - 1):
+            return others
         taken.add(found)
         return found
 
     def _count(self, window: Window) -> None:
-        stage = self._strategy.stages[self._stage]
-        shadowed = stage.kind == "shadow"
-        self._n_requests += window.old.requests + (0 if shadowed else window.new.requests)
-        if shadowed or not (window.new.requests and window.old.requests):
+        """Requests of the stage that is on, and what those of any stage have harmed."""
+        at = self._stage if window.stage < 0 else window.stage
+        shadowed = self._strategy.stages[at].kind == "shadow"
+        if at == self._stage:
+            self._n_requests += window.old.requests + (0 if shadowed else window.new.requests)
+            self._n_new += window.new.requests
+        if shadowed:
             # Nobody waits for the answers of a shadow: they harm no one.
             return
-        rate = window.old.failed / window.old.requests
-        self._expected_harm += window.new.failed - window.new.requests * rate
-        self._n_harmed += window.new.requests
-        self._harm = self._harm.after(window.arms("errors", self._strategy.burst))
+        told, self._unharmed = many_enough(self._unharmed, at, [window.arms("errors", 1)], 1)
+        for arms in told:
+            self._expected_harm += arms.bad_new - arms.n_new * arms.bad_old / arms.n_old
+            if not window.by:
+                # Requests of one customer fail together, and prove nothing by their number.
+                self._n_harmed += arms.n_new
+                self._harm = self._harm.after(arms.in_bursts(self._strategy.burst))
 
     # --- judging ------------------------------------------------------------------------------------------------
 
@@ -130,9 +148,15 @@ class Judge:
         """What is to be done at this time, in seconds."""
         seen = tuple(self._see(guard, place, track) for (guard, place), track in self._tracks.items())
         harm = self._harm_done()
-        outcome, why = _alarm(seen, harm) or self._progress(seen, now)
+        outcome, why = _alarm(seen, harm, is_pardoned=self._is_pardoned) or self._progress(seen, now)
         then = self._strategy.unsure if outcome == "unsure" else ""
         return Verdict(outcome=outcome, why=why, seen=seen, harm=harm, n_requests=self._n_requests, then=then)
+
+    def is_alarmed(self) -> bool:
+        """Whether the verdict is to roll back, for less than its words cost: for whoever asks each second."""
+        if any(track.worse() >= -math.log(self._part(guard, place)) for (guard, place), track in self._tracks.items()):
+            return True
+        return self._strategy.most_harm > 0 and self._harm_done().proved >= self._strategy.most_harm
 
     def _progress(self, seen: tuple[Seen, ...], now: float) -> tuple[Outcome, str]:
         """What is to be done where nothing was shown to be worse."""
@@ -143,6 +167,8 @@ class Judge:
             return "unsure", f"{stage.text}: its time is over and {missing:,} requests are missing"
         if not is_over:
             return "keep-looking", self._until(stage)
+        if stage.kind in WATCHED and not self._n_new:
+            return "unsure", f"{stage.text}: over, and no answer of the new version was counted"
         if self._stage != self._strategy.last_watched:
             return "go-on", f"{stage.text}: over, and nothing was shown to be worse"
         return self._at_the_end(seen)
@@ -184,7 +210,7 @@ class Judge:
             return whole
         return whole / 2 / self._strategy.n_slices if place else whole / 2
 
-    def _see(self, guard: Guard, place: Slice, track: Track) -> Seen:
+    def _see(self, guard: Guard, place: Slice, track: Track | UnitsTrack) -> Seen:
         part, alpha = self._part(guard, place), self._strategy.alpha
         worse, kept = track.worse(), track.kept()
         is_proved = guard.must_be_proved and kept >= -math.log(alpha)
@@ -207,13 +233,13 @@ class Judge:
             words=self._words(guard, place, track, bounds, worse),
         )
 
-    def _words(self, guard: Guard, place: Slice, track: Track, bounds: Interval, worse: float) -> str:
+    def _words(self, guard: Guard, place: Slice, track: Track | UnitsTrack, bounds: Interval, worse: float) -> str:
         said = of_track(track, self._totals[place], bounds)
         at = 1 / self._part(guard, place)
         evidence = f"evidence {three_digits(_from_log(worse))}, rolls back at {three_digits(at)}"
         return f"{guard.text}{told_slice(place)}: {said}; {evidence}"
 
-    def _needed(self, track: Track) -> int:
+    def _needed(self, track: Track | UnitsTrack) -> int:
         factor = factor_to_prove(track, self._strategy.alpha)
         done = self._totals[()].n_endpoint
         return -1 if factor is None else math.ceil((factor - 1) * done)
@@ -226,14 +252,14 @@ class Judge:
         return Harm(expected=self._expected_harm, proved=max(low, 0.0) * self._n_harmed, most=most)
 
 
-def _alarm(seen: tuple[Seen, ...], harm: Harm) -> tuple[Outcome, str] | None:
+def _alarm(seen: tuple[Seen, ...], harm: Harm, *, is_pardoned: bool) -> tuple[Outcome, str] | None:
     """What was shown to be worse, the surest first, or that the budget of harm is used up."""
     broken = sorted((one for one in seen if one.state == "broken"), key=lambda one: one.rolls_back_at / one.evidence)
     if broken:
         return "roll-back", broken[0].words
     if harm.most and harm.proved >= harm.most:
         return "roll-back", of_harm(harm.proved, harm.most, is_proved=True)
-    if harm.most and harm.expected >= harm.most:
+    if harm.most and harm.expected >= harm.most and not is_pardoned:
         return "unsure", of_harm(harm.expected, harm.most, is_proved=False)
     return None
 

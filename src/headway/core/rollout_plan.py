@@ -9,14 +9,15 @@ supposed of it stands in `Supposed`. `core/rollout_judge` is what keeps to it.
 import math
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from headway.core.guard import Guard
-from headway.core.rollout_track import ShareTrack, Track, track_of
+from headway.core.rollout_share_track import ShareTrack
+from headway.core.rollout_track import Track, track_of
 from headway.core.rollout_window import Compared, Counts, Window
 from headway.core.strategy import WATCHED, Stage, Strategy, budget_of
 from headway.core.telling import duration, percent
 from headway.stats.power_arms import (
+    MOST_RATIO,
     Traffic,
     chance_of_harm,
     chance_to_catch,
@@ -51,7 +52,8 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     `truth` says what is supposed to be true; `chance` that it is caught (or proved) within the stage, NaN where only
     `requests` is known: those of the endpoint by which it is in half of all cases, None: more than can be said. The
-    `least` ratio of error rates that is caught 4 times in 5 is infinite if none is, NaN where it does not apply.
+    `least` ratio of error rates that is caught 4 times in 5 is infinite if none is, not even `most`, NaN where it does
+    not apply.
     """
 
     guard: str
@@ -60,6 +62,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     chance: float = math.nan
     requests: int | None = None
     least: float = math.nan
+    most: float = MOST_RATIO
 
 
 class StagePlan(Struct, frozen=True, kw_only=True):
@@ -130,7 +133,7 @@ def _plan(stage: Stage, strategy: Strategy, supposed: Supposed, *, is_due: bool)
 def _warnings(stage: Stage, n_requests: int, minutes: float, sights: list[Sight]) -> list[str]:
     said = []
     doubled = next((one for one in sights if one.guard == "errors" and not math.isnan(one.chance)), None)
-    if doubled is not None and doubled.chance < TOO_SHORT:
+    if doubled is not None and doubled.chance < TOO_SHORT and doubled.most >= 2:
         enough = "no number that can be reckoned does"
         if doubled.requests:
             enough = f"{doubled.requests:,} requests catch it half of the time"
@@ -139,6 +142,8 @@ def _warnings(stage: Stage, n_requests: int, minutes: float, sights: list[Sight]
         if one.is_proof and (one.requests is None or one.requests > n_requests):
             takes = "no number of requests" if one.requests is None else f"about {one.requests:,} requests"
             said.append(f"{stage.text} will hardly prove {one.guard}: if {one.truth} it takes {takes}")
+    if stage.by:
+        said.append(f"{stage.text}: reckoned as if each request had a {stage.by} of its own: few of them show less")
     if stage.n_requests and stage.time_s and minutes * 60 > stage.time_s:
         said.append(f"{stage.text}: so many requests take {duration(60 * minutes)} and would come too late")
     return said
@@ -183,15 +188,19 @@ def _of_ratio(guard: Guard, part: float, stage: Stage, n_requests: int, supposed
     # The evidence is looked at each minute, and at the end of the stage if that comes before.
     per_look = answers * min(supposed.per_minute, n_requests)
     traffic = Traffic(share=share, rate=rate, alpha=part, per_look=per_look)
-    half = requests_to_catch(traffic, 2.0)
+    # More than all cannot fail.
+    ratio = min(2.0, traffic.most_ratio)
+    half = requests_to_catch(traffic, ratio)
     what = "fail" if guard.metric == "errors" else "are slow"
     least = least_ratio(traffic, n_requests * answers)
+    truth = f"{percent(ratio * rate)} {what} instead of {percent(rate)}"
     return Sight(
         guard=guard.text,
-        truth=f"{percent(2 * rate)} {what} instead of {percent(rate)}",
-        chance=chance_to_catch(traffic, n_requests * answers, 2.0),
+        truth=truth if rate else f"none of the champion's {what}",
+        chance=chance_to_catch(traffic, n_requests * answers, ratio),
         requests=None if half is None else rounded_up(half / answers),
         least=math.inf if least is None else least,
+        most=traffic.most_ratio,
     )
 
 
@@ -300,8 +309,7 @@ def _enough(guard: Guard, window: Window, alpha: float, supposed: Supposed, *, i
 
 def _times_of(track: Track, factor: float, minutes: float) -> Track:
     """A track that has seen so many times the one window it saw; a share's blocks are minutes that are all alike."""
-    more = track.times(factor)
-    return replace(more, block_times=minutes) if isinstance(more, ShareTrack) else more
+    return track.like(factor, minutes) if isinstance(track, ShareTrack) else track.times(factor)
 
 
 def _of_harm(strategy: Strategy, supposed: Supposed) -> list[str]:

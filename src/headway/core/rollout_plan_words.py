@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from headway.core.rollout_plan import RolloutPlan, Sight, StagePlan
 from headway.core.telling import duration, percent
+from headway.stats.power_arms import MOST_RATIO
 
 
 def plan_lines(plan: RolloutPlan) -> tuple[str, ...]:
@@ -40,9 +41,10 @@ def _sight(sight: Sight) -> Iterator[str]:
         return
     half = "" if sight.requests is None else f", half of the time within {sight.requests:,} requests"
     yield f"{head}caught {round(100 * sight.chance)} times in 100{half};"
-    least = (
-        "not even 64 times as many is caught 4 times in 5"
-        if math.isinf(sight.least)
-        else f"4 times in 5 from {sight.least:.2g} times as many"
-    )
+    least = f"4 times in 5 from {sight.least:.2g} times as many"
+    if math.isinf(sight.least):
+        # Where the champion's are not rare, more than all of the new version's cannot be bad.
+        most = f"{sight.most:.2g} times as many"
+        most = f"{most} is" if sight.most >= MOST_RATIO else f"all of them, {most}, are"
+        least = f"not even {most} caught 4 times in 5"
     yield f"{' ' * (len(sight.guard) + 4)}{least}"

@@ -4,7 +4,10 @@ import math
 
 from msgspec import Struct
 
-from headway.core.rollout_track import GapTrack, RatioTrack, ShareTrack, ShiftTrack, Track
+from headway.core.rollout_share_track import ShareTrack
+from headway.core.rollout_shift_track import ShiftTrack
+from headway.core.rollout_track import GapTrack, RatioTrack, Track
+from headway.core.rollout_units_track import UnitsTrack
 from headway.core.rollout_window import CountName, Slice, Window
 from headway.core.telling import number, percent
 from headway.stats.interval import Interval
@@ -18,8 +21,8 @@ class Totals(Struct, frozen=True, kw_only=True):
     new: dict[str, tuple[float, float]] = {}
     old: dict[str, tuple[float, float]] = {}
     n_endpoint: int = 0
-    compared: tuple[int, int] = (0, 0)
-    labelled: tuple[int, int, int] = (0, 0, 0)
+    compared: tuple[float, float] = (0, 0)
+    labelled: tuple[float, float, float] = (0, 0, 0)
 
     def after(self, window: Window) -> "Totals":
         """With one more window."""
@@ -43,8 +46,15 @@ def _sum(first: tuple[float, float], second: tuple[float, float]) -> tuple[float
     return first[0] + second[0], first[1] + second[1]
 
 
-def of_track(track: Track, totals: Totals, bounds: Interval) -> str:
+def of_track(track: Track | UnitsTrack, totals: Totals, bounds: Interval) -> str:
     """What one guard sees: the counts, the estimate, and between what it lies."""
+    if isinstance(track, UnitsTrack):
+        # Requests are what people know; each customer is an event once a span, so that the estimate is another one.
+        return f"{_of_requests(track.whole, totals, bounds)}, each {track.by} counted once"
+    return _of_requests(track, totals, bounds)
+
+
+def _of_requests(track: Track, totals: Totals, bounds: Interval) -> str:
     metric = track.guard.metric
     match track:
         case ShiftTrack():
@@ -54,7 +64,7 @@ def of_track(track: Track, totals: Totals, bounds: Interval) -> str:
             return f"{moved} ({_points(bounds.low)} to {_points(bounds.high)})"
         case ShareTrack() if metric == "disagreement":
             answered, differ = totals.compared
-            return f"{differ:,} of {answered:,} answers differ ({_shares(bounds)})"
+            return f"{number(differ)} of {number(answered)} answers differ ({_shares(bounds)})"
         case ShareTrack():
             # Of labels a shadow's count too, which are no counts of one version.
             share = percent(track.estimate()) if track.trials else "nothing seen"
@@ -81,7 +91,8 @@ def _of(trials: float, bad: float) -> str:
 def _paired(totals: Totals) -> str:
     labelled, only_new, only_old = totals.labelled
     return (
-        f"of {labelled:,} labelled requests {only_new:,} only the new version has right, {only_old:,} only the champion"
+        f"of {number(labelled)} labelled requests {number(only_new)} only the new version has right,"
+        f" {number(only_old)} only the champion"
     )
 
 

@@ -46,7 +46,9 @@ class Strategy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `alpha` is the chance that a version which breaks nothing is rolled back by any guard in any slice at any look, and
     for each check the chance that a version which breaks it is promoted. `slower_than_s` makes a request slow.
     `most_harm`: so many requests may fail that would not have failed with the champion; 0: no such limit. So many
-    `burst` bad answers may have one cause (see `stats/arms`); `n_slices` slices of each guard are told apart.
+    `burst` bad answers may have one cause (see `stats/arms`); `n_slices` slices of each guard are told apart. A number
+    is wrong that is further than `off_by` from the truth, or, `is_off_relative`, than that part of it; 0: nobody said,
+    and what it is off by counts in parts of the champion's spread.
     """
 
     stages: tuple[Stage, ...]
@@ -58,11 +60,18 @@ class Strategy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     most_harm: float = 0.0
     burst: int = 1
     n_slices: int = 20
+    off_by: float = 0.0
+    is_off_relative: bool = False
 
     @property
     def last_watched(self) -> int:
         """The stage at whose end it is decided whether to promote; -1 where nothing is watched."""
         return max((i for i, stage in enumerate(self.stages) if stage.kind in WATCHED), default=-1)
+
+
+def is_watched(strategy: Strategy) -> bool:
+    """Whether anything in it is judged by what both versions answered."""
+    return any(stage.kind in WATCHED for stage in strategy.stages)
 
 
 HARM = Guard(text="harm", metric="errors", form="difference", limit=0.0)
@@ -73,3 +82,9 @@ def budget_of(strategy: Strategy) -> list[tuple[Guard, float]]:
     """Each guard with its part of the budget of false rollbacks, the budget of harm last."""
     guards = [*strategy.guards, HARM] if strategy.most_harm else list(strategy.guards)
     return list(zip(guards, shares_of_budget(guards, strategy.alpha), strict=True)) if guards else []
+
+
+def columns_of(strategy: Strategy) -> dict[str, str]:
+    """The columns of requests by which they are told apart, and the words that ask for it; they must be logged."""
+    wanted = {column: f"for each {column}" for guard in strategy.guards for column in guard.each}
+    return wanted | {one.by: f"by {one.by}" for one in strategy.stages if one.kind == "canary" and one.by}

@@ -4,8 +4,8 @@
     STAGE    = {shadow: TRAFFIC} | {canary: TRAFFIC} | {pause: TIME | approval ["by" NAME]} | promote | {bake: TIME}
     TRAFFIC  = NUMBER "%" ["by" FIELD] ["for" (COUNT "requests" ["within" TIME] | TIME)]
 
-Beside it stand `rollback` (guards), `checks`, `unsure`, `false-rollbacks`, `slower-than`, `harm`, `burst` and `slices`.
-All faults are told at once, each with its path. Knows no file and no line.
+Beside it stand `rollback` (guards), `checks`, `unsure`, `false-rollbacks`, `slower-than`, `wrong`, `harm`, `burst` and
+`slices`. All faults are told at once, each with its path. Knows no file and no line.
 """
 
 import re
@@ -18,7 +18,18 @@ from headway.core.strategy import WATCHED, Stage, StageKind, Strategy, Unsure
 from headway.core.units import duration_s
 from headway.errors import CheckUnreadable, UsageMistaken
 
-KEYS = ("strategy", "rollback", "checks", "unsure", "false-rollbacks", "slower-than", "harm", "burst", "slices")
+KEYS = (
+    "strategy",
+    "rollback",
+    "checks",
+    "unsure",
+    "false-rollbacks",
+    "slower-than",
+    "wrong",
+    "harm",
+    "burst",
+    "slices",
+)
 """The keys that are read here; others are not looked at."""
 
 _TRAFFIC = re.compile(
@@ -28,6 +39,10 @@ _TRAFFIC = re.compile(
 )
 _APPROVAL = re.compile(r"approval(?:\s+by\s+(?P<name>\S+))?")
 _HARM = re.compile(r"(?:at most\s+)?(?P<count>[0-9]+)(?:\s+(?:extra\s+)?failed requests?)?")
+_OFF_BY = re.compile(r"(?:off\s+by\s+)(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<percent>%?)")
+
+_MOST_DIGITS = 15
+"""Nobody waits for so many requests; and Python reads no number of more than 4,300 digits."""
 
 _TIMES = "write 30s, 15m, 2h or 14d"
 _WRITE_TRAFFIC = "write a share and how long: `10% for 10000 requests`, `10% by user_id for 2h`"
@@ -61,6 +76,7 @@ def read_strategy(values: Mapping[str, object]) -> Read:
     ['`10 for ever` says no traffic']
     """
     problems: list[Problem] = []
+    off_by, is_off_relative = _off_by(values.get("wrong"), problems)
     stages = _stages(values.get("strategy", "all-at-once"), problems)
     guards, is_cause = _guards(values, problems)
     strategy = Strategy(
@@ -73,6 +89,8 @@ def read_strategy(values: Mapping[str, object]) -> Read:
         most_harm=_harm(values.get("harm"), problems),
         burst=int(_number(values, "burst", 1, problems, between=(1, 1000), is_whole=True)),
         n_slices=int(_number(values, "slices", 20, problems, between=(2, 1000), is_whole=True)),
+        off_by=off_by,
+        is_off_relative=is_off_relative,
     )
     if not problems:
         problems += _of_order(strategy)
@@ -89,6 +107,9 @@ def _stages(value: object, problems: list[Problem]) -> tuple[Stage, ...]:
         if value in _NAMED:
             return _NAMED[value]
         remedy = did_you_mean(value, _NAMED, "write all-at-once, blue-green or a list of stages")
+        if ":" in value:
+            # As `headway deploy --strategy` takes it.
+            remedy = f"in a file it is a list: `strategy: [{value.strip()}]`"
         problems.append(Problem(path=("strategy",), problem=f"there is no strategy `{value}`", remedy=remedy))
         return ()
     if not isinstance(value, Sequence) or not value:
@@ -107,15 +128,18 @@ def _stage(item: object, path: Path, problems: list[Problem]) -> Stage | None:
     if not isinstance(item, Mapping) or len(item) != 1:
         name = item if isinstance(item, str) else ""
         problem = f"`{name}` is not a stage by itself" if name else "a stage is one word and what it says"
-        known = get_args(StageKind)
-        remedy = f"write `{name}: …`" if name in known else did_you_mean(name, known, _STAGES)
+        remedy = did_you_mean(name, get_args(StageKind), _STAGES)
+        word, _, said = name.partition(":")
+        if word in _SPOKEN:
+            remedy = f"write it without quotation marks: `- {name}`" if said.strip() else f"write `{word}: …`"
         problems.append(Problem(path=path, problem=problem, remedy=remedy))
         return None
     ((kind, said),) = item.items()
     path = (*path, kind)
     try:
         if kind in _SPOKEN:
-            return _SPOKEN[kind](str(said), f"{kind}: {said}")
+            text = _shown(said)
+            return _SPOKEN[kind](text, f"{kind}: {text}")
         problem, remedy = f"there is no stage `{kind}`", did_you_mean(str(kind), get_args(StageKind), _STAGES)
         if kind == "promote":
             problem, remedy = "`promote` stands by itself", "write `- promote`, with nothing behind it"
@@ -148,11 +172,11 @@ def _bake(said: str, text: str) -> Stage:
 def _traffic(kind: StageKind, said: str, text: str) -> Stage:
     found = _TRAFFIC.fullmatch(said.strip())
     if found is None:
-        raise _unread(f"`{said}` says no traffic", _WRITE_TRAFFIC)
+        raise _unread(f"`{said[:80]}` says no traffic", _WRITE_TRAFFIC)
     share = float(found["share"]) / 100
     if not 0 < share <= 1:
-        raise _unread(f"`{found['share']}%` is no share of traffic", "write one from 0.1% to 100%")
-    n_requests = int(found["count"].replace(",", "").replace("_", "")) if found["count"] else 0
+        raise _unread(f"`{found['share'][:80]}%` is no share of traffic", "write one from 0.1% to 100%")
+    n_requests = _count(found["count"] or "0", _WRITE_TRAFFIC)
     if found["count"] and not n_requests:
         raise _unread("no request tells nothing", _WRITE_TRAFFIC)
     if not found["count"] and not found["time"]:
@@ -166,6 +190,13 @@ def _traffic(kind: StageKind, said: str, text: str) -> Stage:
         time_s=_time(when) if when else 0.0,
         by=found["by"] or "",
     )
+
+
+def _count(said: str, remedy: str) -> int:
+    digits = said.replace(",", "").replace("_", "")
+    if len(digits) > _MOST_DIGITS:
+        raise _unread(f"`{digits[:_MOST_DIGITS]}…` has {len(digits):,} digits: so many requests never come", remedy)
+    return int(digits)
 
 
 def _pause(said: str, text: str) -> Stage:
@@ -233,7 +264,7 @@ def _texts(values: Mapping[str, object], key: str, default: list[str], problems:
 def _unsure(value: object, problems: list[Problem]) -> Unsure:
     if value not in get_args(Unsure):
         remedy = "write hold, rollback or promote"
-        problems.append(Problem(path=("unsure",), problem=f"`{value}` is no way to be unsure", remedy=remedy))
+        problems.append(Problem(path=("unsure",), problem=f"`{_shown(value)}` is no way to be unsure", remedy=remedy))
         return "hold"
     return cast("Unsure", value)
 
@@ -253,7 +284,7 @@ def _number(
     if not is_number or not low <= cast("float", value) <= high:
         kind = "a whole number" if is_whole else "a number"
         remedy = f"write one from {low:g} to {high:g}; default: {default:g}"
-        problems.append(Problem(path=(key,), problem=f"`{value}` is not {kind} that fits", remedy=remedy))
+        problems.append(Problem(path=(key,), problem=f"`{_shown(value)}` is not {kind} that fits", remedy=remedy))
         return default
     return cast("float", value)
 
@@ -266,19 +297,43 @@ def _slower_than(value: object, problems: list[Problem]) -> float:
     seconds = duration_s(said) if said[-1:].isalpha() else None
     if not seconds:
         remedy = "write a time with its unit, such as 200ms"
-        problems.append(Problem(path=("slower-than",), problem=f"`{value}` is not a time", remedy=remedy))
+        problems.append(Problem(path=("slower-than",), problem=f"`{_shown(value)}` is not a time", remedy=remedy))
     return seconds or 0.0
 
 
 def _harm(value: object, problems: list[Problem]) -> float:
     if value is None:
         return 0.0
-    found = _HARM.fullmatch(str(value).strip())
-    if found is None or not int(found["count"]):
-        remedy = "write `at most 20 extra failed requests`, or 20"
-        problems.append(Problem(path=("harm",), problem=f"`{value}` is no budget of harm", remedy=remedy))
+    said, remedy = _shown(value), "write `at most 20 extra failed requests`, or 20"
+    found = _HARM.fullmatch(said.strip())
+    try:
+        most = _count(found["count"], remedy) if found else 0
+    except UsageMistaken as fault:
+        problems.append(Problem(path=("harm",), problem=fault.problem, remedy=fault.remedy))
         return 0.0
-    return float(found["count"])
+    if not most:
+        problems.append(Problem(path=("harm",), problem=f"`{said}` is no budget of harm", remedy=remedy))
+    return float(most)
+
+
+def _off_by(value: object, problems: list[Problem]) -> tuple[float, bool]:
+    """From how far off a number is wrong, and whether that is a part of the truth."""
+    if value is None:
+        return 0.0, False
+    found = _OFF_BY.fullmatch(_shown(value).strip())
+    number = float(found["number"]) if found else 0.0
+    if found is None or not 0 < number < float("inf"):
+        problem, remedy = f"`{_shown(value)}` says of no number that it is wrong", "write `off by 0.5` or `off by 10%`"
+        problems.append(Problem(path=("wrong",), problem=problem, remedy=remedy))
+        return 0.0, False
+    return (number / 100, True) if found["percent"] else (number, False)
+
+
+def _shown(value: object) -> str:
+    """A value as it stands in a sentence: Python writes no number of more than 4,300 digits."""
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return "a number of hundreds of digits"
+    return str(value)
 
 
 # --- what fits together -------------------------------------------------------------------------------------------

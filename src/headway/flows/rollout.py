@@ -3,68 +3,71 @@
 `core/rollout` decides, this acts; each act may be done twice. What a person can ask for is in `release`.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-
-import msgspec
-from msgspec import Struct
+from typing import Literal, TypeVar
 
 from headway.codec.golden import read_golden
 from headway.core import facts as f
 from headway.core import rollout as r
 from headway.core.facts import Fact
-from headway.core.golden import GoldenReply, GoldenRequest, judge
-from headway.core.ids import Digest, ModelRef
-from headway.core.signing import Trust
-from headway.errors import FileMissing, HeadwayError, NameUnknown, ReleaseTrouble
-from headway.flows import models_trust, registry, store
-from headway.flows.quicker import as_served
+from headway.core.ids import Digest
+from headway.errors import FileMissing, HeadwayError, TargetUnavailable
+from headway.flows import registry
+from headway.flows.delivery import CHAMPION, Delivery, answered, back_to, down, holder, laid_out, renew, stream, up
+from headway.flows.rollout_stages import Report, Staging
 from headway.flows.settle import fold, settle
-from headway.ports import Answer, Blobs, Leases, Log, Serving, Target
+from headway.ports import Log, Target
 
-CHAMPION = "champion"
-"""The alias that means the version that serves."""
+AGAIN_S = 5.0
+AWAY_S = 120.0
+AGAIN_FOR_S = 1800.0
+"""How often a target that cannot be reached is tried again, for how long to go on, and for how long to take a release
+back: a bad version must not stay because the network was away."""
 
-START_S = 120.0
-"""How long a version may take to load: a framework's import on a busy machine takes 20 s, a large model as long."""
+R = TypeVar("R")
 
-ASK_S = 30.0
-"""How long one golden request may take."""
-
-LEASE_S = 600.0
-"""Longer than any single act above; renewed before each."""
-
-MAX_WRONG = 5
-"""Wrong answers that are told one by one."""
-
-
-class Delivery(Struct, frozen=True, kw_only=True):
-    """What a release works with. `models` is the folder for files of versions that are served; `by` who asks."""
-
-    log: Log
-    blobs: Blobs
-    leases: Leases
-    target: Callable[[str], Target]
-    models: str
-    now: Callable[[], float]
-    by: str
-    trust: Trust = Trust()
+__all__ = [
+    "Delivery",
+    "Report",
+    "answered",
+    "drive",
+    "holder",
+    "kept_golden",
+    "laid_out",
+    "names",
+    "read",
+    "renew",
+    "silent",
+    "stream",
+]
 
 
-def drive(world: Delivery, rollout: r.Rollout) -> HeadwayError | None:
+def silent(line: str, rollout: r.Rollout) -> None:
+    """Reports nothing."""
+
+
+def drive(world: Delivery, rollout: r.Rollout, report: Report = silent) -> HeadwayError | None:
     """Let the machine come to its end; returns what the last failed release failed of, if one did.
 
-    The caller holds the endpoint's lease. Raises AppendConflict when somebody acts there without it.
+    The caller holds the endpoint's lease; what people say to the release without it is heard. Raises AppendConflict
+    when somebody acts there without it, and ReleaseTrouble where a release cannot be taken back: it stays open then.
     """
-    acts = _Acts(world, rollout)
-    settle(rollout, log=world.log, stream=stream(rollout.endpoint), act=acts.act, now=world.now)
+    acts = _Acts(world, rollout, report)
+    settle(
+        rollout,
+        log=world.log,
+        stream=stream(rollout.endpoint),
+        act=acts.act,
+        now=world.now,
+        beside=(f.ReleaseDirected,),
+    )
     return acts.trouble
 
 
-def asked_again(world: Delivery, rollout: r.Rollout, release: f.ReleaseStarted) -> f.GoldenAnswered:
-    """What the version answers to the release's golden requests now; nothing is recorded."""
-    return _Acts(world, rollout).golden(release)
+def names(log: Log) -> tuple[str, ...]:
+    """The names of all endpoints that something was ever released on, in order."""
+    found = (entry.fact for entry in log.scan(["ReleaseStarted"]))
+    return tuple(sorted({fact.endpoint for fact in found if isinstance(fact, f.ReleaseStarted)}))
 
 
 def read(log: Log, endpoint: str) -> r.Rollout:
@@ -72,11 +75,6 @@ def read(log: Log, endpoint: str) -> r.Rollout:
     rollout = r.Rollout(endpoint)
     fold(rollout, log=log, stream=stream(endpoint))
     return rollout
-
-
-def stream(endpoint: str) -> str:
-    """The log's stream of an endpoint."""
-    return f"endpoint/{endpoint}"
 
 
 def kept_golden(world: Delivery, path: str) -> Digest:
@@ -94,38 +92,16 @@ def kept_golden(world: Delivery, path: str) -> Digest:
     return world.blobs.put(data)
 
 
-def renew(world: Delivery, endpoint: str) -> None:
-    """Take or keep the endpoint's lease. Raises LeaseHeld."""
-    world.leases.acquire(stream(endpoint), holder=holder(world), ttl_s=LEASE_S, now=world.now())
-
-
-def holder(world: Delivery) -> str:
-    """Who holds the lease, as others are told."""
-    return f"{world.by} (process {os.getpid()})"
-
-
-def laid_out(blobs: Blobs, models: str, version: f.ModelRegistered) -> str:
-    """The version's file or folder, laid out where it stays as long as it may serve; named by its content."""
-    folder = os.path.join(models, version.artifact.digest[:32])
-    path = os.path.join(folder, os.path.basename(version.artifact.path))
-    if not os.path.exists(path):
-        made = f"{folder}.{os.getpid()}"
-        os.makedirs(made, exist_ok=True)
-        store.materialize(blobs, version.artifact, os.path.join(made, os.path.basename(path)))
-        # Somebody else may have been faster: theirs is as good.
-        with suppress(OSError):
-            os.rename(made, folder)
-    return path
-
-
 class _Acts:
     """Carries out what the machine wants. `trouble` is what the last failed release failed of."""
 
-    __slots__ = ("_rollout", "_world", "trouble")
+    __slots__ = ("_report", "_rollout", "_staging", "_world", "trouble")
 
-    def __init__(self, world: Delivery, rollout: r.Rollout) -> None:
+    def __init__(self, world: Delivery, rollout: r.Rollout, report: Report = silent) -> None:
         self._world = world
         self._rollout = rollout
+        self._report = report
+        self._staging = Staging(world, rollout, report)
         self.trouble: HeadwayError | None = None
 
     def act(self, action: r.Action) -> Iterator[Sequence[Fact]]:
@@ -133,41 +109,55 @@ class _Acts:
         match action:
             case r.Claim(number, order):
                 self.trouble = None
-                yield [_claim(number, order)]
+                yield [claimed(number, order)]
             case r.StartVersion(release):
                 yield [self._tried(release, self._started)]
             case r.AskGolden(release):
-                yield [self._tried(release, self.golden)]
-            case r.Switch(release):
-                yield [self._tried(release, self._switched)]
-            case r.Finish(release, keep):
-                yield [self._finished(release, keep)]
+                yield [self._tried(release, lambda it: answered(self._world, it))]
+            case r.Look(release, stage):
+                yield from self._staging.look(release, stage)
+            case r.BeginStage() | r.Switch() | r.Finish():
+                yield from self._moved_on(action)
+            case r.Hold() | r.Decide():
+                yield self._written(action)
             case r.Abort(release, why):
-                self._down(release)
-                yield [f.ReleaseFinished(release=release.release, outcome="aborted", why=why)]
+                self._back(release)
+                outcome: Literal["rolled-back", "aborted"] = "rolled-back" if action.is_rolled_back else "aborted"
+                yield [f.ReleaseFinished(release=release.release, outcome=outcome, why=why)]
             case r.Supersede(release):
                 yield [self._superseded(release)]
 
-    def golden(self, release: f.ReleaseStarted) -> f.GoldenAnswered:
-        """Ask the version what its release's golden requests ask, and judge. Raises ReleaseTrouble, BlobMissing."""
-        if release.golden is None:
-            return f.GoldenAnswered(release=release.release, n_requests=0)
-        self._up(release)
-        requests = read_golden(self._world.blobs.get(release.golden), file="golden requests")
-        bodies = [msgspec.json.encode({"inputs": asked.inputs}) for asked in requests]
-        answers = self._target(release).ask(release.endpoint, release.version, bodies, timeout_s=ASK_S)
-        faults = [
-            f"request {n}: {fault}"
-            for n, (asked, answer) in enumerate(zip(requests, answers, strict=True), start=1)
-            if (fault := _judged(asked, answer))
-        ]
-        return f.GoldenAnswered(
-            release=release.release,
-            n_requests=len(requests),
-            n_wrong=len(faults),
-            wrong=tuple(faults[:MAX_WRONG]),
-            slowest_ms=round(max(a.ms for a in answers), 3),
-        )
+    def _moved_on(self, action: r.BeginStage | r.Switch | r.Finish) -> Iterator[Sequence[Fact]]:
+        """Go to the next stage, after a last look at the one that ends: what it shows is judged first."""
+        staging, release = self._staging, action.release
+        if self._rollout.is_mine and staging.is_unread():
+            yield from staging.read_all()
+            return
+        staging.say_why()
+        match action:
+            case r.BeginStage(release, stage):
+                yield [self._tried(release, lambda it: self._reached(lambda: staging.begin(it, stage), AWAY_S))]
+                if self._rollout.stage == stage:
+                    staging.began()
+            case r.Switch(release):
+                self._say_alone()
+                yield [self._tried(release, lambda it: self._reached(lambda: self._switched(it), AWAY_S))]
+            case r.Finish(release):
+                staging.settle_down(release)
+                yield [f.ReleaseFinished(release=release.release, outcome="released")]
+
+    def _written(self, action: r.Hold | r.Decide) -> list[Fact]:
+        number = action.release.release
+        if isinstance(action, r.Decide):
+            self._report(f"rolls back: {action.why}", self._rollout)
+            return [f.ReleaseDirected(release=number, act="abort", why=action.why)]
+        self._report(f"held: {action.why}", self._rollout)
+        return [f.ReleaseHeld(release=number, stage=action.stage, why=action.why, cause=action.cause)]
+
+    def _say_alone(self) -> None:
+        stages = self._rollout.stages
+        if stages is not None and stages.note:
+            self._report(f"{stages.note}: it takes over at once", self._rollout)
 
     def _tried(self, release: f.ReleaseStarted, work: Callable[[f.ReleaseStarted], Fact]) -> Fact:
         """What the work gives, or the end of the release when it fails: what served before is untouched then."""
@@ -176,84 +166,62 @@ class _Acts:
             return work(release)
         except HeadwayError as e:
             self.trouble = e
-            self._down(release)
+            self._back(release)
             return f.ReleaseFinished(release=release.release, outcome="failed", why=e.problem)
 
+    def _back(self, release: f.ReleaseStarted) -> None:
+        """All traffic to what served before; where none was moved, what cannot be done now is left for later."""
+        stages = self._rollout.stages
+        assert stages is not None
+        old = stages.old
+        if stages.stage < 0:
+            down(self._world, release, old)
+            return
+        self._reached(lambda: back_to(self._world, release, old), AGAIN_FOR_S)
+        if stages.is_switched and old is not None:
+            why = f"release {release.release} on {release.endpoint} was rolled back"
+            registry.move_alias(
+                self._world.log, old.model, CHAMPION, old.version, now=self._world.now(), why=why, by=self._world.by
+            )
+
+    def _reached(self, work: Callable[[], R], for_s: float) -> R:
+        """Do it as soon as the target can be reached; of a release at once that is now or never, as nothing moved."""
+        until = self._world.now() + for_s
+        stages = self._rollout.stages
+        may_wait = self._rollout.is_patient and stages is not None and stages.release.strategy is not None
+        while True:
+            try:
+                return work()
+            except TargetUnavailable as e:
+                if not may_wait or self._world.now() >= until:
+                    raise
+                self._report(f"the target cannot be reached, and is tried again: {e.problem}", self._rollout)
+            self._world.sleep(AGAIN_S)
+            renew(self._world, self._rollout.endpoint)
+
     def _started(self, release: f.ReleaseStarted) -> Fact:
-        return f.VersionStarted(release=release.release, address=self._up(release))
+        return f.VersionStarted(release=release.release, address=up(self._world, release))
 
     def _switched(self, release: f.ReleaseStarted) -> Fact:
         # Between the golden requests and now the process may have gone; starting what runs is harmless.
-        self._up(release)
+        up(self._world, release)
         url = self._target(release).switch(release.endpoint, release.version)
         return f.EndpointSwitched(release=release.release, url=url)
-
-    def _finished(self, release: f.ReleaseStarted, keep: tuple[int, ...]) -> Fact:
-        world = self._world
-        why = release.why or f"release {release.release} on {release.endpoint}"
-        registry.move_alias(
-            world.log, release.model, CHAMPION, release.version, now=world.now(), why=why, by=release.by or world.by
-        )
-        target = self._target(release)
-        state = target.state(release.endpoint)
-        for version in state.versions if state is not None else ():
-            if version not in keep:
-                target.stop(release.endpoint, version)
-        return f.ReleaseFinished(release=release.release, outcome="released")
 
     def _superseded(self, release: f.ReleaseStarted) -> Fact:
         state = self._target(release).state(release.endpoint)
         if state is not None and state.serving == release.version:
             return f.EndpointSwitched(release=release.release, url=state.url)
-        self._down(release)
+        self._back(release)
         why = "whoever drove it was gone before it took over"
         return f.ReleaseFinished(release=release.release, outcome="aborted", why=why)
 
     def _target(self, release: f.ReleaseStarted) -> Target:
         return self._world.target(release.target)
 
-    def _up(self, release: f.ReleaseStarted) -> str:
-        """Make sure that the version runs; returns its own address."""
-        world = self._world
-        version = registry.resolve(world.log, ModelRef(name=release.model, version=release.version))
-        if version is None:
-            raise NameUnknown(
-                f"there is no {release.model}@{release.version}",
-                at=f"endpoint: {release.endpoint}",
-                remedy="`headway models` lists the versions",
-            )
-        models_trust.see(world.log, world.blobs, version, world.trust)
-        serving = Serving(
-            endpoint=release.endpoint,
-            model=release.model,
-            version=release.version,
-            path=laid_out(world.blobs, world.models, version),
-            format=version.format,
-            digest=version.artifact.digest,
-            recording=release.recording,
-            limits=release.limits,
-        )
-        serving = as_served(serving, world.log, world.blobs, world.models, version, world.trust)
-        return self._target(release).start(serving, port=release.port, timeout_s=START_S)
 
-    def _down(self, release: f.ReleaseStarted) -> None:
-        """End a version that did not take over; where nothing served before, the endpoint too. Never what serves.
-
-        When it is the version that serves, which was to be logged or limited otherwise, that is as it was again.
-        """
-        target = self._target(release)
-        serving = self._rollout.serving
-        # A target that cannot be reached has nothing that could be ended now; the next release there looks again.
-        with suppress(ReleaseTrouble):
-            if serving is None:
-                target.stop(release.endpoint, None)
-            elif serving.version != release.version:
-                target.stop(release.endpoint, release.version)
-            elif (serving.recording, serving.limits) != (release.recording, release.limits):
-                self._up(serving)
-
-
-def _claim(number: int, order: r.Order) -> f.ReleaseStarted:
+def claimed(number: int, order: r.Order) -> f.ReleaseStarted:
+    """The fact by which an order becomes the release of that number."""
     return f.ReleaseStarted(
         endpoint=order.endpoint,
         release=number,
@@ -269,13 +237,7 @@ def _claim(number: int, order: r.Order) -> f.ReleaseStarted:
         by=order.by,
         recording=order.recording,
         limits=order.limits,
+        strategy=order.strategy,
+        override=order.override,
+        within_ms=order.within_ms,
     )
-
-
-def _judged(asked: GoldenRequest, answer: Answer) -> str | None:
-    if answer.status != 200:
-        return f"was refused with status {answer.status}: {answer.body[:200].decode('utf-8', 'replace')}"
-    try:
-        return judge(asked, msgspec.json.decode(answer.body, type=GoldenReply))
-    except msgspec.DecodeError as e:
-        return f"its answer is not understood: {e}"

@@ -2,19 +2,25 @@
 
 It answers get, list, watch, server-side apply, PUT, merge patch, scale, delete, events, logs, and requests to pods; it
 refuses in the words of a real one. Its Deployments come up well, or as in a recording. There is no scheduler and no
-network: a pod answers by a function. Time is the caller's, so that minutes of a recording pass in no time.
+network: a pod answers by a function, and hands out a folder as its log. Time is the caller's, so that minutes of a
+recording pass in no time.
 """
 
 import json
+import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from base64 import b64decode
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from headway.core.manifest import LOG_KEY, LOG_KEY_HEADER, LOG_PORT
+from headway.serving.handout import Handout
+from headway.testing.kubernetes_discovery import GATEWAY, discovered, kind_of
 from headway.testing.kubernetes_objects import Key, Objects, Refused, Thing, has
 from headway.testing.kubernetes_plays import Due, Play, stamp, taken, well
 
@@ -26,7 +32,9 @@ _PATH = re.compile(
     r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>.+))?"
 )
 SERVED = frozenset(("", "apps", "policy", "autoscaling"))
-GATEWAY = "gateway.networking.k8s.io"
+GOLDEN = 0.6180339887498949
+"""Steps of the golden ratio fill an interval evenly."""
+
 MANY = 500
 """Changes that a watch may be behind; older ones are forgotten, as a real server's are after five minutes."""
 
@@ -35,7 +43,10 @@ class FakeKubernetes:
     """The server, as a context: `url` is its address. `clock` gives UTC seconds; what is due by then has happened.
 
     `plays` chooses the recording (its lines) of a new Deployment, None for one that comes up well after `ready_s`.
-    `answer` speaks for a pod: its ConfigMap's spec, the path and the body. With `has_gateway` it serves HTTPRoutes.
+    `answer` speaks for a pod: its ConfigMap's spec, the path and the body. With `gateway` it serves HTTPRoutes, by
+    Gateways that have these features; a route that asks for others is said to be taken, and answers 500, as was
+    recorded. `n_copied` counts the copies that each version's Service got.
+    `logs` has a folder for each pod that logged something, named like it.
     A client with the token `viewer` may do nothing.
     """
 
@@ -46,15 +57,19 @@ class FakeKubernetes:
         plays: Callable[[Thing], Sequence[Thing] | None] = lambda _: None,
         answer: Callable[[Thing, str, bytes], Answered] = lambda _spec, _path, _body: (200, b"{}"),
         ready_s: float = 1.0,
-        has_gateway: bool = False,
+        gateway: Collection[str] | None = None,
+        logs: str = "",
     ) -> None:
         self._clock, self._plays, self._answer, self._ready_s = clock, plays, answer, ready_s
-        self._groups = SERVED | ({GATEWAY} if has_gateway else frozenset())
+        self._folder, self._features = logs, frozenset(gateway or ())
+        self.n_copied: dict[str, int] = {}
+        self._groups = SERVED | (frozenset() if gateway is None else {GATEWAY})
         self.objects = Objects(self._begin, lambda: stamp(clock()))
         self.asked: list[tuple[str, str]] = []
         self._due: list[Due] = []
         self._logs: dict[tuple[str, str, bool], Thing] = {}
-        self._n_plays = self._n_called = 0
+        self._handouts: dict[str, Handout] = {}
+        self._n_plays = self._n_called = self._n_routed = 0
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -101,29 +116,43 @@ class FakeKubernetes:
     def call(self, host: str, path: str, body: bytes) -> Answered:
         """What a client gets from a Service's name (`churn.default.svc`) or a route's host: 503 when no pod is ready.
 
-        Of a route's versions each gets its share, evenly.
+        Of a route's versions each gets its share, evenly, and of a Service's pods each as many.
         """
         self.advance()
         with self._lock:
-            name, namespace = self._routed(host)
+            name, namespace, mirrors = self._routed(host)
+            if mirrors and not mirrors <= self._features:
+                return 500, b""
             found = self.objects.held.get(("services", namespace, name))
             pods = self.objects.found("pods", namespace, found["spec"]["selector"]) if found is not None else []
             ready = [pod for pod in pods if _is_ready(pod)]
-            return self._pod_says(ready[0], path, body) if ready else (503, b"no endpoints available")
+            if not ready:
+                return 503, b"no endpoints available"
+            self._n_called += 1
+            return self._pod_says(ready[int(self._n_called * GOLDEN % 1 * len(ready))], path, body)
 
-    def _routed(self, host: str) -> tuple[str, str]:
+    def _routed(self, host: str) -> tuple[str, str, set[str]]:
+        """The Service that answers, its namespace, and the features that its route asks for."""
         for key, route in self.objects.held.items():
             if key[0] == "httproutes" and host in route["spec"].get("hostnames", []):
-                backends = route["spec"]["rules"][0]["backendRefs"]
-                self._n_called += 1
-                # Steps of the golden ratio fill the interval evenly.
-                at = self._n_called * 0.6180339887498949 % 1 * sum(backend["weight"] for backend in backends)
-                for backend in backends:
+                rule = route["spec"]["rules"][0]
+                self._n_routed += 1
+                mirrors = {self._copied(one["requestMirror"]) for one in rule.get("filters", [])}
+                at = self._n_routed * GOLDEN % 1 * sum(backend["weight"] for backend in rule["backendRefs"])
+                for backend in rule["backendRefs"]:
                     at -= backend["weight"]
                     if at < 0:
-                        return backend["name"], key[1]
+                        return backend["name"], key[1], mirrors
         name, namespace = (*host.split("."), "default")[:2]
-        return name, namespace
+        return name, namespace, set()
+
+    def _copied(self, mirror: Thing) -> str:
+        """Send a copy, if this request is among those that are copied; the feature that this needs."""
+        share = mirror.get("fraction", {"numerator": 1, "denominator": 1})
+        if self._n_routed * GOLDEN % 1 * share["denominator"] < share["numerator"]:
+            name = mirror["backendRef"]["name"]
+            self.n_copied[name] = self.n_copied.get(name, 0) + 1
+        return f"HTTPRouteRequest{'Percentage' if 'fraction' in mirror else ''}Mirror"
 
     def _pod_says(self, pod: Thing, path: str, body: bytes) -> Answered:
         volumes = pod.get("spec", {}).get("volumes", [])
@@ -138,13 +167,9 @@ class FakeKubernetes:
         with self._lock:
             self.asked.append((method, target))
             path, query = urlsplit(target).path, {k: v[-1] for k, v in parse_qs(urlsplit(target).query).items()}
-            if path == "/version":
-                return 200, {"major": "1", "minor": "33", "gitVersion": "v1.33.13"}
-            if path == "/apis":
-                return 200, {
-                    "kind": "APIGroupList",
-                    "groups": [{"name": group} for group in sorted(self._groups) if group],
-                }
+            about = discovered(path, self._groups, self._features)
+            if about is not None:
+                return 200, about
             found = _PATH.fullmatch(path)
             if found is None or (found["group"] or "") not in self._groups:
                 return 404, "404 page not found\n"
@@ -152,7 +177,13 @@ class FakeKubernetes:
             try:
                 self._see_allowed(method, key, headers)
                 if found["sub"]:
-                    return self._below(method, key, found["sub"], query, body)
+                    is_log = found["sub"].startswith("proxy/log") and key[2].endswith(f":{LOG_PORT}")
+                    below = target.partition("/proxy")[2]
+                    return (
+                        self._handed_out(key, below, headers)
+                        if is_log
+                        else self._below(method, key, found["sub"], query, body)
+                    )
                 return 200, self._object(method, key, query, headers, json.loads(body) if body else {})
             except Refused as e:
                 return e.code, e.status
@@ -172,8 +203,9 @@ class FakeKubernetes:
             return self._list(key, query)
         if method == "GET":
             return self.objects.get(key)
-        if method == "PUT":
-            return self.objects.replace(key, sent)
+        if method in ("POST", "PUT"):
+            name = sent["metadata"]["name"]
+            return self.objects.replace(key, sent) if method == "PUT" else self.objects.create((*key[:2], name), sent)
         if method == "DELETE":
             gone = self.objects.remove(key)
             details = {"name": key[2], "group": "apps", "kind": key[0], "uid": gone["metadata"]["uid"]}
@@ -181,16 +213,18 @@ class FakeKubernetes:
         if headers.get("Content-Type", "").startswith("application/apply-patch"):
             force, is_dry = query.get("force") == "true", query.get("dryRun") == "All"
             return self.objects.apply(key, sent, query["fieldManager"], force=force, is_dry=is_dry)
-        return self.objects.merge(key, sent)
+        return self.objects.merge(key, sent, query.get("fieldManager", ""))
 
     def _list(self, key: Key, query: Mapping[str, str]) -> Thing:
         items = self.objects.found(key[0], key[1], selector(query))
         meta = {"resourceVersion": str(self.objects.version)}
-        return {"kind": "List", "apiVersion": "v1", "metadata": meta, "items": items}
+        return {"kind": f"{kind_of(key[0])}List", "apiVersion": "v1", "metadata": meta, "items": items}
 
     def _below(self, method: str, key: Key, sub: str, query: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         if sub == "scale":
-            made = self.objects.merge(key, json.loads(body)) if method == "PATCH" else self.objects.get(key)
+            made = self.objects.get(key)
+            if method == "PATCH":
+                made = self.objects.merge(key, json.loads(body), query.get("fieldManager", "unknown"))
             kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
             meta = {name: value for name, value in made["metadata"].items() if name in kept}
             labels = made["spec"]["selector"]["matchLabels"]
@@ -212,6 +246,20 @@ class FakeKubernetes:
                 raise Refused(503, "ServiceUnavailable", "error trying to reach service: connection refused")
             return self._pod_says(pod, sub.removeprefix("proxy"), body)
         return 404, "404 page not found\n"
+
+    def _handed_out(self, key: Key, target: str, headers: Mapping[str, str]) -> Answered:
+        """A pod's log, also of one that is not ready: its container hands it out as long as it runs."""
+        name = key[2].partition(":")[0]
+        pod = self.objects.get((key[0], key[1], name))
+        containers = {one["name"]: one for one in pod["spec"]["containers"]}
+        if "log" not in containers:
+            raise Refused(503, "ServiceUnavailable", "error trying to reach service: connection refused")
+        asked = next(one["valueFrom"]["secretKeyRef"] for one in containers["log"]["env"] if one["name"] == LOG_KEY)
+        kept = self.objects.held.get(("secrets", key[1], asked["name"]))
+        its_key = b64decode(kept["data"][asked["key"]]).decode() if kept is not None else ""
+        folder = os.path.join(self._folder or os.devnull, name)
+        said = self._handouts.setdefault(name, Handout(folder, its_key))
+        return said.answer(target, headers.get(LOG_KEY_HEADER, ""))
 
     def _log(self, key: Key, query: Mapping[str, str]) -> tuple[int, Any]:
         self.objects.get(key)

@@ -125,8 +125,19 @@ class Objects:
         self._owners[key] = {path: who for path, who in owners.items() if who}
         return self._kept(key, made)
 
-    def merge(self, key: Key, patch: Thing) -> Thing:
-        """A JSON merge patch."""
+    def create(self, key: Key, thing: Thing) -> Thing:
+        """What POST does: only what is not there."""
+        if key in self.held:
+            details = {"name": key[2], "group": "apps", "kind": key[0]}
+            raise Refused(409, "AlreadyExists", f'{key[0]}.apps "{key[2]}" already exists', details)
+        _see_typed(key, thing)
+        _see_valid(key, thing, None)
+        return self._kept(key, thing)
+
+    def merge(self, key: Key, patch: Thing, manager: str = "") -> Thing:
+        """A JSON merge patch; what a `manager` says is its own then."""
+        for path, _ in _leaves(patch) if manager else ():
+            self._owners.setdefault(key, {})[path] = {manager}
         return self._kept(key, _merged(self.get(key), patch))
 
     def _kept(self, key: Key, made: Thing) -> Thing:

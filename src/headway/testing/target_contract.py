@@ -99,6 +99,7 @@ class TargetContract(ABC):
         assert [msgspec.json.decode(a.body)["predictions"] for a in answers[:2]] == [[1], [1, 1]]
         state = self.state(target)
         assert (state.serving, state.versions, state.healthy) == (None, (1,), False)
+        assert state.held == (1,)
 
     def test_starting_and_switching_twice_changes_nothing(self, target: Target, root: str) -> None:
         one = serving(root, 1)
@@ -160,6 +161,7 @@ class TargetContract(ABC):
         target.stop(ENDPOINT, 1)
         state = self.state(target)
         assert (state.serving, state.versions, state.healthy) == (2, (2,), True)
+        assert state.held == (2,)
         assert self.serves(target, url) == 2
 
     def test_a_stopped_endpoint_is_gone_and_comes_back_at_its_url(self, target: Target, root: str) -> None:
@@ -182,6 +184,14 @@ class TargetContract(ABC):
         target.stop("other", None)
         assert self.serves(target, url) == 1
         assert target.state("other") is None
+
+    def test_collecting_what_was_logged_may_be_done_at_any_time(self, target: Target, root: str) -> None:
+        assert target.collect(ENDPOINT) == []
+        url = self.up(target, root, 1, 2)
+        self.told(target, url)
+        assert target.collect(ENDPOINT) == target.collect(ENDPOINT) == []
+        target.stop(ENDPOINT, 2)
+        assert target.collect(ENDPOINT) == []
 
     # --- several versions at once -------------------------------------------------------------------------------
 

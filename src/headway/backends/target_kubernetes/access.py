@@ -109,6 +109,15 @@ class Access(Struct, frozen=True, kw_only=True):
     command: _Program | None = None
 
 
+def said_at(environ: Mapping[str, str], key: str) -> str:
+    """Where a setting of the cluster was written: in headway.toml, or in the variable that goes before it.
+
+    >>> said_at({"KUBERNETES_SAID_IN": "headway.toml"}, "api"), said_at({}, "api")
+    ('headway.toml: kubernetes.api', 'HEADWAY_KUBERNETES: api')
+    """
+    return f"headway.toml: kubernetes.{key}" if environ.get("KUBERNETES_SAID_IN") else f"HEADWAY_KUBERNETES: {key}"
+
+
 def find(environ: Mapping[str, str], *, api: str = "", context: str = "") -> Access:
     """The cluster that is meant: that of `api`, of KUBECONFIG, of ~/.kube/config, else the one around this pod.
 
@@ -116,9 +125,7 @@ def find(environ: Mapping[str, str], *, api: str = "", context: str = "") -> Acc
     kubeconfig that is no use.
     """
     if api:
-        return Access(
-            server=_address(api, "headway.toml: kubernetes.api"), token=environ.get("HEADWAY_KUBERNETES_TOKEN", "")
-        )
+        return Access(server=_address(api, said_at(environ, "api")), token=environ.get("HEADWAY_KUBERNETES_TOKEN", ""))
     named = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     usual = os.path.join(environ.get("HOME", ""), ".kube", "config")
     for path in named or [usual]:

@@ -22,6 +22,7 @@ TRIES = 3
 
 PATHS = {
     "ConfigMap": ("/api/v1", "configmaps"),
+    "Secret": ("/api/v1", "secrets"),
     "Service": ("/api/v1", "services"),
     "Pod": ("/api/v1", "pods"),
     "Event": ("/api/v1", "events"),
@@ -29,6 +30,7 @@ PATHS = {
     "ReplicaSet": ("/apis/apps/v1", "replicasets"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+    "Gateway": ("/apis/gateway.networking.k8s.io/v1", "gateways"),
     "HTTPRoute": ("/apis/gateway.networking.k8s.io/v1", "httproutes"),
 }
 """Where the kinds are that are spoken of here."""
@@ -108,7 +110,9 @@ class Client:
             query["dryRun"] = "All"
         # JSON is YAML.
         body = json.dumps(manifest).encode()
-        said = self.request("PATCH", self.path(kind, name), query, body, "application/apply-patch+yaml")
+        said = self.request(
+            "PATCH", self.path(kind, name), query, body, {"Content-Type": "application/apply-patch+yaml"}
+        )
         made: Manifest = self._good(said, f"apply {kind} {name}")
         return made
 
@@ -131,15 +135,15 @@ class Client:
         path: str,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        kind: str = "application/json",
+        more: Mapping[str, str] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Response:
-        """One request, whatever its status. Raises TargetUnavailable when there is no answer."""
+        """One request, with `more` headers, whatever its status. Raises TargetUnavailable when there is no answer."""
         url = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         was_renewed = False
         for left in reversed(range(TRIES)):
             try:
-                said = self._sent(method, url, body, kind, timeout_s)
+                said = self._sent(method, url, body, more or {}, timeout_s)
             except (OSError, HTTPException) as e:
                 self.close()
                 # A server that took too long would take as long again.
@@ -153,7 +157,7 @@ class Client:
             return said
         return said
 
-    def _sent(self, method: str, url: str, body: bytes | None, kind: str, timeout_s: float) -> Response:
+    def _sent(self, method: str, url: str, body: bytes | None, more: Mapping[str, str], timeout_s: float) -> Response:
         if self._who is None:
             self._who = authorization(self._access)
         if self._connection is None:
@@ -162,7 +166,8 @@ class Client:
         if self._who:
             headers["Authorization"] = self._who
         if body is not None:
-            headers["Content-Type"] = kind
+            headers["Content-Type"] = "application/json"
+        headers |= more
         if self._connection.sock is not None:
             self._connection.sock.settimeout(timeout_s)
         self._connection.timeout = timeout_s
