@@ -7,14 +7,14 @@ STAMP  := $(VENV)/.ready
 # Debian's python3 comes without venv and pip; root can have them, others are told.
 UV     := $(VENV)/bin/uv
 
-.PHONY: demo test test-slow test-lowest lint docs bench clean help
+.PHONY: demo test test-slow test-cluster test-lowest lint docs bench clean help
 
 help:            ## list the commands
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV)
-	@$(UV) pip install --quiet --python $(BIN)/python --editable '.[sklearn,remote,sql]' --group test --group lint
+	@$(UV) pip install --quiet --python $(BIN)/python --editable '.[sklearn,remote,sql,ui]' --group test --group lint
 	@$(UV) pip install --quiet --python $(BIN)/python -r src/headway/examples/flights/requirements.txt
 	@$(BIN)/python -m compileall -q $(VENV)/lib src || true
 	@touch $@
@@ -28,13 +28,16 @@ test: $(STAMP)   ## the tests that run on every change, doctests included
 
 test-slow: $(STAMP)  ## crash, soak, simulation and end-to-end tests
 	@tools/system.sh
-	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal --timeout 900
+	$(BIN)/python -m pytest -m 'slow or hypothesis' --hypothesis-profile full -n 2 --dist worksteal --timeout 900
+
+test-cluster: $(STAMP)  ## releases in a real cluster, that of HEADWAY_KUBERNETES (docs/kubernetes.md)
+	$(BIN)/python -m pytest -m cluster tests/cluster --timeout 900
 
 test-lowest:     ## the tests against the oldest allowed version of every dependency
 	@tools/system.sh
 	@tools/venv.sh $(PYTHON) $(VENV)-lowest
 	@$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
-		--editable '.[sklearn,remote,sql]' --group test
+		--editable '.[sklearn,remote,sql,ui]' --group test
 	$(VENV)-lowest/bin/python -m pytest -m 'not slow' -n 2 --dist worksteal
 
 lint: $(STAMP)   ## ruff, mypy strict, import contracts

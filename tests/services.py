@@ -1,6 +1,7 @@
 """Servers that tests talk to, started on loopback and ended by their process id."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -16,12 +17,22 @@ USERS = ("postgres", "nobody")
 """Whom PostgreSQL runs as when the tests run as root, which it refuses."""
 
 
+_GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens on, and that stays free until whoever asked takes it.
+
+    It lies below those that systems hand out (32768 and up on Linux, 49152 elsewhere): one of these, freed to be taken
+    a moment later, may be somebody's connection by then.
+    """
+    while True:
+        port = secrets.choice(range(15_000, 30_000))
+        with suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            if port not in _GIVEN:
+                _GIVEN.add(port)
+                return port
 
 
 def _binary(name: str) -> str:

@@ -21,7 +21,7 @@ _NAMED = re.compile(r"`(\S+)`:\n\n$")
 
 _BLIND = (
     (re.compile(r"\b[0-9a-f]{8,64}\b"), "DIGEST"),
-    (re.compile(r"\b\d+(\.\d+)? (s|min|h|ms)\b( ago)?"), "TIME"),
+    (re.compile(r"\b\d+(\.\d+)? (s|min|h|ms|seconds?|minutes?|hours?)\b( ago)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? (B|[KMG]iB)\b"), "SIZE"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "WHEN"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headway import config
+from headway import config, wiring
 from headway.errors import FileFaulty, FileMissing, UsageMistaken
 
 
@@ -83,6 +83,17 @@ def test_debug_is_asked_for_in_the_environment(
 ) -> None:
     monkeypatch.setenv("HEADWAY_DEBUG", text)
     assert loaded(tmp_path).debug is debug
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", None), ('[release]\noverride = ["alice", "bob"]\n', ("alice", "bob")), ("[release]\noverride = []\n", ())],
+)
+def test_who_may_override_is_named_nobody_or_not_said(text: str, names: tuple[str, ...] | None, tmp_path: Path) -> None:
+    settings = loaded(tmp_path, text)
+    assert settings.may_override == names
+    with wiring.open(settings) as parts:
+        assert parts.delivery(by="ann").may_override == names
 
 
 URLS = {
@@ -255,3 +266,14 @@ def test_links_are_asked_of_a_store_in_a_folder_alone(tmp_path: Path, monkeypatc
     monkeypatch.delenv("HEADWAY_STORE_LINKS")
     with pytest.raises(FileFaulty):
         loaded(tmp_path, '[store]\nlinks = "soft"\n')
+
+
+def test_a_log_in_a_database_is_shared_and_has_no_password_in_the_file(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, '[log]\nurl = "postgres://ann@db/shop?schema=churn"\n')
+    assert settings.log_url == "postgresql://ann@db/shop?schema=churn"
+    assert settings.is_log_shared
+    assert not loaded(tmp_path, "").is_log_shared
+    with pytest.raises(FileFaulty) as faulty:
+        loaded(tmp_path, '[log]\nurl = "postgresql://ann:hunter2@db/shop"\n')
+    assert [fault.problem for fault in faulty.value.faults] == ["`url` has a password in it"]
+    assert "hunter2" not in str(faulty.value) + "".join(fault.excerpt for fault in faulty.value.faults)

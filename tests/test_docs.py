@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -141,12 +142,19 @@ def test_what_the_page_of_commands_types_prints_what_it_says(tmp_path: Path) -> 
     assert not differing, "\n".join(differing) + "\nto write it down: python tests/sessions.py docs/cli.md"
 
 
+def test_what_the_front_page_types_of_releases_prints_what_it_says(tmp_path: Path) -> None:
+    text = dict(sections((ROOT / "README.md").read_text()))["Released step by step"]
+    (typed,) = play(text, tmp_path)
+    assert typed.is_same, f"$ {typed.command}\n{typed.printed}-- the page says\n{typed.expected}"
+
+
 # --- settings and variables -------------------------------------------------------------------------------------
 
 
 def settings(kind: type[msgspec.Struct] = config._File, prefix: str = "") -> Iterator[str]:
     for field in msgspec.structs.fields(kind):
-        inner = field.type
+        # Of a list of tables (`[[notify]]`) each setting is explained as that of one table.
+        inner = get_args(field.type)[0] if kind is config._File and get_args(field.type) else field.type
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             yield from settings(inner, f"{prefix}{field.encode_name}.")
         else:
@@ -171,7 +179,8 @@ def test_the_whole_file_of_settings_is_one_that_is_read(tmp_path: Path) -> None:
     read = config.load(folder=str(tmp_path))
     assert read.jobs == 4
     written = tomllib.loads(toml)
-    assert set(settings()) == {f"{group}.{key}" for group, inner in written.items() for key in inner}
+    tables = [(group, table) for group, one in written.items() for table in (one if isinstance(one, list) else [one])]
+    assert set(settings()) == {f"{group}.{key}" for group, table in tables for key in table}
 
 
 # --- the pipeline -----------------------------------------------------------------------------------------------

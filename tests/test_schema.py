@@ -15,6 +15,7 @@ from headway.codec.human import plain, read_pipeline
 from headway.codec.kinds import problems_of
 from headway.core.grammar import File
 from headway.errors import Fault, FileFaulty
+from tries import tries
 
 FULL = schema.pipeline_schema()
 # What is beyond the kinds of values: the reader says these in words of its own, when names and paths are looked at.
@@ -65,7 +66,7 @@ def test_the_files_of_the_design_are_valid(text: str) -> None:
     assert list(ALL.iter_errors(plain(text.encode(), path="pipeline.yaml"))) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(FILE_LIKE | VALUES)
 def test_schema_and_reader_agree_on_kinds(value: Any) -> None:
     problems, _ = problems_of(value, File)
@@ -97,7 +98,7 @@ STEPS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(st.lists(STEPS, max_size=2, unique_by=lambda step: str(step.get("id", id(step)))), st.integers(0, 2))
 def test_schema_and_reader_agree_on_times_sizes_and_ids(steps: list[dict[str, Any]], version: int) -> None:
     file = {"steps": steps, "version": version}

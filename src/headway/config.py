@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from headway.core.access import Token
+from headway.core.notifier import Notifying
 from headway.core.placement import Placement
+from headway.core.redact import redacted
 from headway.errors import Fault, FileFaulty, FileMissing, UsageMistaken
 
 HOME = ".headway"
@@ -25,7 +28,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     folder: str
     """The project's folder, absolute."""
     log_url: str
-    """Where the facts are: `sqlite:PATH`. Default: .headway/log.sqlite in the project."""
+    """Where the facts are: `sqlite:PATH` or `postgresql://…`. Default: .headway/log.sqlite in the project."""
     store_url: str
     """Where the blobs are: `file:PATH`, or a bucket. Default: .headway/blobs in the project."""
     store_environ: Mapping[str, str]
@@ -44,19 +47,34 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Public keys whose signatures on model versions count, besides the user's own. Default: none."""
     require_signature: bool = False
     """Whether a model version that no trusted key signed is refused. Default: no."""
+    may_override: tuple[str, ...] | None = None
+    """Who may release a version that no gate let pass. Default: whoever runs the command."""
     kubernetes: str = ""
     """Which cluster `target: kubernetes` means and how versions run there, as JSON. Default: nothing is said."""
+    web_url: str = ""
+    """Where people reach the pages, behind a proxy. Default: where the server listens."""
+    web_tokens: tuple[Token, ...] = ()
+    """Who may open the pages with a token, and in which role. Default: nobody."""
+    notify: tuple[Notifying, ...] = ()
+    """Who is told of alarms, runs and releases. Default: nobody."""
 
     @property
     def target_environ(self) -> Mapping[str, str]:
-        """The environment for targets: as it was, with what headway.toml says of them."""
-        return {**self.environ, "HEADWAY_KUBERNETES": self.environ.get("HEADWAY_KUBERNETES") or self.kubernetes}
+        """The environment for targets: as it was, with what headway.toml says of them, and who says it."""
+        said = self.environ.get("HEADWAY_KUBERNETES")
+        told = {} if said else {"HEADWAY_KUBERNETES": self.kubernetes, "KUBERNETES_SAID_IN": "headway.toml"}
+        return {**self.environ, **told}
 
     @property
     def keys_folder(self) -> str:
         """Where the user's own key pair is, which no project has: HEADWAY_KEYS, or in the user's folder of settings."""
         base = self.environ.get("XDG_CONFIG_HOME") or os.path.join(self.environ.get("HOME") or "~", ".config")
         return self.environ.get("HEADWAY_KEYS") or os.path.join(os.path.expanduser(base), "headway", "keys")
+
+    @property
+    def is_log_shared(self) -> bool:
+        """Whether other machines may append to the same log, so that leases of the project lie there, too."""
+        return self.log_url.startswith("postgresql:")
 
     @property
     def home(self) -> str:
@@ -76,11 +94,11 @@ def load(*, folder: str | None = None) -> Settings:
         raise FileMissing(f"there is no folder {folder}", at="--folder", remedy="name the project's folder")
     file = _file(os.path.join(root, "headway.toml"))
     links = _one_of("HEADWAY_STORE_LINKS", environ, ("copy", "hard")) or file.store.links
-    store_url = _located(root, environ.get("HEADWAY_STORE_URL") or file.store.url or f"file:{HOME}/blobs")
+    store_url = located(root, environ.get("HEADWAY_STORE_URL") or file.store.url or f"file:{HOME}/blobs")
     remote = _remote(file.remote, environ)
     return Settings(
         folder=root,
-        log_url=_located(root, environ.get("HEADWAY_LOG_URL") or file.log.url or f"sqlite:{HOME}/log.sqlite"),
+        log_url=located(root, environ.get("HEADWAY_LOG_URL") or file.log.url or f"sqlite:{HOME}/log.sqlite"),
         store_url=f"{store_url}?links=hard" if links == "hard" and store_url.startswith("file:") else store_url,
         store_environ=_environ_of(file.store, environ),
         remote_url=remote_url(root, remote.url) if remote.url else "",
@@ -90,7 +108,11 @@ def load(*, folder: str | None = None) -> Settings:
         debug=environ.get("HEADWAY_DEBUG", "") not in ("", "0"),
         trusted_keys=file.trust.keys,
         require_signature=file.trust.require_signature,
+        may_override=file.release.override,
         kubernetes=_json(file.kubernetes) if file.kubernetes.image else "",
+        web_url=file.web.url.rstrip("/"),
+        web_tokens=file.web.tokens,
+        notify=file.notify,
     )
 
 
@@ -128,11 +150,23 @@ class _Trust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether a model version must be signed by one of them, or by the user's own, before it is loaded."""
 
 
+class _Release(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    override: tuple[str, ...] | None = None
+    """Names of users; an empty list: nobody."""
+
+
 class _Kubernetes(Placement, frozen=True, kw_only=True, omit_defaults=True):
     """All of `Placement`; the target checks what the values mean."""
 
     image: str = ""
     """Empty: nothing is said of a cluster."""
+
+
+class _Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    url: str = ""
+    """As in https://headway.example.com; empty: the server's own address."""
+    tokens: tuple[Token, ...] = ()
+    """A name, a role and a digest each, as `headway ui --token` prints them."""
 
 
 def _json(value: Struct) -> str:
@@ -149,7 +183,10 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     remote: _Server = _Server()
     run: _Run = _Run()
     trust: _Trust = _Trust()
+    release: _Release = _Release()
     kubernetes: _Kubernetes = _Kubernetes()
+    web: _Web = _Web()
+    notify: tuple[Notifying, ...] = ()
 
 
 def _file(path: str) -> _File:
@@ -175,7 +212,7 @@ def _file(path: str) -> _File:
     except tomllib.TOMLDecodeError as e:
         faults = [toml.syntax(str(e), text)]
     else:
-        faults = toml.place([*check(values, _File), *_limits(values)], text)
+        faults = toml.place([*check(values, _File), *_limits(values)], _shown(text, values))
     if not faults:
         # Without the `x-` keys, which are a person's own.
         return msgspec.convert(problems_of(values, _File)[1], _File)
@@ -190,9 +227,29 @@ def _file(path: str) -> _File:
 
 
 # Any: as above.
+def _secrets(values: dict[str, Any]) -> list[Fault]:
+    match values:
+        case {"log": {"url": str(url)}} if url != redacted(url):
+            remedy = "take it out, for others read this file; set PGPASSWORD or HEADWAY_LOG_URL, or use ~/.pgpass"
+            return [Fault("`url` has a password in it", where="log.url", remedy=remedy)]
+        case _:
+            return []
+
+
+# Any: as above.
+def _shown(text: str, values: dict[str, Any]) -> str:
+    """The file as lines of it may be shown."""
+    match values:
+        case {"log": {"url": str(url)}}:
+            return text.replace(url, redacted(url))
+        case _:
+            return text
+
+
+# Any: as above.
 def _limits(values: dict[str, Any]) -> list[Fault]:
     """What is of the right kind and yet cannot be meant."""
-    found = []
+    found = _secrets(values)
     match values:
         case {"run": {"jobs": int(jobs)}} if jobs < 1 and not isinstance(jobs, bool):
             remedy = "write a number from 1, or leave it out"
@@ -209,7 +266,38 @@ def _limits(values: dict[str, Any]) -> list[Fault]:
                     found.append(Fault(f"{key!r} is no public key", where=f"trust.keys[{n}]", remedy=remedy))
         case _:
             pass
+    match values:
+        case {"web": {"tokens": [*tokens]}}:
+            import re
+
+            remedy = "write it as `headway ui --token NAME` prints it: sha256: and 64 hexadecimal digits"
+            for n, one in enumerate(tokens):
+                digest = one.get("digest") if isinstance(one, dict) else None
+                if isinstance(digest, str) and not re.fullmatch("sha256:[0-9a-f]{64}", digest):
+                    found.append(Fault("this is no digest of a token", where=f"web.tokens[{n}].digest", remedy=remedy))
+        case _:
+            pass
+    match values:
+        case {"notify": [*written]} if written:
+            found += _of_notifiers(written)
+        case _:
+            pass
     return found
+
+
+# Any: as above.
+def _of_notifiers(written: list[Any]) -> list[Fault]:
+    """What is wrong with those who are told, as far as their values are of the right kinds."""
+    import msgspec
+
+    from headway.codec.kinds import problems_of
+    from headway.core.notifier import wrong
+
+    read = problems_of(written, tuple[Notifying, ...])
+    if read[0]:
+        return []
+    found = wrong(msgspec.convert(read[1], tuple[Notifying, ...]))
+    return [Fault(one.problem, where=f"notify[{one.n}].{one.field}", remedy=one.remedy) for one in found]
 
 
 def _project(start: str) -> str:
@@ -223,11 +311,12 @@ def _project(start: str) -> str:
         folder = above
 
 
-def _located(root: str, url: str) -> str:
+def located(root: str, url: str) -> str:
     """Make the path in `scheme:path` absolute; URLs with `//` are left as they are."""
     scheme, colon, path = url.partition(":")
     if not colon or path.startswith("//") or not path:
-        return url
+        # libpq knows both names.
+        return f"postgresql:{path}" if scheme == "postgres" else url
     return f"{scheme}:{os.path.join(root, path)}"
 
 

@@ -48,6 +48,7 @@ the command ends with; `retry_after_s` is None when trying again cannot help.
     │   ├── SourceUnreachable
     │   └── SourceRefused
     └── ReleaseTrouble          (7)
+        ├── VersionUnproven     (3)
         ├── VersionNotReady
         ├── GoldenRefused
         └── TargetUnavailable
@@ -63,9 +64,7 @@ class HeadwayError(Exception):
 
     def __init__(self, problem: str, *, at: str, remedy: str) -> None:
         super().__init__(problem)
-        self.problem = problem
-        self.at = at
-        self.remedy = remedy
+        self.problem, self.at, self.remedy = problem, at, remedy
 
     def __str__(self) -> str:
         return f"{self.problem} ({self.at}); {self.remedy}"
@@ -100,16 +99,9 @@ class Fault:
     __slots__ = ("column", "excerpt", "file", "line", "problem", "remedy", "where")
 
     def __init__(  # noqa: PLR0913 (these are what is told of a fault)
-        self,
-        problem: str,
-        *,
-        line: int = 0,
-        column: int = 0,
-        where: str = "",
-        excerpt: str = "",
-        remedy: str = "",
+        self, problem: str, *, line: int = 0, column: int = 0, where: str = "", excerpt: str = "", remedy: str = "",
         file: str = "",
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.problem, self.remedy, self.excerpt = problem, remedy, excerpt
         self.file, self.line, self.column, self.where = file, line, column, where
 
@@ -381,6 +373,13 @@ class ReleaseTrouble(HeadwayError):
     exit_code = 7
 
 
+class VersionUnproven(ReleaseTrouble):
+    """No gate let the version pass, and nobody with the right to it overrode that; nothing was started."""
+
+    code = "version-unproven"
+    exit_code = 3
+
+
 class VersionNotReady(ReleaseTrouble):
     """The new version's process ended or did not answer in time."""
 
@@ -388,7 +387,7 @@ class VersionNotReady(ReleaseTrouble):
 
 
 class GoldenRefused(ReleaseTrouble):
-    """The new version answered a golden request wrongly."""
+    """The new version answered a golden request wrongly, or rows otherwise than when it passed its gate."""
 
     code = "golden-refused"
 

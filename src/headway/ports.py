@@ -1,4 +1,4 @@
-"""What the outside world must be able to do, and no more: Blobs, Log, Leases, Runner, Target, Source.
+"""What the outside world must be able to do, and no more: Blobs, Log, Leases, Runner, Target, Source, Notifier.
 
 Each docstring states what may be called twice, what is atomic and what raises. Contract suites for all of them ship
 in `headway.testing`. The clock is not a port: `now` is passed.
@@ -6,7 +6,7 @@ in `headway.testing`. The clock is not a port: `now` is passed.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
@@ -16,6 +16,12 @@ from headway.core.limits import Limits
 from headway.core.recording import Recording
 from headway.core.routing import Table
 from headway.core.signature import Signature
+from headway.core.source_state import SourceState
+
+if TYPE_CHECKING:
+    # Every run imports this file, and few tell anybody.
+    from headway.core.courier import Receipt
+    from headway.core.notice import Notice
 
 Tell = Callable[[int], None]
 """Hears of so many things more that are done."""
@@ -260,10 +266,20 @@ class Serving(Struct, frozen=True, kw_only=True, omit_defaults=True):
     onnx_digest: Digest = Digest("")
 
 
+class ProcessEnd(Struct, frozen=True, kw_only=True):
+    """A version's processes ended by themselves `n` times since it was started; `words` say how the last one did."""
+
+    version: int
+    n: int
+    words: str = ""
+
+
 class EndpointState(Struct, frozen=True, kw_only=True):
     """What a target holds of an endpoint now; `versions` are those with a live process.
 
-    `table` says who answers beside the one that serves; None: nobody does.
+    `table` says who answers beside the one that serves; None: nobody does. `ends` tells of processes that ended by
+    themselves, as far as the target knows, also where others took their place since. `held` are the versions of which
+    anything is left, ready or not.
     """
 
     url: str
@@ -272,6 +288,8 @@ class EndpointState(Struct, frozen=True, kw_only=True):
     healthy: bool = False
     detail: str = ""
     table: Table | None = None
+    ends: tuple[ProcessEnd, ...] = ()
+    held: tuple[int, ...] = ()
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -314,6 +332,13 @@ class Target(Protocol):
     def state(self, endpoint: str) -> EndpointState | None:
         """What is there now; None when the target knows nothing of it."""
 
+    def collect(self, endpoint: str) -> list[str]:
+        """Bring what its versions logged elsewhere into the endpoint's prediction log here, each byte once.
+
+        Cheap when nothing is new. Returns what could not be brought now, in words; the next call tries it again.
+        Nothing to do, and nothing told, where versions log here in the first place. Raises TargetUnavailable.
+        """
+
 
 class Source(Protocol):
     """Where data comes from that lies outside: object stores, the web, folders, databases. Nothing is changed there."""
@@ -325,4 +350,22 @@ class Source(Protocol):
         whole and those of one moment as far as the place can promise it; the same data gives the same bytes where it
         can. May be called again, with another empty folder. When it raises, what lies in `folder` means nothing:
         SourceUnreachable, SourceRefused, NothingMatches, QueryMistaken, DiskFull, ExtraMissing.
+        """
+
+    def state(self, wanted: str) -> SourceState:
+        """What `wanted` (as in `snapshot`) names is like now, as far as the place tells without handing it over.
+
+        Of a database `wanted` is asked, and all of its answer counts: it should be small. Nothing there is a state of
+        its own, not an error. Raises as `snapshot` but NothingMatches.
+        """
+
+
+class Notifier(Protocol):
+    """Somebody who is told: a chat, a mailbox, a command."""
+
+    def send(self, notice: "Notice") -> "Receipt":
+        """Tell them. What goes wrong out there is in the receipt; nothing is raised for it.
+
+        Returns within half a minute as far as that can be had. Telling the same notice again is harmless: who hears it
+        finds the same `key`. May be called from another thread than the one that made it, by one at a time.
         """

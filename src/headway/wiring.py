@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
 from headway.backends import connect, wrap
-from headway.config import Settings, remote_url
-from headway.errors import FileMissing, UsageMistaken
+from headway.config import Settings, located, remote_url
+from headway.errors import FileMissing, NameUnknown, UsageMistaken
 from headway.flows import home
-from headway.ports import Blobs, Leases, Log, Runner, Source, Target
+from headway.ports import Blobs, Leases, Log, Notifier, Runner, Source, Target
 
 if TYPE_CHECKING:
+    from headway.core.notifier import Notifying
     from headway.core.signing import Trust
     from headway.flows.dataset import Project
+    from headway.flows.notify import Post
     from headway.flows.rollout import Delivery
 
 
@@ -90,13 +92,28 @@ class Parts:
 
     @property
     def leases(self) -> Leases:
-        """Who may act in this folder: always local, since it is about this working tree."""
-        return self._open("leases", f"file:{self.settings.home}/leases")  # type: ignore[return-value] # as above
+        """Who may act: what is about this working tree lies in it; all else where the log is, if that is shared."""
+        near: Leases = self._open("leases", f"file:{self.settings.home}/leases")  # type: ignore[assignment] # as above
+        if not self.settings.is_log_shared:
+            return near
+        if "shared" not in self._opened:
+            # Not by `_open`: one who looks keeps no connection for it.
+            self._opened["far"] = connect("leases", self.settings.log_url, looking=self._looking)
+            self._opened["shared"] = wrap("shared", near, self._opened["far"])
+        return self._opened["shared"]  # type: ignore[return-value] # as above
 
     @property
     def runner(self) -> Runner:
         """What runs steps."""
         return self._open("runner", f"local:{self.settings.home}/runs")  # type: ignore[return-value] # as above
+
+    @property
+    def children(self) -> Runner:
+        """What starts processes that are to outlive this one: `close` leaves them alone."""
+        if "children" not in self._opened:
+            home.make(self.settings.home)
+            self._opened["children"] = connect("runner", f"local:{self.settings.home}/up")
+        return self._opened["children"]  # type: ignore[return-value] # connect answers by name
 
     def target(self, name: str) -> Target:
         """Where endpoints live; `name` is the scheme of a target back-end. Raises NameUnknown."""
@@ -120,6 +137,54 @@ class Parts:
         # Not kept open: each snapshot names a place of its own. A bucket is looked for where the remote's server is.
         return connect("source", url, self.settings.remote_environ)  # type: ignore[return-value] # connect answers by name
 
+    def notifier(self, written: "Notifying") -> Notifier:
+        """Somebody who is told. Raises UsageMistaken when a variable is empty, NameUnknown for a kind nobody brings."""
+        import msgspec
+
+        from headway.core.notifier import Ready
+
+        settings = self.settings
+        ready = Ready(
+            written=written,
+            secret=self._variable(written, "secret-env", written.secret_env) if written.secret_env else "",
+            links=settings.web_url,
+            project=os.path.basename(settings.folder),
+            folder=settings.folder,
+        )
+        to = written.to or self._variable(written, "to-env", written.to_env)
+        environ = {**settings.environ, "NOTIFIER": msgspec.json.encode(ready).decode()}
+        try:
+            return connect("notifier", f"{written.kind}:{to}", environ)  # type: ignore[return-value] # connect answers by name
+        except NameUnknown as e:
+            # Its own words have the whole address, which may open doors.
+            at = f"headway.toml: notify.{written.called}.kind"
+            raise NameUnknown(e.problem, at=at, remedy=e.remedy) from None
+
+    def _variable(self, written: "Notifying", field: str, name: str) -> str:
+        value = self.settings.environ.get(name, "")
+        if not value:
+            raise UsageMistaken(
+                f"the variable {name} is empty",
+                at=f"headway.toml: notify.{written.called}.{field}",
+                remedy=f"set {name} where `headway up` is started",
+            )
+        return value
+
+    def post(self) -> "Post":
+        """What a courier of notices works with."""
+        import time
+        from functools import partial
+
+        from headway.flows.notify import Member, Post
+
+        return Post(
+            log=self.log,
+            leases=self.leases,
+            members=tuple(Member(written=one, connect=partial(self.notifier, one)) for one in self.settings.notify),
+            now=time.time,
+            holder=f"process {os.getpid()} on {os.uname().nodename}",
+        )
+
     @property
     def trust(self) -> "Trust":
         """Whose signatures on model versions count here."""
@@ -142,6 +207,7 @@ class Parts:
         import time
 
         from headway.flows.rollout import Delivery
+        from headway.flows.surroundings import user
 
         return Delivery(
             log=self.log,
@@ -151,7 +217,9 @@ class Parts:
             models=os.path.join(self.settings.home, "models"),
             now=time.time,
             trust=self.trust,
-            by=by or self.settings.environ.get("USER") or f"user {os.getuid()}",
+            may_override=self.settings.may_override,
+            by=by or user(self.settings.environ),
+            environ=self.settings.environ,
         )
 
     def recorded(self) -> Log:
@@ -159,11 +227,12 @@ class Parts:
         return connect("log", self.settings.log_url, looking=True)  # type: ignore[return-value] # as above
 
     def close(self) -> None:
-        """Let go of the log and the runner; the others hold nothing open."""
-        for name in ("runner", "log"):
+        """Let go of the log, the runner and shared leases; the others hold nothing open."""
+        self._opened.pop("shared", None)
+        for name in ("runner", "far", "log"):
             part = self._opened.pop(name, None)
             if part is not None:
-                part.close()  # type: ignore[attr-defined] # both ports have it
+                part.close()  # type: ignore[attr-defined] # all three have it
 
     def __enter__(self) -> Self:
         return self
@@ -180,3 +249,8 @@ def open(settings: Settings) -> Parts:  # noqa: A001 (`wiring.open` reads as wha
 def look(settings: Settings) -> Parts:
     """The parts for a command that only looks: it may be in any folder, and another user's."""
     return Parts(settings, looking=True)
+
+
+def log_at(url: str) -> Log:
+    """A log that the settings do not name, made if need be: to copy into. Whoever asks closes it."""
+    return connect("log", located(os.getcwd(), url))  # type: ignore[return-value] # connect answers by name

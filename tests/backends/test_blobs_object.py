@@ -64,7 +64,10 @@ class TestOnSeaweedFS(_OnS3):
         self.server = s3
 
 
+@pytest.mark.slow
 class TestOnMoto(_OnS3):
+    """A second opinion on what S3 is; by default SeaweedFS speaks for it, and other tests hold both side by side."""
+
     @pytest.fixture(autouse=True)
     def _server(self, moto_s3: Server) -> None:
         self.server = moto_s3

@@ -18,13 +18,13 @@ def test_a_scheme_finds_the_file_of_its_name(tmp_path: "os.PathLike[str]") -> No
 def test_an_unknown_scheme_is_told_with_those_that_are_there(url: str) -> None:
     with pytest.raises(NameUnknown) as unknown:
         connect("leases", url)
-    assert "file, memory, sqlite" in unknown.value.remedy
+    assert "file, memory, postgresql, sqlite" in unknown.value.remedy
 
 
 def test_the_schemes_of_a_port_are_its_own() -> None:
     with pytest.raises(NameUnknown) as unknown:
         connect("log", "nothing:")
-    assert "memory, sqlite" in unknown.value.remedy
+    assert "memory, postgresql, sqlite" in unknown.value.remedy
     assert "file" not in unknown.value.remedy
 
 

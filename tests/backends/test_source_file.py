@@ -88,3 +88,17 @@ def test_what_may_not_be_read_is_told(files: Path, tmp_path: Path) -> None:
     (files / "a.csv").chmod(0)
     with pytest.raises(SourceRefused):
         take(f"file:{files}/a.csv", tmp_path / "out")
+
+
+def test_the_state_of_files_changes_with_them_and_with_nothing_else(files: Path) -> None:
+    source = cast("Source", connect("source", f"file:{files}"))
+    before = source.state(f"file:{files}/**/*.csv")
+    assert before.n_things == 4
+    (files / "in" / "more.txt").write_bytes(b"no table")
+    assert source.state(f"file:{files}/**/*.csv") == before
+    (files / "in" / "c.csv").write_bytes(b"33")
+    assert source.state(f"file:{files}/**/*.csv").key != before.key
+    (files / "in" / "c.csv").unlink()
+    assert source.state(f"file:{files}/**/*.csv").n_things == 3
+    assert source.state(f"file:{files}/in/c.csv").n_things == 0
+    assert source.state(f"file:{files}/a.csv").n_things == 1

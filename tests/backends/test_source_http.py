@@ -10,6 +10,7 @@ from typing import ClassVar, cast
 import pytest
 
 from headway.backends import connect, source_http
+from headway.core.source_state import SourceState
 from headway.errors import NothingMatches, SourceRefused, SourceUnreachable, UsageMistaken
 from headway.ports import Source
 from services import free_port
@@ -42,6 +43,16 @@ class Web(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(BODY[: len(BODY) // 2] if how == "short" else BODY)
         self.close_connection = True
+
+    def do_HEAD(self) -> None:
+        self.asked.append(f"HEAD {self.path}")
+        left = self.failures.get(f"HEAD {self.path}", [])
+        how = left.pop(0) if left else "200"
+        self.send_response(int(how) if how.isdigit() else 200)
+        if not how.isdigit():
+            self.send_header("ETag", how)
+        self.send_header("Content-Length", str(len(BODY)))
+        self.end_headers()
 
     def log_message(self, *_: object) -> None:
         return
@@ -123,3 +134,32 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.
         take(f"http://127.0.0.1:{free_port()}/a", tmp_path / "out")
     with pytest.raises(UsageMistaken, match="no host"):
         take("http:///a", tmp_path / "out")
+
+
+def state(web: str, path: str) -> SourceState:
+    return cast("Source", connect("source", web)).state(f"{web}{path}")
+
+
+def test_the_state_is_what_the_server_says_of_the_file(web: str) -> None:
+    Web.failures["HEAD /data.bin"] = ['"one"', '"one"', '"two"']
+    one, same, two = (state(web, "/data.bin") for _ in range(3))
+    assert one == same != two
+    assert Web.asked == ["HEAD /data.bin"] * 3
+
+
+def test_where_the_server_says_nothing_the_file_is_read(web: str) -> None:
+    Web.failures["HEAD /data.bin"] = ["200", "405", "501"]
+    Web.failures["/data.bin"] = []
+    plain, without, again = (state(web, "/data.bin") for _ in range(3))
+    assert without == again
+    assert plain.n_things == 1
+    assert Web.asked.count("/data.bin") == 3
+
+
+def test_a_file_that_is_not_there_is_a_state_and_one_that_may_not_be_read_is_not(web: str) -> None:
+    Web.failures["HEAD /data.bin"] = ["404", "403", "503", "503", "503"]
+    assert state(web, "/data.bin").n_things == 0
+    with pytest.raises(SourceRefused):
+        state(web, "/data.bin")
+    with pytest.raises(SourceUnreachable):
+        state(web, "/data.bin")

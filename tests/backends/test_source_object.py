@@ -200,3 +200,23 @@ def test_tags_that_are_no_digests_are_seen_as_such(s3: Server, tmp_path: Path, m
     # The same as if the tags were another digest: none of them is what is worked out here.
     monkeypatch.setattr("headway.backends.source_object.hashlib.md5", other)
     assert take(f"{url}/*", s3.environ(), tmp_path / "out") == content
+
+
+def test_the_state_of_a_prefix_changes_with_its_objects_and_with_nothing_else(server: Server, tmp_path: Path) -> None:
+    url = server.url_of("state")
+    put(server, url, {"in/a.csv": b"1", "in/b.csv": b"2", "other/c.csv": b"3"})
+    source = cast("Source", connect("source", url, server.environ()))
+    before = source.state(f"{url}/in/*.csv")
+    assert before.n_things == 2
+    assert source.state(f"{url}/in/").key == source.state(f"{url}/in").key == source.state(f"{url}/in/**").key
+    put(server, url, {"other/d.csv": b"4", "in/a.csv": b"1"})
+    assert source.state(f"{url}/in/*.csv") == before
+    put(server, url, {"in/b.csv": b"5"})
+    changed = source.state(f"{url}/in/*.csv")
+    assert (changed.n_things, changed.key == before.key) == (2, False)
+    put(server, url, {"in/c.csv": b"6"})
+    assert source.state(f"{url}/in/*.csv").n_things == 3
+    one, other = source.state(f"{url}/in/a.csv"), source.state(f"{url}/in/c.csv")
+    assert (one.n_things, other.n_things, one.key == other.key) == (1, 1, False)
+    nothing = source.state(f"{url}/nothing/**")
+    assert (nothing.n_things, nothing) == (0, source.state(f"{url}/nowhere.csv"))

@@ -176,3 +176,14 @@ def test_a_table_one_may_not_read_is_told(url: str, tmp_path: Path) -> None:
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreachable, match="does not answer"):
         snapshot(f"postgres://a:b@127.0.0.1:{free_port()}/c", "SELECT 1", tmp_path / "out")
+
+
+def test_the_state_is_the_answer_to_the_query(url: str) -> None:
+    source = cast("Source", connect("source", url))
+    before = source.state("SELECT max(id), count(*) FROM many;")
+    assert (before.n_things, before.number) == (1, 20000)
+    assert source.state("SELECT max(id), count(*) FROM many") == before
+    every = source.state("SELECT id FROM many ORDER BY id")
+    assert (every.n_things, every.key) == (20000, source.state("SELECT id FROM many ORDER BY id DESC").key)
+    with pytest.raises(QueryMistaken):
+        source.state("DELETE FROM many")

@@ -108,3 +108,20 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes | Non
     with pytest.raises(SourceUnreachable, match="SQLite"):
         snapshot(path, "SELECT 1", tmp_path / "out")
     assert path.exists() is (content is not None)
+
+
+def test_the_state_is_the_answer_to_the_query(database: Path) -> None:
+    source = cast("Source", connect("source", f"sqlite:{database}"))
+    before = source.state("SELECT max(id), count(*) FROM trips")
+    assert (before.n_things, before.number) == (1, 2)
+    assert source.state("SELECT max(id), count(*) FROM trips") == before
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("INSERT INTO trips (id) VALUES (9)")
+    after = source.state("SELECT max(id), count(*) FROM trips")
+    assert (after.number, after.key == before.key) == (9, False)
+    assert source.state("SELECT city FROM trips ORDER BY id").number is None
+    assert source.state("SELECT id FROM trips WHERE id > 100").n_things == 0
+    with pytest.raises(QueryMistaken):
+        source.state("DELETE FROM trips")
+    with pytest.raises(SourceUnreachable):
+        cast("Source", connect("source", f"sqlite:{database}.not")).state("SELECT 1")

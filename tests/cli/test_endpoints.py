@@ -17,6 +17,7 @@ from headway.core.registry import Registration
 from headway.flows import registry
 from headway.flows.endpoints import endpoints
 from headway.flows.release import stop
+from headway.testing.verdicts import kept_verdict
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +32,10 @@ class Asked:
             for version in (1, 2):
                 digest = parts.blobs.put(f"def predict(rows): return [{version}] * len(rows)".encode())
                 artifact = Artifact(path="models/model.py", digest=digest)
-                asked = Registration(model="m", artifact=artifact, key=f"r/{version}", format="function")
+                verdict = kept_verdict(parts.blobs, artifact)
+                asked = Registration(
+                    model="m", artifact=artifact, key=f"r/{version}", format="function", verdict=verdict
+                )
                 registry.register(parts.log, asked, now=0.0)
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
@@ -95,6 +99,7 @@ def test_a_version_is_deployed_replaced_rolled_back_and_taken_down(ask: Asked, t
         (("deploy", "n@1", "--endpoint", "e"), 2, "there is no model 'n'"),
         (("deploy", "m@1", "--endpoint", "e/f"), 2, "cannot be an endpoint's name"),
         (("deploy", "m@1", "--endpoint", "e", "--golden", "/none"), 2, "no file of golden requests"),
+        (("deploy", "m@1", "--endpoint", "e", "--golden-within", "soon"), 2, "'soon' is no time"),
         (("rollback", "e"), 2, "there is no endpoint 'e'"),
         (("endpoints", "--stop", "e"), 2, "there is no endpoint 'e'"),
     ],
@@ -103,3 +108,26 @@ def test_what_cannot_be_done_is_said(ask: Asked, words: tuple[str, ...], code: i
     got, _, err = ask(*words)
     assert got == code
     assert said in err
+
+
+def test_what_no_gate_let_pass_is_refused_overridden_and_shown(ask: Asked) -> None:
+    with wiring.open(load(folder=ask.folder)) as parts:
+        digest = parts.blobs.put(b"def predict(rows): return [3] * len(rows)")
+        asked = Registration(
+            model="m", artifact=Artifact(path="models/model.py", digest=digest), key="r/3", format="function"
+        )
+        registry.register(parts.log, asked, now=0.0)
+    code, out, err = ask("deploy", "m@3", "--endpoint", "shop")
+    assert (code, out) == (3, "")
+    assert "m@3 is not released: no gate judged it" in err
+    code, out, _ = ask("deploy", "m@3", "--endpoint", "shop", "--override", "it is urgent")
+    assert code == 0
+    assert "note: no gate let it pass; overridden: it is urgent" in out
+    assert "answers for it: it is urgent" in ask("endpoints")[1]
+    assert "no gate let pass m@3, released on shop" in ask("audit")[1]
+    assert "answers for it: it is urgent" in ask("models", "lineage", "m@3")[1]
+    (Path(ask.folder) / "headway.toml").write_text('[release]\noverride = ["nobody-here"]\n')
+    code, _, err = ask("deploy", "m@3", "--endpoint", "other", "--override", "it is urgent")
+    assert code == 3
+    assert "may not override that" in err
+    assert "(release.override): nobody-here" in err

@@ -109,7 +109,7 @@ def test_a_folder_of_another_project_can_be_begun_in(scripts: Path, capsys: pyte
 def test_an_example_is_a_whole_project(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["init", "demo", "--example", "flights"]) == 0
     out = capsys.readouterr().out
-    assert "wrote 15 files" in out
+    assert "wrote 17 files" in out
     assert "next: cd demo && pip install" in out
     assert (scripts / "demo" / "pipeline.yaml").exists()
     assert dispatch(["init", "demo", "--example", "flights"]) == 5

@@ -71,7 +71,7 @@ def test_a_version_is_served_until_ctrl_c_and_a_prediction_leads_back(project: P
     assert post(told["url"] + "/predict", {"distance": 1200}, "order-1")["predictions"] == [True]
     assert post(told["url"] + "/labels", {"request_id": "order-1", "label": False}, "l") == {"accepted": 1}
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     back = headway(project, "lineage", "order-1", "--json")
     assert back.returncode == 0, back.stderr
     document = json.loads(back.stdout)
@@ -117,7 +117,7 @@ def begun(project: Path, *words: str) -> tuple["subprocess.Popen[str]", dict[str
 
 def gone(url: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=5).close()
+        urllib.request.urlopen(url, timeout=60).close()
     except OSError:
         return True
     return False

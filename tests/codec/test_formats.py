@@ -2,17 +2,23 @@
 
 import ast
 import os
+import re
 import sqlite3
 from contextlib import closing
 
 import msgspec
+import numpy as np
+import polars as pl
 import pytest
 
 from headway.backends import log_sqlite
 from headway.codec import lock, wire
 from headway.core.facts import Row
+from headway.core.kept_answers import KeptAnswers
 from headway.core.tree import PASSED_OVER, TreeFile, TreeFolder, TreeLink, decode_tree, encode_tree, tree_of
 from headway.flows import listing, statcache
+from headway.stats.answers import Answers
+from headway.tables import kept_answers
 
 FORMATS = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "formats")
 
@@ -129,3 +135,13 @@ def test_the_lock_of_the_example_is_what_would_be_written() -> None:
     assert lock.render(read) == data
     assert sorted(read.artifacts()) == ["data/images", "data/training.csv", "models/model.pkl", "tools/clean"]
     assert (read.data["training"].version, read.data["training"].source) == (7, "s3://bucket/events/*.csv")
+
+
+def test_the_kept_answers_of_the_example_are_what_would_be_written() -> None:
+    rows = pl.DataFrame({"age": [44, None], "plan": ["b", "a"]})
+    chances = np.array([[0.2, 0.8], [0.7, 0.3]])
+    answers = Answers(labels=np.array([1, 0]), classes=(0, 1), probabilities=chances)
+    written = kept_answers.keep(rows, answers, by="register")
+    assert written == _block(_page("answers.md"), "json").strip().encode()
+    assert f"At most {kept_answers.MOST_ROWS} rows" in _page("answers.md")
+    assert set(re.findall(r"`(\w+)`", _page("answers.md"))) >= set(KeptAnswers.__struct_fields__)

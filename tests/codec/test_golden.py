@@ -25,6 +25,12 @@ def test_a_file_without_requests_is_no_check_and_is_refused(data: bytes) -> None
         read_golden(data, file="g.jsonl")
 
 
+@pytest.mark.parametrize("within", ["0", "-1", '"50ms"'])
+def test_a_bound_that_is_no_time_is_a_fault(within: str) -> None:
+    with pytest.raises(FileFaulty, match="1 fault"):
+        read_golden(f'{{"inputs": {{}}, "within_ms": {within}}}'.encode(), file="g.jsonl")
+
+
 def test_the_examples_of_the_docs_are_golden_requests() -> None:
     text = (Path(__file__).parents[2] / "docs/serving.md").read_text()
     (block,) = [part.partition("```")[0] for part in text.split("```json\n")[1:]]

@@ -15,6 +15,7 @@ from headway.codec.kinds import problems_of
 from headway.core.grammar import File
 from headway.core.pipeline import Pipeline
 from headway.errors import Fault, FileFaulty
+from tries import tries
 
 TYPES = ("validate-data", "gate", "register", "deploy")
 PARAMS = {"params.yaml": b"lr: 0.1\ntrain: {depth: 3}\n"}
@@ -501,7 +502,7 @@ FILE_LIKE = st.dictionaries(KEYS, VALUES, max_size=3).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(VALUES | FILE_LIKE)
 @example({"steps": [{"run": "x", "retry": 1.0}], "version": 1.0})
 @example({"steps": [{"run": "x", "retry": True}], "version": True})
@@ -542,14 +543,14 @@ def faults_of(data: bytes) -> tuple[Fault, ...]:
     return ()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda t: t.encode("utf-8", "replace")))
 def test_any_bytes_give_a_pipeline_or_faults(data: bytes) -> None:
     for text in (data, b"steps:\n- run: a\n  env: {A: " + data + b"}\n", FOUR.encode()[:90] + data):
         assert all(f.line >= 1 and f.column >= 1 for f in faults_of(text))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(FILE_LIKE)
 def test_any_file_gives_a_pipeline_or_faults_in_order(value: Any) -> None:
     try:
@@ -563,7 +564,7 @@ def test_any_file_gives_a_pipeline_or_faults_in_order(value: Any) -> None:
     assert again == pipeline
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(
     st.integers(0, len(LOOP)),
     st.integers(0, 8),
@@ -574,7 +575,7 @@ def test_a_good_file_broken_anywhere_gives_faults_with_places(at: int, cut: int,
     assert all(f.line and f.column and f.remedy for f in faults_of(broken))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(VALUES)
 def test_json_is_yaml(value: Any) -> None:
     assert plain(msgspec.json.encode({"v": value}), path="x.yaml") == {"v": value}

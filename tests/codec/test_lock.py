@@ -12,6 +12,7 @@ from headway.core.dataset import Pin
 from headway.core.facts import KeyPart
 from headway.core.ids import Artifact, Digest
 from headway.errors import FileFaulty
+from tries import tries
 
 ODD = [
     "", " ", "a b", "a: b", "a #b", "- a", "-", "---", "...", "~", "null", "Null", "yes", "NO", "on", "true", "y",
@@ -62,7 +63,7 @@ def locks(draw: st.DrawFn) -> Lock:
 
 
 # A whole file is an example, so a few of them say as much as many texts.
-@settings(max_examples=25)
+@settings(max_examples=tries(25))
 @given(locks())
 def test_what_was_written_is_read_back(lock: Lock) -> None:
     data = render(lock)

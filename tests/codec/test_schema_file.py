@@ -10,6 +10,7 @@ from headway.core import schema as s
 from headway.core.schema_checks import checks_of
 from headway.core.schema_faults import problems_in
 from headway.errors import Fault, FileFaulty
+from tries import tries
 
 WHOLE = """\
 # What training data must be like.
@@ -193,7 +194,7 @@ def _values(kind: msgspec.inspect.Type, depth: int) -> st.SearchStrategy[object]
             return TEXTS | WORDS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(structs(s.Schema))
 def test_what_is_written_is_read_back(schema: s.Schema) -> None:
     text = schema_text(schema, {"columns.a": "a note", "rows": "x" * 200}, head="A schema.\n")

@@ -21,6 +21,7 @@ from headway.codec.suites.text_format import read_message
 from headway.core import validation as v
 from headway.core.schema_checks import checks_of
 from headway.errors import FileFaulty
+from tries import tries
 
 FOLDER = Path(__file__).parent / "suites"
 FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix != ".md")
@@ -350,7 +351,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(value[key], (*path, key))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(st.data())
 def test_a_damaged_suite_is_read_as_far_as_it_goes(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([name for name in FILES if not name.endswith("pbtxt")]))
@@ -368,7 +369,7 @@ def test_a_damaged_suite_is_read_as_far_as_it_goes(data: st.DataObject) -> None:
     assert read(schema_text(found.schema)) == found.schema
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(st.data())
 def test_a_damaged_text_format_is_read_as_far_as_it_goes(data: st.DataObject) -> None:
     signs = (FOLDER / "tensorflow_metadata_1.21.pbtxt").read_text().split("\n")

@@ -16,6 +16,9 @@ top = 1
 
 [[hooks]]
 a.b = 1
+[[hooks]]
+c = 2
+a.b = 3
 """
 
 
@@ -23,7 +26,9 @@ a.b = 1
     ("where", "line", "column"),
     [
         ("top", 2, 1), ("store", 3, 1), ("store.url", 4, 3), ("store.url[2]", 4, 3), ("store.missing", 3, 1),
-        ("store.remote.url", 5, 1), ("hooks.a.b", 8, 1), ("hooks[0].a", 7, 1), ("elsewhere", 0, 0), ("", 0, 0),
+        ("store.remote.url", 5, 1), ("hooks.a.b", 8, 1), ("hooks[0].a", 7, 1), ("hooks[0].a.b", 8, 1),
+        ("hooks[1].a.b", 11, 1), ("hooks[1].c", 10, 1), ("hooks[1].gone", 9, 1), ("hooks[2].c", 7, 1),
+        ("elsewhere", 0, 0), ("", 0, 0),
     ],
 )  # fmt: skip
 def test_a_fault_is_placed_where_its_key_or_what_is_above_it_stands(where: str, line: int, column: int) -> None:

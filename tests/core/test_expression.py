@@ -15,6 +15,7 @@ from headway.core.expression import Scope, StepScope, bind, evaluate, fill, fill
 from headway.core.expression_names import in_run, step_ids
 from headway.core.expression_shell import slots
 from headway.errors import ExpressionUnreadable
+from tries import tries
 
 SCOPE = Scope(
     params={
@@ -356,7 +357,7 @@ SHELL_BITS = st.sampled_from(SOME_BITS.replace("\n", " ").split(" ")).map(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(st.lists(SHELL_BITS, max_size=14).map("".join))
 @example("$(($(${{ params.v }}")
 def test_no_text_makes_a_value_run(text: str) -> None:
@@ -390,7 +391,7 @@ EXPRESSIONS = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(EXPRESSIONS, st.dictionaries(st.sampled_from(["a", "b", "id"]), VALUES_OF_PARAMS))
 def test_expressions_raise_nothing_but_expression_unreadable(text: str, params: dict[str, Any]) -> None:
     scope = Scope(params=params, matrix=params, steps={"a": StepScope(out={"a": "x"})})

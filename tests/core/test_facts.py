@@ -14,6 +14,10 @@ DIGEST = Digest("d" * 64)
 KINDS = get_args(f.Fact)
 
 
+def _started(*, firing: str) -> f.RunStarted:
+    return f.RunStarted(run=RunId(1), name="n", file="f", pipeline=DIGEST, options=f.RunOptions(firing=firing))
+
+
 @given(strategies.facts)
 def test_the_kind_of_a_fact_is_the_name_of_its_type(fact: f.Fact) -> None:
     assert f.kind_of(fact) == type(fact).__name__ == msgspec.json.decode(msgspec.json.encode(fact))["kind"]
@@ -42,8 +46,13 @@ def test_a_fact_says_what_it_means(kind: type[msgspec.Struct]) -> None:
             "k",
         ),
         (f.ReleaseStarted(endpoint="e", release=1, model="m", version=1, key="k"), "k"),
+        (f.LabelsAdded(endpoint="e", source="s", digest=DIGEST, key="k"), "k"),
+        (f.NoticeSent(key="", notifier="team"), "team"),
+        (f.NoticeSent(key="run/1#2", notifier="team"), None),
         (f.StepReused(step="s", cache_key="k", of_run=RunId(1)), None),
         (f.StepStarted(step="s"), None),
+        (_started(firing="churn/3"), "churn/3"),
+        (_started(firing=""), None),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, msgspec.Struct) else str(value),
 )
@@ -66,6 +75,7 @@ WRITTEN = [
     '{"kind":"DatasetForgotten","dataset":"d","version":1}',
     '{"kind":"ModelRegistered","model":"m","version":1,"artifact":{"path":"p","digest":"d"},"key":"k"}',
     '{"kind":"ModelConverted","model":"m","version":1,"onnx":{"why":"w"}}',
+    '{"kind":"ModelJudged","model":"m","version":1,"verdict":"d"}',
     '{"kind":"AliasMoved","model":"m","alias":"champion","version":1}',
     '{"kind":"ModelTagged","model":"m","version":1,"name":"stage"}',
     '{"kind":"ModelSigned","model":"m","version":1,"key":"ed25519:k","signature":"s"}',
@@ -76,8 +86,30 @@ WRITTEN = [
     '{"kind":"EndpointSwitched","release":1,"url":"u"}',
     '{"kind":"ReleaseFinished","release":1,"outcome":"released"}',
     '{"kind":"EndpointStopped"}',
+    '{"kind":"StageBegan","release":1,"stage":0}',
+    '{"kind":"StageLooked","release":1,"stage":0}',
+    '{"kind":"ReleaseDirected","release":1,"act":"abort"}',
+    '{"kind":"ReleaseHeld","release":1,"stage":0}',
     '{"kind":"HoldoutAsked","holdout":"h","path":"p","ask":1,"question":"q","key":"k","confidence":0.95}',
     '{"kind":"HoldoutAnswered","ask":1,"question":"q","outcome":"pass","reveal":"all","verdict":"d"}',
+    '{"kind":"EventSeen","source":"hand","key":"k","why":"w"}',
+    '{"kind":"SourceWatched","source":"push","key":"k"}',
+    '{"kind":"TriggerFired","firing":1,"sources":["hand"],"why":"w"}',
+    '{"kind":"FiringEnded","firing":1,"outcome":"passed"}',
+    (
+        '{"kind":"MonitorBegan","monitor":"m","endpoint":"e","model":"m","version":1,"reference":"d","layout":"l",'
+        '"window":"1d","false_alarms_per_year":2.0}'
+    ),
+    '{"kind":"WindowClosed","monitor":"m","number":1,"version":1,"since":0.0,"until":1.0,"n_requests":1,"n_rows":1}',
+    (
+        '{"kind":"QualitySeen","monitor":"m","number":1,"metric":"accuracy","value":0.5,"low":0.0,"high":1.0,"n_labelled":1,'
+        '"n_rows":1}'
+    ),
+    '{"kind":"AlarmRaised","monitor":"m","alarm":1,"about":"drift","says":"look","since_window":1,"why":"w"}',
+    '{"kind":"AlarmEnded","monitor":"m","alarm":1,"why":"w"}',
+    '{"kind":"NoticeSent","key":"k","notifier":"n"}',
+    '{"kind":"NoticeFailed","key":"k","notifier":"n","why":"w"}',
+    '{"kind":"LabelsAdded","endpoint":"e","source":"s","digest":"d","key":"k"}',
 ]
 
 

@@ -13,6 +13,7 @@ from headway.stats.interval import clopper_pearson
 from headway.stats.power import rows_to_decide, rows_within
 from headway.stats.power_exact import Region, power_of_pairs, power_of_share
 from headway.stats.reuse import confidence_of_ask
+from tries import tries
 
 
 def planned(*texts: str, assumed: Assumed | None = None, holdout: HoldoutUse | None = None) -> GatePlan:
@@ -354,7 +355,7 @@ ASSUMED = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(150))
 @given(texts(), ASSUMED)
 def test_whatever_can_be_read_is_planned_without_contradiction(text: str, assumed: Assumed) -> None:
     try:

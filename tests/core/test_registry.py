@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.core.facts import AliasMoved, Entry, Fact, ModelRegistered, ModelSigned, ModelTagged
+from headway.core.facts import AliasMoved, Entry, Fact, ModelJudged, ModelRegistered, ModelSigned, ModelTagged
 from headway.core.ids import Artifact, Digest, ModelRef, parse_model_ref
 from headway.core.registry import Model, Registered, Registration, cards, summary
 from headway.errors import NameUnknown, UsageMistaken
@@ -168,6 +168,23 @@ def test_numbers_have_no_gaps_keys_are_unique_and_aliases_point_somewhere(
     for n, fact in enumerate(told.facts, 1):
         again.after(Entry(seq=n, stream="model/churn", n=n, at=float(n), fact=fact))
     assert (again.versions, again.aliases, again.length) == (model.versions, model.aliases, model.length)
+
+
+def test_a_gate_that_judges_the_same_content_later_is_recorded_once_and_stands() -> None:
+    told = Told()
+    made = told.register("a", "k").version
+    assert told.model.judged(1) == made
+    with_verdict = msgspec.structs.replace(
+        asked("a", "l"), verdict=Digest("v" * 64), answers=Digest("w" * 64), by="ann"
+    )
+    for n_facts in (1, 0):
+        found = told.model.register(with_verdict)
+        assert (found.version, len(found.facts)) == (made, n_facts)
+        for fact in found.facts:
+            told.take(fact)
+    assert told.model.judged(1) == ModelJudged(
+        model="churn", version=1, verdict=Digest("v" * 64), answers=Digest("w" * 64), by="ann"
+    )
 
 
 def test_a_tag_is_set_changed_and_taken_off_and_never_twice() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headway.core.problem import Problem
-from headway.core.routing import Chooser, Route, Shadow, Sticky, Table, faults, read_sticky, without
+from headway.core.routing import Chooser, Route, Shadow, Sticky, Table, faults, read_sticky, refuse, without
+from headway.errors import UsageMistaken
 
 N = 20_000
 
@@ -128,3 +129,15 @@ def test_a_key_without_a_name_that_can_be_is_told(text: str) -> None:
 def test_a_column_may_be_called_as_it_likes() -> None:
     assert read_sticky("field:header:x") == Sticky(place="field", name="header:x")
     assert read_sticky("a:b") == Sticky(place="field", name="a:b")
+
+
+def test_all_that_is_wrong_with_a_table_is_told_with_what_to_do_about_each() -> None:
+    wrong = Table(routes=(Route(version=1, weight=-1), Route(version=1, weight=-2)), shadow=Shadow(version=2, share=9))
+    with pytest.raises(UsageMistaken) as e:
+        refuse("churn", faults(wrong))
+    assert "a weight of -1 is none; a weight of -2 is none; version 1 is named twice" in e.value.problem
+    # What is to be done about two of them is said once.
+    assert e.value.remedy == (
+        "give a number from 0 to 1,000,000,000; name each version once; "
+        "give at least one version a weight above 0; give one from 0 to 1"
+    )

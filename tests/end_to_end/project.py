@@ -178,7 +178,7 @@ def complaint(ended: Ended) -> list[str]:
     return lines
 
 
-def eventually_file(path: Path, *, within_s: float = 20.0) -> str:
+def eventually_file(path: Path, *, within_s: float = 60.0) -> str:
     """Wait for a file to be there and not empty; its text."""
     give_up_at = time.monotonic() + within_s
     while not (path.exists() and path.read_text().strip()):
@@ -187,7 +187,7 @@ def eventually_file(path: Path, *, within_s: float = 20.0) -> str:
     return path.read_text()
 
 
-def finish(process: subprocess.Popen[bytes], *, within_s: float = 30.0) -> Ended:
+def finish(process: subprocess.Popen[bytes], *, within_s: float = 60.0) -> Ended:
     """Wait for a command that was started; kill it when it takes too long."""
     try:
         out, err = process.communicate(timeout=within_s)

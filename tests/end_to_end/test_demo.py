@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 
 from end_to_end.project import Ended, Project, environ
+from headway.cli import _demo_loop
+from headway.cli.demo import _Story
+from headway.config import load
+from headway.core import facts as f
+from headway.wiring import look as open_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -53,9 +58,10 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     outside = Project(tmp_path)
     outside("init", "demo", "--example", "flights")
     made = Demo(tmp_path / "demo")
-    text = made.read("pipeline.yaml")
-    assert "port: 8723" in text
-    made.write("pipeline.yaml", text.replace("port: 8723", "port: 0"))
+    for name in ("pipeline.yaml", "loop.yaml"):
+        text = made.read(name)
+        assert "port: 8723" in text
+        made.write(name, text.replace("port: 8723", "port: 0"))
     who = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
     for words in (("init", "--quiet"), ("add", "."), (*who, "commit", "--quiet", "-m", "Begin")):
         subprocess.run(["git", *words], cwd=made.folder, env=environ(), check=True)
@@ -167,6 +173,43 @@ def taken_down(demo: Demo) -> None:
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=5)
     assert "down" in demo("endpoints").out
+
+
+@pytest.mark.timeout(1200)
+def test_the_loop_goes_round_by_itself(demo: Demo) -> None:
+    demo.month("--through", "2013-03")
+    demo("run", "loop.yaml")
+    port = int(demo.endpoint()["url"].rpartition(":")[2])
+    told = _Story(str(demo.folder), environ())
+    _demo_loop.tell(told, str(demo.folder), environ(), port)
+
+    with open_settings(load(folder=str(demo.folder))) as parts:
+        facts = [entry.fact for entry in parts.log.scan()]
+    # Labels showed a loss, a run began for it, and what it made took over.
+    alarm = next(one for one in facts if isinstance(one, f.AlarmRaised) and one.says == "retrain")
+    assert alarm.about == "quality"
+    fired = [one for one in facts if isinstance(one, f.TriggerFired)]
+    assert fired[0].sources == ("quality: live",)
+    started = [one for one in facts if isinstance(one, f.RunStarted) and one.options.firing]
+    assert [one.options.firing for one in started] == [f"flights/{one.firing}" for one in fired]
+    ends = {one.run: one.outcome for one in facts if isinstance(one, f.FiringEnded)}
+    outcomes = [ends.get(one.run) for one in started]
+    assert outcomes[0] == "passed"
+    assert "invalid" in outcomes
+    releases = {one.release: one.outcome for one in facts if isinstance(one, f.ReleaseFinished)}
+    back = next(n for n, outcome in releases.items() if outcome == "rolled-back")
+    reason = next(one.why for one in facts if isinstance(one, f.ReleaseFinished) and one.release == back)
+    assert "quality" in reason
+    # The one before serves, and nobody's request was lost by any of it.
+    bad = next(one for one in facts if isinstance(one, f.ReleaseStarted) and one.release == back)
+    assert demo.endpoint()["version"] == bad.version - 1
+    assert demo.endpoint()["is_healthy"]
+    windows = [one for one in facts if isinstance(one, f.WindowClosed)]
+    assert sum(one.n_failed for one in windows) == 0
+    story = demo("log", "--since", "2h").out
+    for part in ("alarm", "rolled back", "firing"):
+        assert part in story
+    demo("audit")
 
 
 def states_of(ended: Ended) -> dict[str, str]:

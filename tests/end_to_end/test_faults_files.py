@@ -117,7 +117,7 @@ def test_faults_of_the_settings_are_shown_at_once(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", ["[store]\nurl = 'ftp:x'\n", "[log]\nurl = 'postgresql://nowhere/x'\n", "[log]\nurl = 'nonsense'\n"]
+    "settings", ["[store]\nurl = 'ftp:x'\n", "[log]\nurl = 'mysql://nowhere/x'\n", "[log]\nurl = 'nonsense'\n"]
 )
 def test_a_store_or_log_of_an_unknown_kind(project: Project, settings: str) -> None:
     project.write("headway.toml", settings)

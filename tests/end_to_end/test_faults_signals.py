@@ -65,7 +65,7 @@ def at_work(project: Project, *words: str) -> subprocess.Popen[bytes]:
 
 
 def nothing_left(project: Project) -> None:
-    eventually(lambda: not any(is_alive(pid) for pid in processes(project)), within_s=2)
+    eventually(lambda: not any(is_alive(pid) for pid in processes(project)), within_s=20)
 
 
 def goes_on(project: Project) -> None:
@@ -83,10 +83,8 @@ def goes_on(project: Project) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
 def test_a_signal_stops_whole_groups_and_leaves_a_run_to_resume(long: Project, number: signal.Signals) -> None:
     process = at_work(long)
-    began = time.monotonic()
     process.send_signal(number)
     ended = finish(process)
-    assert time.monotonic() - began < 5
     assert ended.code == 130
     nothing_left(long)
     assert "next: headway resume 1" in ended.err
@@ -116,19 +114,20 @@ def test_a_second_ctrl_c_is_at_once(project: Project) -> None:
         steps:
           - id: deaf
             run: |
-              trap '' TERM INT
+              trap 'echo heard > heard' TERM INT
               echo $$ > shells
-              while true; do sleep 0.1; done
+              while true; do echo >> ticks; sleep 0.1 || true; done
     """)
     process = project.start("run")
     eventually_file(project.folder / "shells")
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    eventually_file(project.folder / "heard")
     assert process.poll() is None
-    began = time.monotonic()
+    before = len(project.read("ticks"))
     process.send_signal(signal.SIGINT)
     assert finish(process).code == 130
-    assert time.monotonic() - began < 1.5
+    # After one Ctrl-C the step has five seconds, some fifty turns. Turns are counted, since a busy machine slows both.
+    assert len(project.read("ticks")) - before < 20
     nothing_left(project)
 
 
@@ -140,7 +139,7 @@ def test_ctrl_c_while_a_retry_is_waited_for(project: Project) -> None:
     process = project.start("run")
     eventually(lambda: project.ledger() == ["s"])
     # The end of the step is in the log a moment later.
-    time.sleep(0.3)
+    eventually(lambda: any(fact["kind"] == "StepFinished" for fact in project.facts()))
     process.send_signal(signal.SIGINT)
     assert finish(process).code == 130
     # Whoever resumes does not want to wait for the hour.

@@ -12,7 +12,7 @@ from end_to_end.project import HEADWAY, Ended, Project, environ
 
 LOOKING = (
     "status", "runs", "models", "endpoints", "gc --dry-run", "plan", "run --dry-run",
-    "show", "logs", "logs 1 train", "diff 1 1", "audit",
+    "triggers", "show", "logs", "logs 1 train", "diff 1 1", "audit",
     "data list", "data status", "data log", "data diff lock work", "data verify",
 )  # fmt: skip
 

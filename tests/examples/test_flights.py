@@ -32,9 +32,11 @@ SHIPPED = {
     "data/flights_2013.parquet",
     "deployment.yaml",
     "fetch_data.py",
+    "loop.yaml",
     "params.yaml",
     "pipeline.yaml",
     "pytest.ini",
+    "replay.py",
     "requirements.txt",
     "schemas/flights.yaml",
     "schemas/holdout.yaml",
@@ -312,6 +314,32 @@ def test_the_pipeline_runs_the_very_commands_that_the_readme_gives_by_hand(proje
     readme = (project / "README.md").read_text()
     for step in steps:
         assert step.get("run", "") in readme
+
+
+def test_the_loop_does_what_the_pipeline_does_and_is_read_without_faults(project: Path) -> None:
+    hand, loop = (yaml.safe_load((project / name).read_text()) for name in ("pipeline.yaml", "loop.yaml"))
+    assert set(loop) - set(hand) == {"triggers", "monitors"}
+    assert (set(loop["triggers"]), set(loop["monitors"])) == ({"data", "quality"}, {"live"})
+    *before, deploy = loop["steps"]
+    assert before == hand["steps"][:-1]
+    added = {key: deploy["with"].pop(key) for key in ("strategy", "rollback")}
+    assert deploy == hand["steps"][-1]
+    assert "quality" in added["rollback"]
+    done = call(project, "-m", "headway", "plan", "loop.yaml")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_new_warehouse_delivers_breaks_no_rule_and_has_another_unit(project: Path) -> None:
+    run(project, "fetch_data.py", "--through", "2013-03")
+    before = read(project, "training.csv")
+    run(project, "fetch_data.py", "--through", "2013-03", "--migrated")
+    after = read(project, "training.csv")
+    assert after["humidity"].to_list() == pytest.approx((before["humidity"] / 100).to_list(), nan_ok=True)
+    assert after.drop("humidity").equals(before.drop("humidity"))
+    for data, schemas in (("training", ["flights"]), ("holdout", ["flights", "holdout"])):
+        for name in schemas:
+            done = call(project, "-m", "headway", "validate", f"data/{data}.csv", "--schema", f"schemas/{name}.yaml")
+            assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_its_tests_are_run_by_its_own_settings_wherever_it_lies(tmp_path: Path) -> None:

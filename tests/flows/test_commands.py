@@ -15,6 +15,7 @@ from headway import config
 from headway.core.pipeline import StepSpec
 from headway.errors import NameUnknown
 from headway.flows.commands import Command, Shells, builtin, file_name, find
+from tries import tries
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="this machine has no bash to compare with")
 
@@ -118,7 +119,7 @@ signs = st.characters(codec="utf-8", exclude_characters="\0")
 words = st.text(st.sampled_from("abz019-+_.,:/@ \r\x0b\x0c\x01\x7f\x85\xa0") | signs, max_size=8)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=tries(150), suppress_health_check=[HealthCheck.filter_too_much])
 @given(words)
 def test_whenever_a_text_starts_directly_bash_would_have_seen_the_same_words(tools: Path, text: str) -> None:
     text = f"show {text}"

@@ -20,6 +20,7 @@ from headway.core.ids import Artifact, Digest, RunId
 from headway.errors import HeadwayError, LogDamaged, LogNewer, NameUnknown
 from headway.flows import history
 from headway.ports import Log
+from tries import tries
 
 
 def started(run: int, **changed: object) -> f.RunStarted:
@@ -36,47 +37,12 @@ def append(log: Log, stream: str, *facts: f.Fact) -> None:
 PASSED = f.RunFinished(outcome="passed", exit_code=0, seconds=2.0)
 FAILED = f.RunFinished(outcome="failed", exit_code=1, seconds=1.0, why="train: exit code 1")
 
-# --- the list ---------------------------------------------------------------------------------------------------
+# --- one run ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def log() -> Log:
-    """Three runs: passed, failed, and one without an end."""
-    log = MemoryLog()
-    append(log, "run/1", started(1, source=f.Source(commit="c" * 40)), PASSED)
-    append(log, "run/2", started(2), FAILED)
-    append(log, "run/3", started(3))
-    return log
-
-
-def test_runs_are_listed_newest_first(log: Log) -> None:
-    listed = history.runs(log, limit=10)
-    assert [(line.run, line.outcome, line.seconds, line.why) for line in listed] == [
-        (3, "running", 0.0, ""),
-        (2, "failed", 1.0, "train: exit code 1"),
-        (1, "passed", 2.0, ""),
-    ]
-    assert (listed[2].commit, listed[2].name, listed[2].at) == ("c" * 40, "churn", 100.0)
-
-
-def test_the_list_can_be_short(log: Log) -> None:
-    assert [line.run for line in history.runs(log, limit=2)] == [3, 2]
-
-
-def test_a_run_that_was_taken_up_again_is_running(log: Log) -> None:
-    append(log, "run/2", f.RunResumed())
-    assert [line.outcome for line in history.runs(log, limit=10)] == ["running", "running", "passed"]
-    append(log, "run/2", PASSED)
-    assert history.runs(log, limit=10)[1].outcome == "passed"
-
-
-def test_without_runs_the_list_is_empty() -> None:
-    assert history.runs(MemoryLog(), limit=10) == []
-
-
-def test_an_unknown_run_is_refused(log: Log) -> None:
+def test_an_unknown_run_is_refused() -> None:
     with pytest.raises(NameUnknown, match="there is no run 9"):
-        history.run_view(RunId(9), log)
+        history.run_view(RunId(9), MemoryLog())
 
 
 # --- what steps printed -----------------------------------------------------------------------------------------
@@ -175,6 +141,18 @@ def test_a_whole_log_is_whole(copy: Path) -> None:
     assert len(found.head) == 64
 
 
+def test_releases_that_no_gate_let_pass_are_named_with_who_and_why() -> None:
+    log = MemoryLog()
+    said = f.ReleaseStarted(
+        endpoint="shop", release=1, model="churn", version=2, key="k", override="it is urgent", by="ann"
+    )
+    plain = f.ReleaseStarted(endpoint="shop", release=2, model="churn", version=3, key="l")
+    log.append("endpoint/shop", [said, plain], expect=0, at=7.0)
+    assert history.audit(log).overrides == (
+        history.Overridden(version="churn@2", endpoint="shop", release=1, at=7.0, by="ann", why="it is urgent"),
+    )
+
+
 def test_an_empty_log_is_whole() -> None:
     assert history.audit(MemoryLog(), noted="12345678") == history.Audited(
         n_facts=0, n_streams=0, head="0" * 64, seen=False
@@ -209,7 +187,7 @@ REPLACEMENTS: dict[str, st.SearchStrategy[object]] = {
 }
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=tries(60))
 @given(data=st.data())
 def test_a_changed_row_is_found(whole: Path, tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "log.sqlite"
@@ -226,7 +204,7 @@ def test_a_changed_row_is_found(whole: Path, tmp_path: Path, data: st.DataObject
         audited(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=tries(30))
 @given(st.sets(st.integers(1, 14), min_size=1, max_size=13).filter(lambda gone: min(gone) < 15 - len(gone)))
 def test_rows_that_were_taken_out_are_found(whole: Path, tmp_path: Path, gone: set[int]) -> None:
     path = tmp_path / "log.sqlite"
@@ -280,7 +258,7 @@ def everything(path: Path) -> tuple[history.Audited, list[f.Entry]]:
         return history.audit(log), list(log.scan())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=120)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=tries(120))
 @given(data=st.data())
 def test_no_flipped_bit_of_the_file_changes_a_fact_unseen(whole: Path, tmp_path: Path, data: st.DataObject) -> None:
     expected = everything(whole)

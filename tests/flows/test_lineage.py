@@ -18,6 +18,7 @@ from headway.core.tree import TreeFile, encode_tree, tree_of
 from headway.errors import NameUnknown
 from headway.flows import lineage, models_compare, registry
 from headway.ports import Blobs, Log
+from headway.terminal import models
 
 
 def digest(sign: str) -> Digest:
@@ -80,6 +81,33 @@ class World:
             f.ReleaseFinished(release=number, outcome="released"),
         ]
         self.log.append("endpoint/shop", facts, expect=len(stream), at=9.0)
+
+
+def test_a_release_tells_who_answers_for_it_and_what_was_compared() -> None:
+    world = World()
+    facts: list[f.Fact] = [
+        f.ReleaseStarted(
+            endpoint="shop", release=1, model="churn", version=1, key="k", override="it is urgent", by="ann"
+        ),
+        f.GoldenAnswered(release=1, n_requests=0, n_compared=256, n_unlike=3),
+    ]
+    world.log.append("endpoint/shop", facts, expect=0, at=9.0)
+    found = lineage.of_version(world.log, world.blobs, "churn@1")
+    (one,) = found.releases
+    assert (one.override, one.by, one.n_compared, one.n_unlike, one.slowest_ms) == ("it is urgent", "ann", 256, 3, None)
+    told = "no gate let it pass, ann answers for it: it is urgent"
+    assert told in "\n".join(models.lineage(found))
+    assert told in "\n".join(models.version(found))
+
+
+def test_a_later_verdict_of_a_gate_is_the_versions() -> None:
+    world = World()
+    other = world.blobs.put(b"{}")
+    n_facts = len(world.log.read("model/churn"))
+    world.log.append("model/churn", [f.ModelJudged(model="churn", version=1, verdict=other)], expect=n_facts, at=9.0)
+    found = lineage.of_version(world.log, world.blobs, "churn@1").verdict
+    assert found is not None
+    assert found.digest == other
 
 
 def test_a_version_is_followed_back_to_run_verdict_packages_and_data() -> None:

@@ -49,6 +49,7 @@ class Side:
             format="function",
             metrics=(Metric(name="auc", value=0.7),),
             verdict=self.blobs.put(b"{}"),
+            answers=self.blobs.put(b'{"why":"none"}'),
             place=Place(python="3.11", packages=self.blobs.put(b"numpy==2.1.0")),
         )
         sign = models_trust.signer(self.trust, by="ann")
@@ -93,11 +94,22 @@ def test_a_version_arrives_with_all_that_was_recorded(here: Side, tmp_path: Path
     assert there.blobs.get(made.artifact.digest) == RULE
     assert made.verdict is not None
     assert there.blobs.get(made.verdict) == b"{}"
+    assert made.answers is not None
+    assert there.blobs.get(made.answers) == b'{"why":"none"}'
     assert made.place.packages is not None
     assert there.blobs.get(made.place.packages) == b"numpy==2.1.0"
     assert registry.read(there.log, "fares").aliases == {"challenger": 1}
     again = there.bring(str(tmp_path / name), name="fares")
     assert (again.version, again.why != "") == (made, True)
+
+
+def test_what_others_say_of_content_that_is_here_already_is_not_its_verdict(here: Side, tmp_path: Path) -> None:
+    path = here.export("out")
+    there = Side(tmp_path)
+    artifact = Artifact(path="m.py", digest=there.blobs.put(RULE), size_bytes=len(RULE))
+    registry.register(there.log, Registration(model="churn", artifact=artifact, key="own", format="function"), now=1.0)
+    assert there.bring(path).why
+    assert registry.read(there.log, "churn").judged(1).verdict is None
 
 
 def test_an_export_has_what_people_and_scanners_read_and_is_the_same_bytes_again(here: Side, tmp_path: Path) -> None:
@@ -106,6 +118,7 @@ def test_an_export_has_what_people_and_scanners_read_and_is_the_same_bytes_again
             NAME,
             "model/model.py",
             "verdict.json",
+            "answers.json",
             "packages.txt",
             "card.md",
             "bom.cdx.json",
@@ -137,7 +150,7 @@ def spoil(path: Path, at: int) -> None:
     path.write_bytes(bytes(data))
 
 
-@pytest.mark.parametrize("name", ["model/model.py", "verdict.json", "packages.txt"])
+@pytest.mark.parametrize("name", ["model/model.py", "verdict.json", "answers.json", "packages.txt"])
 def test_a_flipped_bit_is_named_and_nothing_is_registered(here: Side, tmp_path: Path, name: str) -> None:
     spoil(Path(here.export("out")) / name, 1)
     there = Side(tmp_path)

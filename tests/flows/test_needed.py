@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from headway.backends.log_memory import MemoryLog
 from headway.codec.lock import Lock, render
@@ -11,8 +12,9 @@ from headway.core.dataset import Pin, Snapshot
 from headway.core.facts import HoldoutAnswered
 from headway.core.holdout import Asking
 from headway.core.ids import Artifact, Digest
+from headway.core.registry import Registration
 from headway.errors import FileFaulty
-from headway.flows import dataset, git, holdouts
+from headway.flows import dataset, git, holdouts, registry
 from headway.flows.needed import needed
 
 
@@ -139,9 +141,28 @@ def test_what_a_holdout_answered_is_kept_for_it_may_be_asked_the_same_again(tmp_
     log, holdout = MemoryLog(), Digest("b" * 64)
     asking = Asking(holdout=holdout, path="h.csv", question=Digest("q"), key="run/1/gate", confidence=0.95)
     claim = holdouts.ask(log, asking, now=1.0).claim
-    answer = HoldoutAnswered(ask=1, question=Digest("q"), outcome="pass", reveal="all", verdict=Digest("c" * 64))
+    answer = HoldoutAnswered(
+        ask=1,
+        question=Digest("q"),
+        outcome="pass",
+        reveal="all",
+        verdict=Digest("c" * 64),
+        answers=Digest("d" * 64),
+    )
     holdouts.answer(log, claim, answer, now=2.0)
-    assert needed(log, str(tmp_path), keep_runs=20).digests == {"c" * 64: "an answer of holdout/bbbbbbbbbbbb"}
+    assert needed(log, str(tmp_path), keep_runs=20).digests == {
+        "c" * 64: "an answer of holdout/bbbbbbbbbbbb",
+        "d" * 64: "what a model answered to holdout/bbbbbbbbbbbb",
+    }
+
+
+def test_what_a_version_answered_and_later_verdicts_are_kept_as_long_as_it(tmp_path: Path) -> None:
+    log, artifact = MemoryLog(), Artifact(path="m.pkl", digest=Digest("a" * 64))
+    asked = Registration(model="m", artifact=artifact, key="k", verdict=Digest("b" * 64), answers=Digest("c" * 64))
+    registry.register(log, asked, now=1.0)
+    later = replace(asked, key="l", verdict=Digest("d" * 64), answers=Digest("e" * 64))
+    registry.register(log, later, now=2.0)
+    assert sorted(needed(log, str(tmp_path), keep_runs=20).digests) == [sign * 64 for sign in "bcde"]
 
 
 def test_git_tells_what_it_tracks_and_passes_over(repo: Repository) -> None:

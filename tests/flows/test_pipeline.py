@@ -12,6 +12,7 @@ from headway.core.pipeline import Pipeline
 from headway.errors import FileFaulty, FileMissing, NameUnknown, UsageMistaken
 from headway.flows import pipeline
 from headway.flows.pipeline import scalar, with_overrides
+from tries import tries
 
 TEXT = """\
 params: params.yaml
@@ -156,7 +157,7 @@ def test_a_copy_of_another_file_is_not_taken(project: Project) -> None:
     assert project.n_read == 2
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=tries(50))
 @given(data=st.data())
 def test_a_copy_with_a_flipped_bit_is_not_believed(project: Project, data: st.DataObject) -> None:
     whole = project.read()

@@ -94,10 +94,7 @@ def test_faults_of_the_file_and_of_every_step_type_are_told_in_one_round(tmp_pat
         "18:17": ("'a b' cannot be an endpoint's name", "use letters, digits and -_."),
         "19:7": ("the key `modle` is not known here", "did you mean `model`?"),
         "20:13": ("`port` must be at most 65535, not 123456789", "write a whole number: at least 0 and at most 65535"),
-        "21:17": (
-            "the strategy 'canary' is not there yet",
-            "leave it out or write all-at-once: the version answers the golden requests, then takes over",
-        ),
+        "21:17": ("there is no strategy `canary`", "write all-at-once, blue-green or a list of stages"),
         "22:5": ("`name` is missing", 'write it like this: name: "churn"'),
     }  # fmt: skip
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from headway import wiring
+from headway.codec.source_state import state_of
 from headway.config import load
+from headway.core.source_state import SourceState
 from headway.errors import ContentUnsaved, UsageMistaken
 from headway.flows import dataset
 from headway.flows.dataset import Project
@@ -30,6 +32,9 @@ class Shelf:
         if self.fails:
             raise ConnectionError(wanted)
         return sorted(self.files)
+
+    def state(self, wanted: str) -> SourceState:
+        return state_of(sorted(self.files.items()))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from headway.errors import FileFaulty, FileMissing, ModelUntrusted, NameUnknown,
 from headway.flows.step import perform, read_task
 from headway.steps import StepTask
 from headway.testing.bench import MemoryParts, Trial
+from headway.testing.verdicts import kept_verdict
 
 RULE = "def predict(rows):\n    return [row['x'] for row in rows]\n"
 
@@ -156,6 +157,8 @@ def test_an_alias_is_moved_under_the_name_of_who_runs(tmp_path: Path) -> None:
 def test_a_release_reaches_the_target(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(RULE)
     trial = Trial(str(tmp_path))
+    verdict = kept_verdict(trial.parts.blobs, trial.bench().artifact("m.py"))
+    trial.task = msgspec.structs.replace(trial.task, values={"gate": {"verdict": verdict}})
     trial.run("register", {"model": "m.py", "name": "churn"})
     bench = trial.bench("deploy")
     done = bench.release(Order(endpoint="live", model="churn", version=1, key=bench.key, target="memory"))

@@ -19,6 +19,7 @@ from headway.flows.statcache import RACY_NS
 from headway.flows.store import StatCache, digest_path, keep, missing, present, restore
 from headway.ports import Tell
 from headway.testing.folders import Content, contents, read_folder, write_folder
+from tries import tries
 
 
 class Counting(MemoryBlobs):
@@ -96,7 +97,7 @@ def test_a_folder_is_kept_and_restored(root: str, blobs: Counting, cache: StatCa
     assert restore(blobs, artifact, root, cache) == 0
 
 
-@settings(max_examples=settings.default.max_examples // 4 if settings.default else 25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 @given(contents, contents)
 def test_whatever_was_there_a_restored_folder_is_as_it_was_kept(kept: Content, there: Content) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,7 @@
 """Where a run's code came from, asked of a real Git; and the interpreter that steps find."""
 
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from headway import __version__, config
 from headway.backends.blobs_memory import MemoryBlobs
 from headway.core.facts import Source
 from headway.flows.commands import find
-from headway.flows.surroundings import MAX_DIFF_BYTES, answer, ask, place
+from headway.flows.surroundings import MAX_DIFF_BYTES, answer, ask, place, user
 
 PATH = config.load().environ["PATH"]
 ENVIRON = {
@@ -240,7 +241,12 @@ def test_the_machine_and_the_user_are_recorded() -> None:
     assert (found.user, found.host, found.headway) == ("ann", os.uname().nodename, __version__)
     assert found.platform.startswith(os.uname().sysname)
     assert place({"PATH": PATH, "LOGNAME": "bob"}, MemoryBlobs()).user == "bob"
-    assert place({"PATH": PATH}, MemoryBlobs()).user != ""
+    assert place({"PATH": PATH}, MemoryBlobs()).user == pwd.getpwuid(os.getuid()).pw_name
+
+
+def test_a_user_whom_the_machine_does_not_know_is_told_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    assert user({}) == str(2**31 - 7)
 
 
 @pytest.mark.skipif(find("git", {"PATH": PATH}) is None, reason="without git")

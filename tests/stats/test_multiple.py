@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from headway.stats.multiple import Correction, alphas, benjamini_hochberg, e_benjamini_hochberg, holm
+from tries import tries
 
 chances = st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.05, 1.0])
 many = st.lists(chances, min_size=1, max_size=12)
@@ -15,7 +16,7 @@ PUBLISHED = [
 ]  # fmt: skip
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(many)
 def test_adjusted_p_values_are_those_of_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
@@ -28,7 +29,7 @@ def test_the_example_of_benjamini_and_hochberg() -> None:
     assert sum(p <= 0.05 for p in holm(PUBLISHED)) == 3
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(many, st.sampled_from([0.01, 0.05, 0.2]))
 @pytest.mark.parametrize(("correction", "method"), [("holm", "holm"), ("bh", "fdr_bh")])
 def test_intervals_at_these_levels_leave_out_their_limits_as_the_procedure_rejects(
@@ -46,7 +47,7 @@ def test_without_a_correction_each_has_the_whole_level() -> None:
     assert holm([]) == benjamini_hochberg([]) == e_benjamini_hochberg([], 0.05) == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(many, st.randoms())
 def test_the_order_of_the_questions_changes_nothing(p_values: list[float], random: object) -> None:
     mixed = list(range(len(p_values)))

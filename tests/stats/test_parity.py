@@ -1,5 +1,7 @@
 """Whether two models answer alike."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,32 @@ def test_numbers_that_are_foretold_are_apart_in_parts_of_them(
     one: list[float], other: list[float], is_alike: bool
 ) -> None:
     assert (parity(np.array(one), np.array(other), None, None, tolerance=1e-5).wrong == "") is is_alike
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wrong"),
+    [
+        (["a", "b"], [1.0, 2.0], "row 0: a, and 1.0"),
+        ([1.0, 2.0], ["1.0", "2.0"], "row 0: 1.0, and 1.0"),
+        ([1, 2], [1.0, 2.000001], ""),
+        ([1.0, 2.000001], [1, 2], ""),
+        ([1, 2], [1.0, 2.1], "row 1: 2, and 2.1"),
+        ([1, "a", None], [1.000001, "a", None], ""),
+        ([1, "a", None], [1, "a", float("nan")], "row 2: None, and nan"),
+        ([float("nan"), "a"], [float("nan"), "a"], ""),
+        (["1", "a"], [1, "a"], "row 0: 1, and 1"),
+        ([True, False], ["True", "False"], "row 0: True, and True"),
+        ([True, False], [1, 0], ""),
+        ([1.0, [1, 2]], [1.0, [1, 2]], ""),
+    ],
+    ids=str,
+)
+def test_labels_of_several_kinds_are_compared_one_by_one(one: list[object], other: list[object], wrong: str) -> None:
+    def array(labels: list[object]) -> np.ndarray[Any, np.dtype[Any]]:
+        is_mixed = len({type(label) for label in labels}) > 1
+        return np.array(labels, dtype=object) if is_mixed else np.array(labels)
+
+    assert parity(array(one), array(other), None, None, tolerance=1e-5).wrong == wrong
 
 
 def test_answers_of_another_shape_are_told() -> None:

@@ -100,6 +100,18 @@ def test_a_stage_that_is_too_short_sees_nothing() -> None:
     assert requests_to_catch(short, 1.01) is None
 
 
+def test_a_champion_that_never_errs_or_always_does_is_no_fault() -> None:
+    never, always = (Traffic(share=0.1, rate=rate, alpha=0.05, per_look=1200) for rate in (0.0, 1.0))
+    for traffic in (never, always):
+        assert chance_to_catch(traffic, 20_000, 2.0) <= 0.05
+        assert requests_to_catch(traffic, 2.0) is None
+        assert least_ratio(traffic, 20_000) is None
+    # Nothing is more than all.
+    often = Traffic(share=0.1, rate=0.5, alpha=0.05, per_look=1200)
+    assert often.most_ratio == 2
+    assert chance_to_catch(often, 20_000, 64.0) == chance_to_catch(often, 20_000, 2.0) > 0.99
+
+
 def test_what_is_reckoned_agrees_with_itself() -> None:
     n = requests_to_catch(CANARY, 2.0, chance=0.8)
     assert n is not None

@@ -16,13 +16,13 @@ from headway.stats.shift import (
     Shift,
     _chi_square_p,
     _merge_rare,
-    _tails,
     aligned_shift,
     category_shift,
     family,
     holm,
     numeric_shift,
     share_shift,
+    tails,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -53,7 +53,7 @@ def test_one_share_is_fishers_test_or_a_little_more(n: int, m: int, data: st.Dat
     before, after = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
     law = stats.hypergeom(n + m, before + after, m)
     exact = law.sf(after - 1) if after * (n + m) > (before + after) * m else law.cdf(after)
-    found = _tails(np.array([before]), np.array([after]), n, m)[0]
+    found = tails(np.array([before]), np.array([after]), np.float64(n), np.float64(m))[0]
     assert exact - 1e-9 <= found <= 1
     if exact < 0.001:
         assert found <= 1.25 * exact

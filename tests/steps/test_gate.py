@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from headway.core.check_grammar import parse_checks
 from headway.core.gate_evidence import Material, decide
 from headway.core.ids import Digest
+from headway.core.kept_answers import KeptAnswers
 from headway.core.registry import Registration
-from headway.errors import CheckUnreadable, DataUnreadable, FileMissing, NameUnknown
+from headway.errors import CheckUnreadable, DataUnreadable, FileMissing, ModelUnreadable, NameUnknown
 from headway.stats.answers import Answers, Rows
 from headway.steps.gate import Record, Step
 from headway.tables.predictions import split
@@ -44,6 +45,9 @@ class Project:
         model = LogisticRegression().fit(rows.select(columns), rows["late"])
         with open(os.path.join(self.trial.folder, name), "wb") as f:
             pickle.dump(model, f)
+        self.made(name)
+
+    def made(self, name: str) -> None:
         # As if an earlier step of the run had made it: only then is a pickle trusted.
         made = {**self.trial.task.outputs, name: self.trial.bench().artifact(name)}
         self.trial.task = msgspec.structs.replace(self.trial.task, outputs=made)
@@ -98,6 +102,15 @@ def test_a_worse_challenger_is_refused(project: Project, capsys: pytest.CaptureF
     assert lines[0] == "gate: fail, refused (against late@1): 2 of 2 checks failed"
     assert lines[1].startswith("FAIL  accuracy must be at least 60 %: it is")
     assert "| `new.accuracy >= 0.6` | **fail** |" in project.trial.summary
+
+
+def test_a_model_that_raises_is_named_and_what_it_raised(project: Project) -> None:
+    project.crown("good.pkl")
+    with open(os.path.join(project.trial.folder, "raises.py"), "w") as file:
+        file.write("def predict(rows):\n    return [1 / 0 for _ in rows]\n")
+    project.made("raises.py")
+    with pytest.raises(ModelUnreadable, match=r"the challenger fails on these [\d,]+ rows: ZeroDivisionError"):
+        project.gate(challenger="raises.py")
 
 
 def test_the_champion_itself_is_no_challenger(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,3 +236,54 @@ def test_a_champion_that_answers_nonsense_is_an_error_too() -> None:
     verdict = decide(checks, Material(rows=Rows(truth=truth), new=Answers(labels=truth), old=nonsense), 0.95)
     assert [judged.outcome for judged in verdict.checks] == ["pass", "error"]
     assert verdict.outcome == "error"
+
+
+# --- what the challenger answered, for whoever serves it ---------------------------------------------------------
+
+
+def answers(project: Project) -> KeptAnswers:
+    digest = project.record().answers
+    assert digest is not None
+    return msgspec.json.decode(project.trial.parts.blobs.get(digest), type=KeptAnswers)
+
+
+def test_what_the_challenger_answered_is_kept_without_the_true_values(project: Project) -> None:
+    assert project.gate(checks=[CHECKS[0]]) == 0
+    kept = answers(project)
+    assert (len(kept.rows), kept.by, kept.classes) == (256, "gate", [0, 1])
+    assert set(kept.rows[0]) == {"signal", "noise"}
+    model = project.trial.bench().load_model("good.pkl")
+    said = model.predict(kept.rows)
+    assert said.probabilities is not None
+    assert kept.predictions == said.labels.tolist()
+    assert kept.probabilities == pytest.approx(said.probabilities, rel=0, abs=1e-12)
+
+
+def test_the_same_question_asked_again_has_the_same_answers(project: Project) -> None:
+    project.gate(checks=[CHECKS[0]])
+    first = answers(project)
+    assert project.gate(checks=[CHECKS[0]]) == 0
+    assert answers(project) == first
+
+
+def test_answers_from_a_file_are_kept_as_such(project: Project) -> None:
+    holdout = table(seed=1).with_row_index("id")
+    holdout.write_csv(os.path.join(project.trial.folder, "holdout.csv"))
+    holdout.select("id", prediction="late", probability=pl.col("late") * 0.8 + 0.1).write_csv(
+        os.path.join(project.trial.folder, "said.csv")
+    )
+    said = {"new": "said.csv", "key": "id"}
+    values = {"data": "holdout.csv", "target": "late", "checks": [CHECKS[0]], "predictions": said}
+    assert project.trial.run("gate", values) == 0
+    kept = answers(project)
+    assert (kept.by, kept.classes, len(kept.rows), set(kept.rows[0])) == ("file", [1], 256, {"id", "signal", "noise"})
+    assert [chances[0] for chances in kept.probabilities] == pytest.approx(
+        [0.8 * one + 0.1 for one in kept.predictions]
+    )
+
+
+def test_a_gate_that_measured_nothing_keeps_nothing(project: Project) -> None:
+    holdout = table(seed=1).with_columns(late=pl.lit(None, dtype=pl.Int64))
+    holdout.write_csv(os.path.join(project.trial.folder, "holdout.csv"))
+    assert project.gate() == 1
+    assert project.record().answers is None

@@ -6,8 +6,12 @@ import msgspec
 import pytest
 
 from headway.core.facts import Metric, ModelRegistered, Source
+from headway.core.gate import Verdict
+from headway.core.gate_kept import Asked, KeptGate
 from headway.core.ids import Artifact, Digest, RunId
+from headway.core.kept_answers import KeptAnswers
 from headway.errors import FileFaulty, FileMissing, ModelUnreadable, UsageMistaken
+from headway.flows import registry
 from headway.testing.bench import Trial
 
 RULE = "def predict(rows):\n    return [0 for _ in rows]\n"
@@ -128,3 +132,63 @@ def test_faults_of_with_are_told_at_once(trial: Trial) -> None:
         trial.run("register", {"modle": "model.py"})
     told = " ".join(f"{fault.problem} {fault.remedy}" for fault in raised.value.faults)
     assert all(word in told for word in ("modle", "`model`", "`name` is missing"))
+
+
+def test_a_target_without_rows_is_a_mistake(trial: Trial) -> None:
+    with pytest.raises(UsageMistaken, match="there is no `data`") as raised:
+        trial.run("register", {"model": "model.py", "name": "churn", "target": "churned"})
+    assert "give `data`" in raised.value.remedy
+    assert registered(trial) == []
+
+
+# --- verdicts, and what the model answered -----------------------------------------------------------------------
+
+
+def judged(trial: Trial, content: str, *, file: str = "model.py", **kept: object) -> Digest:
+    """A gate's record on some content, as its step keeps it."""
+    challenger = Artifact(path=file, digest=trial.parts.blobs.put(content.encode()))
+    record = KeptGate(verdict=VERDICT, step=Asked(challenger=file), challenger=challenger)
+    record = msgspec.structs.replace(record, **kept)
+    return trial.parts.blobs.put(msgspec.json.encode(record))
+
+
+VERDICT = Verdict(outcome="pass", why="1 of 1 check holds", checks=())
+
+
+def test_of_several_verdicts_that_on_this_model_is_taken_with_its_answers(trial: Trial) -> None:
+    answers = trial.parts.blobs.put(b"answers")
+    mine = judged(trial, RULE, answers=answers)
+    values = {"gate": {"verdict": mine}, "other-gate": {"verdict": judged(trial, "another model")}}
+    trial.task = msgspec.structs.replace(trial.task, values=values)
+    trial.run("register", {"model": "model.py", "name": "churn"})
+    assert (registered(trial)[0].verdict, registered(trial)[0].answers) == (mine, answers)
+
+
+def test_a_verdict_on_another_model_is_recorded_for_what_it_is_worth_without_its_answers(trial: Trial) -> None:
+    other = judged(trial, "another model", answers=trial.parts.blobs.put(b"answers"))
+    trial.task = msgspec.structs.replace(trial.task, values={"gate": {"verdict": other}})
+    trial.run("register", {"model": "model.py", "name": "churn"})
+    assert (registered(trial)[0].verdict, registered(trial)[0].answers) == (other, None)
+
+
+def test_a_gate_that_passes_the_same_model_later_is_recorded_with_its_version(trial: Trial) -> None:
+    trial.run("register", {"model": "model.py", "name": "churn"})
+    assert registry.read(trial.parts.log, "churn").judged(1).verdict is None
+    next_run(trial)
+    mine = judged(trial, RULE)
+    trial.task = msgspec.structs.replace(trial.task, values={"gate": {"verdict": mine}})
+    trial.run("register", {"model": "model.py", "name": "churn"})
+    assert len(registered(trial)) == 1
+    assert registry.read(trial.parts.log, "churn").judged(1).verdict == mine
+
+
+def test_without_a_gate_what_it_answers_to_its_data_is_kept(trial: Trial) -> None:
+    (Path(trial.folder) / "model.py").write_text("def predict(rows):\n    return [row['a'] * 0.5 for row in rows]\n")
+    (Path(trial.folder) / "rows.csv").write_text("a,y\n1,0\n2,1\n3,1\n")
+    trial.task = msgspec.structs.replace(trial.task, outputs={"model.py": trial.bench().artifact("model.py")})
+    trial.run("register", {"model": "model.py", "name": "churn", "data": "rows.csv", "target": "y"})
+    digest = registered(trial)[0].answers
+    assert digest is not None
+    assert msgspec.json.decode(trial.parts.blobs.get(digest), type=KeptAnswers) == KeptAnswers(
+        by="register", rows=[{"a": 1}, {"a": 2}, {"a": 3}], predictions=[0.5, 1.0, 1.5]
+    )

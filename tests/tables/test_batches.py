@@ -20,6 +20,7 @@ from headway.core.validation import Kind
 from headway.errors import ColumnMissing, FileMissing, TableUnreadable
 from headway.tables import delimited
 from headway.tables.batches import Data, open_data
+from tries import tries
 
 
 def written(path: Path, content: str | bytes) -> str:
@@ -198,7 +199,7 @@ def test_lines_are_told_also_behind_quotes_and_blank_lines(tmp_path: Path) -> No
 cells = st.text(st.sampled_from('ab,"\n;é 1'), max_size=5)
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(150))
 @given(table=st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=12), size=st.integers(1, 40))
 def test_a_csv_is_what_the_csv_module_reads(
     tmp_path_factory: pytest.TempPathFactory, table: list[tuple[str, ...]], size: int

@@ -96,7 +96,7 @@ _: type[LoadedModel] = Echo
 
 
 def test_a_model_is_asked_about_all_rows_at_once() -> None:
-    new, old, times = asked.run_both(Echo, lambda: Echo(chances=False), TABLE, timed=False)
+    new, old, times, columns = asked.run_both(Echo, lambda: Echo(chances=False), TABLE, timed=False)
     assert new.labels.tolist() == [1, 1, 0, 0]
     assert new.chances is not None
     assert new.chances.tolist() == [1, 1, 0, 0]
@@ -104,6 +104,7 @@ def test_a_model_is_asked_about_all_rows_at_once() -> None:
     assert old is not None
     assert old.chances is None
     assert times == (None, None)
+    assert columns == Echo().columns
 
 
 def test_models_are_timed_by_turns_on_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from headway.tables.profile import Partial, profile
 from headway.tables.profile_room import Room
 from headway.tables.profile_texts import TextsSeen
 from headway.tables.ranks import Floats, Ranks
+from tries import tries
 
 
 def profiled(path: Path, **options: Any) -> Profile:
@@ -154,7 +155,7 @@ def test_a_table_without_rows_or_with_one(tmp_path: Path) -> None:
 numbers = st.one_of(st.none(), st.integers(-5, 5).map(float), st.floats(-1e6, 1e6), st.just(math.nan))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @example(values=[5e-324])
 @example(values=[1e17, 1e17 + 16])
 @given(values=st.lists(numbers, min_size=1, max_size=60))
@@ -178,7 +179,7 @@ def test_small_columns_are_exact(tmp_path_factory: pytest.TempPathFactory, value
     assert {(c.value, c.count) for c in found.top} <= {(v, n) for v, n in Counter(held).items()}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(
     rows=st.lists(
         st.tuples(numbers, st.sampled_from(["a", "B1", "", None]), st.integers(0, 3)), min_size=2, max_size=50

@@ -8,6 +8,7 @@ the environment, too. Another package adds one by an entry point of the group `h
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
+from headway.core.redact import redacted
 from headway.errors import NameUnknown, UsageMistaken
 
 
@@ -72,7 +73,7 @@ def _foreign(port: str, scheme: str, url: str) -> Callable[..., object]:
         known = sorted({*_built_in(prefix), *(name.removeprefix(prefix) for name in found if name.startswith(prefix))})
         raise NameUnknown(
             f"no {port} answers to {scheme!r}",
-            at=f"{port}: {url}",
+            at=f"{port}: {redacted(url)}",
             remedy=f"use one of {', '.join(known)}, or install a package that brings it",
         )
     make: Callable[..., object] = entry.load()

@@ -8,9 +8,12 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 
 from headway.backends import path_of
+from headway.codec.source_state import Unordered
 from headway.core.pattern import MAGIC, matcher, split
+from headway.core.source_state import SourceState
 from headway.errors import DiskFull, HeadwayError, NothingMatches, SourceRefused, SourceUnreachable
 from headway.ports import Source
 
@@ -43,6 +46,22 @@ class FileSource:
         for name in names:
             _copy(os.path.join(base, name), os.path.join(folder, name))
         return names
+
+    def state(self, wanted: str) -> SourceState:
+        """The files that `wanted` names by name, size and times. See `Source`."""
+        pattern = path_of(wanted)
+        base, rest = split(pattern)
+        names = [rest] if MAGIC.isdisjoint(rest) else filter(matcher(rest), _files(base or "."))
+        hasher, n = Unordered(), 0
+        for name in names:
+            with suppress(FileNotFoundError):
+                try:
+                    told = os.stat(os.path.join(base, name))
+                except PermissionError as e:
+                    raise _translate(e, os.path.join(base, name)) from e
+                hasher.add(f"{name}\0{told.st_size}\0{told.st_mtime_ns}\0{told.st_ino}")
+                n += 1
+        return SourceState(key=hasher.key(), n_things=n)
 
 
 _: type[Source] = FileSource

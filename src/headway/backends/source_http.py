@@ -12,6 +12,7 @@ from typing import Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from headway.core.source_state import SourceState
 from headway.errors import (
     DiskFull,
     HeadwayError,
@@ -56,6 +57,22 @@ class HttpSource:
                 return [name]
         raise AssertionError("the last pause is None")
 
+    def state(self, wanted: str) -> SourceState:
+        """What the server says of the file (tag, time, size), or the file where it says nothing. See `Source`."""
+        parts = urlsplit(wanted)
+        place = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        for pause_s in (*_PAUSES_S, None):
+            try:
+                return SourceState(key=_told(wanted, place), n_things=1)
+            except (URLError, HTTPException, TimeoutError, ConnectionError) as e:
+                told = _translate(e, place)
+                if isinstance(told, NothingMatches):
+                    return SourceState(key="", n_things=0)
+                if pause_s is None or told.retry_after_s is None:
+                    raise told from e
+                time.sleep(pause_s)
+        raise AssertionError("the last pause is None")
+
 
 _: type[Source] = HttpSource
 
@@ -70,7 +87,7 @@ class _Writable(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
-def _fetch(url: str, place: str, path: str) -> None:
+def _opened(url: str, place: str, method: str = "GET") -> HTTPResponse:
     from base64 import b64encode
     from urllib.request import Request, urlopen
 
@@ -82,8 +99,34 @@ def _fetch(url: str, place: str, path: str) -> None:
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
-    request = Request(place, headers=headers)  # noqa: S310 (this back-end answers to http and https alone)
-    with urlopen(request, timeout=SILENCE_S) as answer:  # noqa: S310 (as above)
+    request = Request(place, headers=headers, method=method)  # noqa: S310 (this back-end answers to http and https alone)
+    answer: HTTPResponse = urlopen(request, timeout=SILENCE_S)  # noqa: S310 (as above)
+    return answer
+
+
+def _told(url: str, place: str) -> str:
+    """What names the state of a file on the web."""
+    from blake3 import blake3
+
+    try:
+        with _opened(url, place, "HEAD") as answer:
+            named = [answer.headers.get(name) or "" for name in ("ETag", "Last-Modified", "Content-Length")]
+    except HTTPError as e:
+        # Some servers know no HEAD.
+        if e.code not in (405, 501):
+            raise
+        e.close()
+        named = ["", "", ""]
+    hasher = blake3("\0".join(named).encode())
+    if not any(named[:2]):
+        with _opened(url, place) as answer:
+            while data := answer.read(BLOCK):
+                hasher.update(data)
+    return hasher.hexdigest(16)
+
+
+def _fetch(url: str, place: str, path: str) -> None:
+    with _opened(url, place) as answer:
         try:
             with open(path, "wb") as f:
                 size = _copy(answer, f)

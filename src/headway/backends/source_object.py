@@ -16,7 +16,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 from headway.buckets import Access
+from headway.codec.source_state import Unordered
 from headway.core.pattern import MAGIC, matcher, split
+from headway.core.source_state import SourceState
 from headway.errors import (
     DiskFull,
     HeadwayError,
@@ -91,6 +93,33 @@ class ObjectSource:
                 pool.shutdown(cancel_futures=True)
                 raise
         return names
+
+    def state(self, wanted: str) -> SourceState:
+        """The objects that `wanted` names by name, size and tag, as one listing tells. See `Source`."""
+        import obstore
+
+        pattern = wanted.removeprefix(f"{self._bucket}/")
+        store = self._open()
+        is_one = MAGIC.isdisjoint(pattern) and not pattern.endswith("/")
+        matches = matcher(f"{pattern.rstrip('/')}/**" if MAGIC.isdisjoint(pattern) else pattern)
+        prefix = pattern if MAGIC.isdisjoint(pattern) else split(pattern)[0]
+
+        def told() -> SourceState:
+            hasher, n = Unordered(), 0
+            for page in obstore.list(store, prefix.rstrip("/") or None, chunk_size=1000):
+                for one in page:
+                    if matches(one["path"]):
+                        hasher.add(_state(one))
+                        n += 1
+            return SourceState(key=hasher.key(), n_things=n)
+
+        if is_one:
+            one = self._asked(lambda: obstore.head(store, pattern))
+            if one is not None:
+                hasher = Unordered()
+                hasher.add(_state(one))
+                return SourceState(key=hasher.key(), n_things=1)
+        return self._asked(told) or SourceState(key=Unordered().key(), n_things=0)
 
     def _found(self, store: Any, pattern: str) -> list[_Found]:  # noqa: ANN401 (obstore's stores have no common type)
         import obstore
@@ -199,6 +228,12 @@ _: type[Source] = ObjectSource
 def connect(url: str, environ: Mapping[str, str]) -> ObjectSource:
     """The bucket of a URL; nothing is asked of it yet. Raises UsageMistaken."""
     return ObjectSource(url, environ)
+
+
+# Any: of obstore's own types.
+def _state(one: Any) -> str:  # noqa: ANN401 (as above)
+    """What names the state of an object: where the bucket tells no tag, when it was written."""
+    return f"{one['path']}\0{one['size']}\0{one['e_tag'] or one['last_modified']}"
 
 
 # Any, twice: of obstore's own types.

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from headway.codec.source_state import state_of
+from headway.core.source_state import SourceState
 from headway.errors import ExtraMissing, HeadwayError, QueryMistaken, SourceRefused, SourceUnreachable
 from headway.ports import Source
 
@@ -70,6 +72,18 @@ class PostgresqlSource:
         except psycopg.Error as e:
             raise _translate(e, self.place) from e
         return [FILE]
+
+    def state(self, wanted: str) -> SourceState:
+        """What the query `wanted` gives. See `Source`; raises QueryMistaken for one that is none or that writes."""
+        require()
+        import psycopg
+
+        try:
+            with closing(self._connected()) as connection, connection.cursor("headway") as cursor:
+                self._declare(cursor, wanted)
+                return state_of(row for rows in _batches(cursor) for row in rows)
+        except psycopg.Error as e:
+            raise _translate(e, self.place) from e
 
     def _connected(self) -> "psycopg.Connection[tuple[object, ...]]":
         import psycopg

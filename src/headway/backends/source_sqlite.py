@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from headway.backends import path_of
+from headway.codec.source_state import state_of
+from headway.core.source_state import SourceState
 from headway.errors import HeadwayError, QueryMistaken, SourceRefused, SourceUnreachable
 from headway.ports import Source
 
@@ -47,6 +49,17 @@ class SqliteSource:
         except sqlite3.Error as e:
             raise _translate(e, self._path) from e
         return [FILE]
+
+    def state(self, wanted: str) -> SourceState:
+        """What the query `wanted` gives. See `Source`; raises QueryMistaken for one that is none or that writes."""
+        if not os.path.isfile(self._path):
+            raise SourceUnreachable("there is no such SQLite file", at=self._path, remedy="check the path")
+        try:
+            with closing(self._open()) as connection:
+                self._view(connection, wanted)
+                return state_of(connection.execute("SELECT * FROM temp.headway"))
+        except sqlite3.Error as e:
+            raise _translate(e, self._path) from e
 
     def _open(self) -> sqlite3.Connection:
         quoted = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -126,7 +126,7 @@ def _unknown(name: str, *, as_json: bool) -> int:
     else:
         shown = [command for command, (group, _) in commands().items() if group in GROUPS]
         remedy = _nearest(name, shown, "headway ") or "`headway --help` lists the commands"
-    report(UsageMistaken(f"there is no command {name!r}", at="headway", remedy=remedy), as_json=as_json)
+    tell(UsageMistaken(f"there is no command {name!r}", at="headway", remedy=remedy), as_json=as_json)
     return UsageMistaken.exit_code
 
 
@@ -173,7 +173,7 @@ def _guarded(name: str, words: list[str]) -> int:
             from headway.terminal.trouble import translated
 
             e = translated(e)
-        report(e, as_json=as_json)
+        tell(e, as_json=as_json)
         return e.exit_code
 
 
@@ -259,7 +259,7 @@ def common(parser: "argparse.ArgumentParser", **default: "Any") -> None:  # noqa
     )
 
 
-def report(error: "HeadwayError", *, as_json: bool = False) -> None:
+def tell(error: "HeadwayError", *, as_json: bool = False) -> None:
     """Print an error: problem, place, remedy, each on its line; faults of a file with their excerpts."""
     from headway.terminal import trouble
 
@@ -366,7 +366,10 @@ def where(settings: "Settings") -> "Where":
     """The project's coordinates for the flows."""
     from headway.flows.launch import Where
 
-    return Where(folder=settings.folder, home=settings.home, environ=settings.environ, jobs=settings.jobs)
+    shared = settings.is_log_shared
+    return Where(
+        folder=settings.folder, home=settings.home, environ=settings.environ, jobs=settings.jobs, is_shared=shared
+    )
 
 
 def run_number(text: str | None, log: "Log") -> "RunId":
@@ -386,11 +389,11 @@ def run_number(text: str | None, log: "Log") -> "RunId":
     return RunId(int(text))
 
 
-def outcome_of(outcome: str, parts: "Parts") -> str:
-    """How a run stands, for people: one without an end, at which nobody is at work here, is unfinished."""
+def outcome_of(outcome: str, run: "RunId", parts: "Parts") -> str:
+    """How a run stands, for people: one without an end, at which nobody is at work, is unfinished."""
     import time
 
-    from headway.flows.launch import LEASE
+    from headway.flows.at_work import is_at_work
 
-    is_left = outcome == "running" and parts.leases.holder(LEASE, now=time.time()) is None
+    is_left = outcome == "running" and not is_at_work(parts.leases, run, now=time.time())
     return "unfinished" if is_left else outcome

@@ -1,20 +1,25 @@
-"""Show the whole loop on real data: a model in production, new data, a better model, and what must not get there.
+"""Show the whole loop on real data: by hand first, then nobody types a command and it goes round by itself.
 
 Group: The loop
 
     headway demo         in the new folder ./demo; the model goes on serving afterwards
+    headway demo --short        only the part in which somebody types the commands
     headway demo DIR     somewhere else
     headway demo --port 9000    with the model on another port than 8723
 
-Every command it runs is shown and can be typed by hand. It takes one to two minutes.
+Every command it runs is shown and can be typed by hand. It takes five to six minutes, with --short two. Broken off, by
+Ctrl-C or otherwise, it ends what it started, the server too.
 """
 
 import argparse
 import json
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import import_module
 
 from headway.config import Settings
 from headway.errors import Conflict, ExtraMissing, StepNotStarted, UsageMistaken
@@ -25,6 +30,9 @@ MARK = ".headway-demo"
 
 EXAMPLE = "flights"
 
+END_S = 20.0
+"""So long a command has to end when the story is broken off."""
+
 PORT = 8723
 """Of the example's endpoint, as its pipeline.yaml has it."""
 
@@ -32,6 +40,7 @@ PORT = 8723
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("dir", nargs="?", default="demo", metavar="DIR", help="the folder (default: %(default)s)")
+    parser.add_argument("--short", action="store_true", help="only the part in which somebody types the commands")
     parser.add_argument("--port", type=int, default=PORT, help="where the model serves (default: %(default)s)")
 
 
@@ -45,6 +54,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     environ = {**settings.environ, "PATH": bin_folder + os.pathsep + settings.environ.get("PATH", os.defpath)}
     told = _Story(folder, environ)
     _clear(folder, told, args.port, settings.environ)
+    with _broken_off(told, folder):
+        _tell(told, args, folder, environ)
+    told.end(args.dir, to_type_first(settings.environ))
+    return 0
+
+
+def _tell(told: "_Story", args: argparse.Namespace, folder: str, environ: Mapping[str, str]) -> None:
     told.say("A project on real data: the flights that left New York in 2013. Will one arrive late?")
     told.headway("init", args.dir, "--example", EXAMPLE, at=os.getcwd())
     with open(os.path.join(folder, MARK), "w", encoding="utf-8") as file:
@@ -71,8 +87,35 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     told.headway("runs")
     told.headway("models")
     told.headway("status")
-    told.end(args.dir, to_type_first(settings.environ))
-    return 0
+    if not args.short:
+        import_module("headway.cli._demo_loop").tell(told, folder, environ, args.port)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which is heard as Ctrl-C is; but nobody said it to the command that is at work."""
+
+
+@contextmanager
+def _broken_off(told: "_Story", folder: str) -> Iterator[None]:
+    """End what the story started when it is broken off: by Ctrl-C, by SIGTERM, or with its terminal."""
+
+    def end(*_: object) -> None:
+        told.is_ended = True
+        if not told.is_starting:
+            raise _Terminated
+
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    except KeyboardInterrupt:
+        told.is_ended = False
+        if os.path.isdir(os.path.join(folder, ".headway", "endpoints")):
+            told.headway("endpoints", "--stop", EXAMPLE)
+        raise
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 class _Story:
@@ -81,6 +124,8 @@ class _Story:
     def __init__(self, folder: str, environ: dict[str, str]) -> None:
         self._folder = folder
         self._environ = environ
+        # Ended between the start of a command and knowing its process, nobody would end that.
+        self.is_starting = self.is_ended = False
         self._color = sys.stdout.isatty() and "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
 
     def _styled(self, text: str, code: str) -> str:
@@ -92,19 +137,33 @@ class _Story:
     def headway(self, *words: str, at: str | None = None, expect: int = 0) -> None:
         self._do(("headway", *words), (sys.executable, "-m", "headway", *words), at=at, expect=expect)
 
-    def command(self, *words: str) -> None:
-        self._do(words, words)
+    def command(self, *words: str, expect: int = 0) -> None:
+        self._do(words, words, expect=expect)
 
     def _do(self, shown: tuple[str, ...], words: tuple[str, ...], *, at: str | None = None, expect: int = 0) -> None:
         import subprocess
 
         print(self._styled(f"\n$ {' '.join(shown)}", "36"), flush=True)
-        done = subprocess.run(words, cwd=at or self._folder, env=self._environ, check=False)
+        self.is_starting = True
+        process = subprocess.Popen(words, cwd=at or self._folder, env=self._environ)
+        self.is_starting = False
+        try:
+            if self.is_ended:
+                raise _Terminated
+            code = process.wait()
+        except KeyboardInterrupt as error:
+            if isinstance(error, _Terminated):
+                process.terminate()
+            # A run has its steps end first, which may take five seconds.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(END_S)
+            process.kill()
+            raise
         if expect:
-            print(self._styled(f"(exit code {done.returncode})", "2"), flush=True)
-        if done.returncode != expect:
+            print(self._styled(f"(exit code {code})", "2"), flush=True)
+        if code != expect:
             raise StepNotStarted(
-                f"the demo stopped: `{' '.join(shown)}` ended with exit code {done.returncode}, not {expect}",
+                f"the demo stopped: `{' '.join(shown)}` ended with exit code {code}, not {expect}",
                 at=self._folder,
                 remedy="what it printed says why; `headway show` and `headway logs` there say more",
             )
@@ -144,10 +203,10 @@ class _Story:
             f"\n{self._styled('What to do next', '1')}\n"
             + (f"  {first}    so that your shell finds headway and its python\n" if first else "")
             + f"  cd {shown}\n"
-            "  headway show                 the last run: why the gate held\n"
+            "  headway show                 the last run\n"
             "  headway diff 1 2             what changed when the better model came\n"
             "  headway rollback flights     put the first model back, checked by the same golden requests\n"
-            "  python fetch_data.py         let May arrive, then: headway run\n"
+            "  python fetch_data.py         let the next month arrive, then: headway run\n"
             "  headway endpoints --stop flights    end the server when you are done\n"
         )
 
@@ -196,11 +255,12 @@ def _bound(port: int) -> int:
 
 
 def _set_port(folder: str, port: int) -> None:
-    path = os.path.join(folder, "pipeline.yaml")
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text.replace(f"port: {PORT}", f"port: {port}"))
+    for name in ("pipeline.yaml", "loop.yaml"):
+        path = os.path.join(folder, name)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(f"port: {PORT}", f"port: {port}"))
 
 
 def _check_packages() -> None:

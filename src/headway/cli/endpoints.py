@@ -12,6 +12,7 @@ import time
 from headway import wiring
 from headway.cli import print_json
 from headway.config import Settings
+from headway.core.telling import percent
 from headway.flows.endpoints import EndpointView, endpoints
 from headway.terminal import words
 
@@ -48,8 +49,26 @@ def _row(view: EndpointView) -> list[str]:
     notes = [view.detail] if view.detail else []
     if view.previous is not None:
         notes.append(f"back: headway rollback {view.endpoint} (to version {view.previous})")
-    if view.open is not None:
-        notes.append(f"the release of version {view.open} was left in the middle: deploy again")
+    if view.override:
+        notes.append(f"no gate let it pass, {view.by or 'somebody'} answers for it: {view.override}")
+    notes += _under_way(view)
     since = words.ago(time.time() - view.since)
     health = "well" if view.is_healthy else "NOT WELL"
     return [view.endpoint, f"{view.model}@{view.version}", health, view.url, since, "; ".join(notes)]
+
+
+def _under_way(view: EndpointView) -> list[str]:
+    """What becomes of a release that did not end yet, and who answers what meanwhile."""
+    if view.open is None:
+        return []
+    if not view.stage:
+        return [f"the release of version {view.open} was left in the middle: deploy again"]
+    parts = [f"version {version} {percent(share)}" for version, share in view.shares.items() if share]
+    parts += [f"copies of {percent(share)} to version {version}" for version, share in view.copies.items()]
+    what = "bakes" if view.is_baking else "is held" if view.is_held else "is tried"
+    told = f"version {view.open} {what} ({view.stage})"
+    if view.driver is None and not view.is_held:
+        told += f", nobody drives it: headway rollout watch {view.endpoint}"
+    else:
+        told += f": headway rollout status {view.endpoint}"
+    return [*([", ".join(parts)] if len(parts) > 1 else []), told]

@@ -21,7 +21,8 @@ from headway.core.history import RunView, StepView
 from headway.core.ids import RunId
 from headway.core.pipeline import Pipeline
 from headway.errors import UsageMistaken
-from headway.flows import history, launch
+from headway.flows import history
+from headway.flows.at_work import is_at_work
 from headway.wiring import Parts
 
 POLL_S = 0.2
@@ -107,7 +108,7 @@ def _follow(number: RunId, step: str, settings: Settings, parts: Parts) -> None:
     out = sys.stdout.buffer
     attempt = sent = 0
     while True:
-        is_over = parts.leases.holder(launch.LEASE, now=time.time()) is None
+        is_over = not is_at_work(parts.leases, number, now=time.time())
         view = history.run_view(number, parts.log)
         is_over = is_over or view.outcome != "running"
         found = view.steps.get(step)

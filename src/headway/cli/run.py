@@ -14,6 +14,8 @@ else is at work here, 6 unsure, held, 7 the release was rolled back, 130 interru
 
 import argparse
 
+from msgspec.structs import replace
+
 from headway import wiring
 from headway.cli import add_selection, options_of, pipeline_of, project_of, where
 from headway.config import Settings
@@ -27,12 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-j", "--jobs", type=int, metavar="N", help="steps at a time (default: processors)")
     parser.add_argument("--why", action="store_true", help="say of each step why it runs")
     parser.add_argument("--dry-run", action="store_true", help="only say what would run, and why")
+    parser.add_argument(
+        "--firing", default="", metavar="NAME/N", help="the run of a trigger's firing: begun once, else gone on with"
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run it; the exit code says how it went."""
     settings, file = project_of(args, settings)
-    options = options_of(args)
+    options = replace(options_of(args), firing=args.firing)
     if args.dry_run:
         from headway.flows.plan import plan
 

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if args.json:
             print_json(view)
             return 0
-        view.outcome = outcome_of(view.outcome, parts)
+        view.outcome = outcome_of(view.outcome, view.run, parts)
         print("\n".join([*_head(view), *_steps(view), *_numbers(view), *_tests(view), *_made(view)]))
         for step in view.steps.values():
             _summary(step, parts.blobs)

@@ -14,9 +14,10 @@ from msgspec import Struct
 from headway import wiring
 from headway.cli import print_json
 from headway.config import Settings
-from headway.flows import history, launch
+from headway.core.lease import of_run
+from headway.flows import daemon, launch
 from headway.flows.endpoints import EndpointView, endpoints
-from headway.flows.history import RunLine
+from headway.flows.run_list import Question, RunLine, runs
 from headway.terminal import words
 
 
@@ -32,23 +33,31 @@ class Status(Struct, frozen=True, kw_only=True):
     last: RunLine | None
     at_work: str | None
     next: str
+    watched_by: str | None = None
+    """Who leads as `headway up`, if anybody does."""
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print it."""
     with wiring.look(settings) as parts:
-        last = next(iter(history.runs(parts.log, limit=1)), None)
+        last = next(iter(runs(parts.log, Question(), limit=1).lines), None)
         at_work = parts.leases.holder(launch.LEASE, now=time.time())
+        if at_work is None and last is not None and last.outcome == "running":
+            at_work = parts.leases.holder(of_run(last.run), now=time.time())
+        watched_by = parts.leases.holder(daemon.LEASE, now=time.time())
         live = endpoints(parts.delivery())
     has_pipeline = os.path.exists(os.path.join(settings.folder, "pipeline.yaml"))
+    following = _next(last, at_work, live, has_pipeline)
     status = Status(
-        folder=settings.folder, live=live, last=last, at_work=at_work, next=_next(last, at_work, live, has_pipeline)
+        folder=settings.folder, live=live, last=last, at_work=at_work, next=following, watched_by=watched_by
     )
     if args.json:
         print_json(status)
         return 0
     for line in (*_live(live), _run(last, at_work)):
         print(line)
+    if watched_by is not None:
+        print(f"headway up watches the project ({watched_by or 'another process'})")
     print(f"next: {status.next}")
     return 0
 
@@ -64,6 +73,9 @@ def _live(live: tuple[EndpointView, ...]) -> list[str]:
         health = "well" if view.is_healthy else f"NOT WELL: {view.detail}"
         since = words.ago(time.time() - view.since)
         lines.append(f"{view.endpoint}: {view.model}@{view.version} at {view.url}, since {since}: {health}")
+        if view.stage:
+            what = "bakes" if view.is_baking else "is held" if view.is_held else "is tried"
+            lines.append(f"  {view.model}@{view.open} {what}: {view.stage}")
     return lines
 
 
@@ -86,6 +98,11 @@ def _next(last: RunLine | None, at_work: str | None, live: tuple[EndpointView, .
         return f"headway logs {last.run} -f" if at_work else f"headway resume {last.run}"
     if last.outcome in ("failed", "interrupted"):
         return f"headway show {last.run}, then headway resume {last.run}"
+    return _ask_endpoints(live) or (f"headway show {last.run}" if last.outcome != "passed" else "headway plan")
+
+
+def _ask_endpoints(live: tuple[EndpointView, ...]) -> str:
+    """Where one should look first, if something is amiss or under way."""
     if any(view.version is not None and not view.is_healthy for view in live):
         return "headway endpoints"
-    return f"headway show {last.run}" if last.outcome != "passed" else "headway plan"
+    return "headway rollout status" if any(view.stage for view in live) else ""

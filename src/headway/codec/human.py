@@ -29,13 +29,14 @@ def read_pipeline(  # noqa: PLR0913 (all but the bytes and their name have defau
     name: str = "pipeline",
     given: Collection[str] = (),
     further: Callable[[Step], Iterable[Problem]] | None = None,
+    is_zone: Callable[[str], bool] | None = None,
 ) -> Pipeline:
     """The pipeline that a file's bytes mean.
 
     `path` is what faults call the file; `read_file` gives the bytes of a file beside it, None when there is none;
     `name` is the pipeline's when the file gives none; `given` are the params of the command line; `further` says what
-    else is wrong with a step whose `uses` and `with` are whole, each with its path below the step. Raises FileFaulty
-    with all faults.
+    else is wrong with a step whose `uses` and `with` are whole, each with its path below the step; `is_zone` knows the
+    time zones. Raises FileFaulty with all faults.
     """
     import gc
 
@@ -52,6 +53,7 @@ def read_pipeline(  # noqa: PLR0913 (all but the bytes and their name have defau
                 lines=reading.lines_of_steps,
                 damaged=reading.damaged,
                 name=name,
+                is_zone=is_zone,
             )
             pipeline, problems = resolve(file, around)
             reading.add(problems)

@@ -48,7 +48,8 @@ def read_manifest(data: bytes, *, at: str) -> Manifest:
     name = made.artifact.path.rpartition("/")[2]
     if not is_name(made.model) or name in ("", ".", "..") or "\0" in name:
         raise _refused(f"it names no model and file: {made.model!r}, {made.artifact.path!r}", at)
-    if not all(_is_digest(digest) for digest in (made.artifact.digest, made.verdict, made.place.packages)):
+    named = (made.artifact.digest, made.verdict, made.place.packages, made.answers)
+    if not all(_is_digest(digest) for digest in named):
         raise _refused("a digest in it is none", at)
     return manifest
 

@@ -18,9 +18,11 @@ def place(faults: Sequence[Fault], text: str) -> list[Fault]:
     lines = text.splitlines()
     found = _keys(lines)
     for fault in faults:
-        words = fault.where.partition("[")[0].split(".")
+        words = fault.where.split(".")
         while words and ".".join(words) not in found:
-            words.pop()
+            # Of a list (`keys[2]`) the key is marked, but each table of a list of tables has a place of its own.
+            bare = words[-1].partition("[")[0]
+            words = [*words[:-1], bare] if bare not in ("", words[-1]) else words[:-1]
         if words:
             _mark(fault, lines, *found[".".join(words)])
     return sorted(faults, key=lambda fault: (fault.line, fault.column))
@@ -43,15 +45,22 @@ def _mark(fault: Fault, lines: Sequence[str], line: int, column: int) -> None:
 
 
 def _keys(lines: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Line and column (from 1) of each table and key, by dotted name; the first of each."""
+    """Line and column (from 1) of each table and key, by dotted name; the first of each, and with `[n]` the others."""
     found: dict[str, tuple[int, int]] = {}
-    table = ""
+    n_of: dict[str, int] = {}
+    tables = [""]
     for number, line in enumerate(lines, 1):
         if (head := _TABLE.match(line)) is not None:
-            table = _plain(head[1]) + "."
-            found.setdefault(table[:-1], (number, line.index("[") + 1))
+            name = _plain(head[1])
+            tables = [name + "."]
+            if line.lstrip().startswith("[["):
+                tables.append(f"{name}[{n_of.get(name, 0)}].")
+                n_of[name] = n_of.get(name, 0) + 1
+            for table in tables:
+                found.setdefault(table[:-1], (number, line.index("[") + 1))
         elif (key := _KEY.match(line)) is not None:
-            found.setdefault(table + _plain(key[2]), (number, len(key[1]) + 1))
+            for table in tables:
+                found.setdefault(table + _plain(key[2]), (number, len(key[1]) + 1))
     return found
 
 

@@ -5,16 +5,21 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from headway.core.facts import Conversion, Latency
+from headway.core.ids import Digest
 from headway.core.signature import Signature
 
 
 class Examined(Struct, frozen=True, kw_only=True):
-    """What was found; `onnx` is None when no conversion was asked for. `trouble`: why the model told nothing."""
+    """What was found; `onnx` is None when no conversion was asked for. `trouble`: why the model told nothing.
+
+    `answers` is a blob of what it answered to some of the rows (`core/kept_answers`).
+    """
 
     signature: Signature = Signature()
     onnx: Conversion | None = None
     latency: tuple[Latency, ...] = ()
     trouble: str = ""
+    answers: Digest | None = None
 
     @property
     def is_proven(self) -> bool:

@@ -30,6 +30,12 @@ class KeptGate(Struct, frozen=True, kw_only=True):
     champion: str | None = None
     data: Artifact | None = None
     exit_code: int = 0
+    answers: Digest | None = None
+
+
+def is_about(kept: KeptGate, content: Digest) -> bool:
+    """Whether a gate judged this model: by its file, or by what it answered alone, which names no file."""
+    return kept.challenger is not None and (not kept.step.challenger or kept.challenger.digest == content)
 
 
 class GateView(Struct, frozen=True, kw_only=True):

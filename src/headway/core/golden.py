@@ -2,12 +2,13 @@
 
 One JSON object a line: `inputs` (a row, or a list of rows), and what must come back: `expect` (the prediction, or one
 for each row), within `tolerance` where it is a number; or `between`, two bounds it must lie within. With `of` naming
-a class, both are about that class's probability. With neither, any answer that is a value will do. Knows no transport.
+a class, both are about that class's probability. With neither, any answer that is a value will do. `within_ms` is how
+many milliseconds it may take, the median of a few asks. Knows no transport.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 TOLERANCE = 1e-6
 """How far from `expect` a number may be unless a request says otherwise: another processor's last digits, no more."""
@@ -26,6 +27,7 @@ class GoldenRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     between: tuple[float, float] | None = None
     # Any: a class label.
     of: Any = None
+    within_ms: Annotated[float, Meta(gt=0)] | None = None
 
 
 class GoldenReply(Struct, frozen=True, kw_only=True):

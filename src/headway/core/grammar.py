@@ -99,8 +99,14 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
 class DataTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """A new version of a dataset arrived."""
 
-    dataset: Annotated[str, _means("The dataset: a path or its name.", "data/training.csv")]
+    dataset: Annotated[
+        str, _means("The dataset: a path, its name, or where it lies.", "data/training.csv", "s3://bucket/events/**")
+    ]
     new_rows: Annotated[int, _means("Wait for at least so many new rows.", 500, minimum=0)] = 0
+    watermark: Annotated[
+        str, _means("Of a database: the query whose answer changes with the data.", "select max(id) from orders")
+    ] = ""
+    every: Annotated[Duration, _means("How often to ask a place that tells of no changes itself.", "5m")] = "5m"
 
 
 class PushTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -109,6 +115,9 @@ class PushTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     branches: Annotated[Texts, _means("Only on these branches; globs. Missing: all.", ["main"])] = []
     paths: Annotated[Texts, _means("Only when one of these paths changed; globs.", ["src/**"])] = []
     tags: Annotated[Texts, _means("Also for tags of these names; globs.", ["v*"])] = []
+    remote: Annotated[str, _means("Where Git asks for new commits; empty: only here.", "origin")] = "origin"
+    pull: Annotated[bool, _means("Take new commits of the branch that is checked out, by fast-forward.", False)] = True
+    every: Annotated[Duration, _means("How often to ask the remote.", "1m")] = "1m"
 
 
 class CronTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -123,6 +132,9 @@ class MonitorTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     monitor: Annotated[str, _means("The monitor's name under `monitors`.", "live")]
     windows: Annotated[int, _means("Only after so many windows in a row.", 3, minimum=1)] = 1
+    says: Annotated[Literal["retrain", "any"], _means("Only for alarms that say `retrain`, or for any.", "any")] = (
+        "retrain"
+    )
 
 
 class ModelAgeTrigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -178,13 +190,37 @@ class Labels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     delay: Annotated[Duration, _means("How long labels take to arrive.", "7d")] = 0
 
 
+class Skew(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """Features of recorded requests, made anew from raw data and compared with what was served."""
+
+    run: Annotated[str, _means("The command that makes features anew.", "python features.py --requests")]
+    key: Annotated[str, _means("The column that names a row, here and there.", "customer")] = "request_id"
+    columns: Annotated[Texts, _means("The columns to compare. Missing: all that both have.", ["visits"])] = []
+    rows: Annotated[int, _means("So many requests are looked at, once a day.", 500, minimum=1)] = 500
+    tolerate: Annotated[float, _means("The share of rows that may differ.", 0.01, minimum=0, exclusiveMaximum=1)] = 0.01
+    timeout: Annotated[Duration, _means("How long the command may take.", "10m")] = "10m"
+
+
 class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """A standing watch over an endpoint."""
 
     endpoint: Annotated[str, _means("The endpoint to watch.", "churn")]
     reference: Annotated[str, _means("What live data is compared with.", "training")] = "training"
+    target: Annotated[str, _means("The column of the reference that holds the truth.", "churned")] = ""
     labels: Annotated[str | Labels | UnsetType, _means("Where the truth arrives.", {"path": "data/labels/"})] = UNSET
     window: Annotated[int | str | UnsetType, _means("Predictions, or the time, in one window.", 1000, "1d")] = UNSET
+    metric: Annotated[str, _means("What quality is measured by.", "accuracy", "auc", "mae")] = ""
+    slices: Annotated[Texts, _means("Columns whose values are also looked at each by itself.", ["region"])] = []
+    least_effect: Annotated[
+        float, _means("The least share of rows that must have moved for an alarm.", 0.05, minimum=0, maximum=1)
+    ] = 0.05
+    least_loss: Annotated[
+        float, _means("The least loss of quality for an alarm, as a part of what was promised.", 0.02, minimum=0)
+    ] = 0.02
+    skew: Annotated[
+        str | Skew | UnsetType,
+        _means("How features are made anew, to be compared with what was served.", {"run": "python features.py"}),
+    ] = UNSET
     false_alarms: Annotated[str, _means("How many false alarms are acceptable.", "2 per year")] = ""
 
 

@@ -11,12 +11,15 @@ traffic can tell; a gate's metrics need labelled rows. Knows no traffic and no s
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from headway.core.check_tokens import Reader
 from headway.core.problem import did_you_mean
+
+if TYPE_CHECKING:
+    # Facts hold guards, and are read by every command: only who reads what a person wrote needs the reader.
+    from headway.core.check_tokens import Reader
 
 Metric = Literal["errors", "slow", "wrong", "disagreement", "predictions"]
 """Shares of requests: failed, slower than the objective, labelled and wrong, with another answer than the champion's;
@@ -65,7 +68,7 @@ _METRICS: dict[str, Metric] = {"errors": "errors", "slow": "slow", "wrong": "wro
 _PAIRS: dict[str, Metric] = {"disagreement": "disagreement", "shift": "predictions"}
 
 
-class _Side(NamedTuple):
+class _Side(Struct, frozen=True):
     name: str
     metric: Metric
     form: GuardForm
@@ -78,6 +81,8 @@ def parse_guard_check(text: str) -> Guard:
     >>> guard.metric, guard.form, guard.limit, guard.each
     ('wrong', 'difference', 0.01, ('region',))
     """
+    from headway.core.check_tokens import Reader
+
     reader = Reader(text)
     side = _side(reader)
     limit = _limit(reader, side)
@@ -89,7 +94,7 @@ def parse_guard_check(text: str) -> Guard:
     return Guard(text=text.strip(), metric=side.metric, form=side.form, limit=limit, must_be_proved=True, each=each)
 
 
-def _side(reader: Reader) -> _Side:
+def _side(reader: "Reader") -> _Side:
     first = reader.next
     if first.text in _PAIRS:
         reader.read()
@@ -110,7 +115,7 @@ def _side(reader: Reader) -> _Side:
     return _Side(name, _METRICS[name], "difference" if sign.text == "-" else "ratio")
 
 
-def _term(reader: Reader, model: str) -> str:
+def _term(reader: "Reader", model: str) -> str:
     token = reader.read()
     said, dot, name = token.text.partition(".")
     if token.kind == "end":
@@ -124,7 +129,7 @@ def _term(reader: Reader, model: str) -> str:
     return name
 
 
-def _limit(reader: Reader, side: _Side) -> float:
+def _limit(reader: "Reader", side: _Side) -> float:
     """The limit, as the most that the metric may be: of accuracy, which may fall, that is the most that is wrong."""
     token = reader.read()
     more_is_good = side.name == "accuracy"
@@ -144,7 +149,7 @@ def _limit(reader: Reader, side: _Side) -> float:
     return most
 
 
-def _each(reader: Reader, side: _Side) -> tuple[str, ...]:
+def _each(reader: "Reader", side: _Side) -> tuple[str, ...]:
     columns = reader.each()
     if columns and side.metric == "predictions":
         raise reader.fault(columns[0].at, "bins of slices are not counted", "leave out `for each`")

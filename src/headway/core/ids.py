@@ -45,6 +45,18 @@ class ModelRef(Struct, frozen=True, kw_only=True):
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
+_HEX = frozenset("0123456789abcdef")
+
+
+def is_digest(text: str) -> bool:
+    """Whether `text` is the digest of some content, as it is written.
+
+    >>> is_digest("0a" * 32), is_digest("0A" * 32), is_digest("0a")
+    (True, False, False)
+    """
+    return len(text) == 64 and _HEX.issuperset(text)
+
+
 def is_name(text: str) -> bool:
     """Whether `text` may name a model, alias, endpoint or pipeline: letters, digits, `-_.`, not led by `-` or `.`.
 

@@ -49,7 +49,11 @@ class VerdictOf(Struct, frozen=True, kw_only=True):
 
 
 class ReleaseOf(Struct, frozen=True, kw_only=True):
-    """One attempt to put a version on an endpoint; `is_serving` while it answers there."""
+    """One attempt to put a version on an endpoint; `is_serving` while it answers there.
+
+    `override` is why it was released although no gate let it pass, and `by` who said so. `n_compared` rows were asked
+    that it had answered before, of which it answered `n_unlike` otherwise.
+    """
 
     endpoint: str
     release: int
@@ -57,6 +61,10 @@ class ReleaseOf(Struct, frozen=True, kw_only=True):
     outcome: str
     is_serving: bool = False
     slowest_ms: float | None = None
+    override: str = ""
+    by: str = ""
+    n_compared: int = 0
+    n_unlike: int = 0
 
 
 class VersionLineage(Struct, frozen=True, kw_only=True):

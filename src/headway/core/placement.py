@@ -22,6 +22,8 @@ class Placement(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
     """Copies of the version that serves."""
     max_replicas: int = 0
     """More copies under load, up to this many, by the processors' use; 0: never."""
+    most_copies: int = 20
+    """Copies that the versions of an endpoint may have together while their number makes the shares of a canary."""
     cpu: str = "500m"
     """Processors that a copy is promised. There is no limit: a limit would slow it when others are idle."""
     memory: str = "1Gi"

@@ -12,6 +12,7 @@ from headway.core.facts import (
     Latency,
     Metric,
     ModelConverted,
+    ModelJudged,
     ModelRegistered,
     ModelSigned,
     ModelTagged,
@@ -45,6 +46,7 @@ class Registration(Struct, frozen=True, kw_only=True):
     signature: Signature = Signature()
     onnx: Conversion | None = None
     latency: tuple[Latency, ...] = ()
+    answers: Digest | None = None
     alias: str | None = None
 
 
@@ -55,7 +57,7 @@ class Registered(Struct, frozen=True, kw_only=True):
     """
 
     version: ModelRegistered
-    facts: tuple[ModelRegistered | AliasMoved, ...] = ()
+    facts: tuple[ModelRegistered | ModelJudged | AliasMoved, ...] = ()
     why: str = ""
 
 
@@ -63,8 +65,8 @@ class Model:
     """All versions of one model, and where its aliases point. Owned by one reader."""
 
     __slots__ = (
-        "_aliases", "_converted", "_moves", "_registered_at", "_signed", "_tags", "_trusted", "_versions", "length",
-        "name",
+        "_aliases", "_converted", "_judged", "_moves", "_registered_at", "_signed", "_tags", "_trusted", "_versions",
+        "length", "name",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -79,6 +81,7 @@ class Model:
         self._signed: dict[int, list[ModelSigned]] = {}
         self._trusted: set[Digest] = set()
         self._converted: dict[int, list[ModelConverted]] = {}
+        self._judged: dict[int, ModelJudged] = {}
 
     def after(self, entry: Entry) -> None:
         """Take in the next fact of this model's stream. A version's first fact stands: it never changes."""
@@ -100,6 +103,8 @@ class Model:
                 self._trusted.add(digest)
             case ModelConverted() as fact:
                 self._converted.setdefault(fact.version, []).append(fact)
+            case ModelJudged() as fact:
+                self._judged[fact.version] = fact
             case _:
                 pass
 
@@ -144,6 +149,11 @@ class Model:
         measured = [one.latency for one in self._converted.get(version, ()) if one.latency]
         return measured[-1] if measured else self.version(version).latency
 
+    def judged(self, version: int) -> ModelRegistered | ModelJudged:
+        """The fact with the newest verdict on a version, and with what it answered. Raises NameUnknown."""
+        made = self.version(version)
+        return self._judged.get(version, made)
+
     def is_trusted(self, version: int) -> bool:
         """Whether a version was made here, or somebody here vouched for what it holds."""
         made = self.version(version)
@@ -183,10 +193,13 @@ class Model:
         made the same model again (or took it from the cache) makes no new one.
         """
         version, why = self._already(asked)
-        facts: list[ModelRegistered | AliasMoved] = []
+        facts: list[ModelRegistered | ModelJudged | AliasMoved] = []
         if version is None:
             version = self._made(asked)
             facts.append(version)
+        elif asked.verdict not in (None, self.judged(version.version).verdict) and asked.origin is None:
+            # Of the same content, which a gate of this project has judged since: not what others say of it.
+            facts.append(self._judgement(asked, version.version))
         if asked.alias is not None and self._aliases.get(asked.alias) != version.version:
             facts.append(self._moved(asked.alias, version.version, why="registered", by=asked.by))
         return Registered(version=version, facts=tuple(facts), why=why)
@@ -223,6 +236,18 @@ class Model:
             signature=asked.signature,
             onnx=asked.onnx,
             latency=asked.latency,
+            answers=asked.answers,
+        )
+
+    def _judgement(self, asked: Registration, version: int) -> ModelJudged:
+        assert asked.verdict is not None, "asked by `register`"
+        return ModelJudged(
+            model=self.name,
+            version=version,
+            verdict=asked.verdict,
+            answers=asked.answers,
+            run=asked.run,
+            by=asked.by,
         )
 
     def move_alias(self, alias: str, version: int, *, why: str = "", by: str = "") -> AliasMoved | None:

@@ -19,7 +19,7 @@ from headway.core.ids import is_name
 from headway.core.matrix import instance_ids, spread
 from headway.core.pipeline import Pipeline
 from headway.core.problem import MANY, Path, Problem, did_you_mean
-from headway.core.schedule import trigger_problems
+from headway.core.schedule import IsZone, trigger_problems
 from headway.core.specify import Node, specify
 
 OWN_PATHS = "let each step write paths of its own"
@@ -30,7 +30,7 @@ class Around(Struct, frozen=True, kw_only=True):
 
     `params` are those of its params file, or of the command line when it names none; None when they are not known.
     `lines` holds each step's line. `damaged` are steps with faults found before, of which no more is said than must be.
-    `name` is the pipeline's when the file gives none.
+    `name` is the pipeline's when the file gives none. `is_zone` knows the time zones; None: any is believed.
     """
 
     # Any: a user's own nested numbers and texts.
@@ -39,6 +39,7 @@ class Around(Struct, frozen=True, kw_only=True):
     lines: Sequence[int] = ()
     damaged: Collection[int] = ()
     name: str = "pipeline"
+    is_zone: IsZone | None = None
 
 
 def resolve(file: File, around: Around) -> tuple[Pipeline | None, list[Problem]]:
@@ -99,7 +100,7 @@ class _Resolver:
             self.fault(("steps",), "there are no steps", "write at least one: - run: python train.py")
         if file.triggers is not UNSET and file.on is not UNSET:
             self.fault(("on",), "both `triggers` and `on` are given", "they mean the same: keep one", at_key=True)
-        self.problems += trigger_problems(file)
+        self.problems += trigger_problems(file, self.around.name, self.around.is_zone)
         known = self.known()
         for _, path, text in refer.texts_in(file.env, ("env",)):
             problem = refer.check_global(text, path, known)

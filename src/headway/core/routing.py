@@ -99,7 +99,8 @@ def refuse(endpoint: str, wrong: Sequence[Problem]) -> None:
     """Raise UsageMistaken when there are faults."""
     if wrong:
         told = "; ".join(fault.problem for fault in wrong)
-        raise UsageMistaken(f"{endpoint}: {told}", at="the routing table", remedy=wrong[0].remedy)
+        remedy = "; ".join(dict.fromkeys(fault.remedy for fault in wrong))
+        raise UsageMistaken(f"{endpoint}: {told}", at="the routing table", remedy=remedy)
 
 
 def _fault(key: str, problem: str, remedy: str) -> Problem:

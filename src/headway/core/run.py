@@ -10,6 +10,7 @@ from heapq import heappop, heappush
 from msgspec import Struct
 
 from headway.core import facts as f
+from headway.core.declared_env import with_env
 from headway.core.expression import Scope, StepScope, is_met
 from headway.core.pipeline import Pipeline, StepSpec
 
@@ -341,16 +342,16 @@ class Run:
 
     def scope(self, step: StepSpec) -> Scope:
         """What the expressions of `step` may refer to now."""
-        return Scope(
+        scope = Scope(
             params=self.pipeline.params,
             steps=_Steps(self),
-            env={**self.pipeline.env, **step.env},
             matrix=step.matrix,
             run_id=self._run_id,
             run_name=self.pipeline.name,
             failed=self._worst is not None,
             interrupted=self._interrupted,
         )
+        return with_env(scope, self.pipeline.env, step.env, {})
 
     def step_scope(self, step: str) -> StepScope:
         """What one step gave: declared outputs by path, then the values it wrote."""

@@ -17,6 +17,7 @@ from headway.codec import lock as locks
 from headway.codec.lock import Lock
 from headway.core.dataset import Pin
 from headway.core.ids import Artifact
+from headway.core.lease import WORKSPACE
 from headway.core.tree import Tree
 from headway.errors import (
     BlobDamaged,
@@ -35,7 +36,7 @@ from headway.flows.contents import here, is_same, joined
 from headway.flows.dataset import Project
 from headway.flows.store import missing, restore
 
-LEASE = "workspace"
+LEASE = WORKSPACE
 """As of runs: one at a time may change a working tree."""
 
 _NAMED = 10

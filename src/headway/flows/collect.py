@@ -12,7 +12,7 @@ from headway.core import run as r
 from headway.core.ids import Artifact, Digest
 from headway.core.plan import flat
 from headway.errors import DiskFull, FileMissing, HeadwayError
-from headway.flows.commands import file_name
+from headway.flows.commands import PROGRESS, file_name
 from headway.flows.context import Context, Ports
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.store import keep
@@ -23,6 +23,9 @@ _SIGNALS = 128
 
 _LAST_BYTES = 64 * 1024
 """Of a failed step's log, in which its error is looked for."""
+
+_LONG = 400
+"""Bytes of a line that are told at most."""
 
 _ERROR = "headway: "
 """What the line begins with in which `headway perform` tells an error."""
@@ -119,11 +122,11 @@ class Collector:
             first = failed[0].message.splitlines()[0][:120] if failed[0].message else ""
             why = f"{len(failed)} of {len(reported.tests)} tests failed: {failed[0].name}: {first}"
         key, note = self._key(prepared, machine) if outcome == "passed" else (None, "")
-        if spec.uses is not None and outcome == "failed" and 0 < one.code < _SIGNALS:
+        if spec.uses is not None and outcome in ("failed", "rolled-back") and 0 < one.code < _SIGNALS:
             why = _reason(files.log) or why
         elif spec.uses is not None:
             # What a built-in step says first is its result in one line.
-            why = why or note or _first_line(files.log)
+            why = why or note or _first_said(files.log)
         log, size = self._log(files.log)
         return f.StepFinished(
             step=spec.id,
@@ -166,7 +169,7 @@ class Collector:
         spec = prepared.spec
         if prepared.key is None:
             return None, ""
-        after = self._preparer.digests(spec.inputs, machine.scope(spec))
+        after = self._preparer.digests(spec, machine.scope(spec))
         own = set(spec.outputs.values())
         changed = [path for path, digest in prepared.inputs.items() if after.get(path) != digest and path not in own]
         if changed:
@@ -252,12 +255,16 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def _first_line(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return file.readline(400).decode("utf-8", "replace").strip()
-    except FileNotFoundError:
-        return ""
+def _first_said(path: str) -> str:
+    """The first line that tells no progress; where all do, the first one."""
+    first = ""
+    with suppress(FileNotFoundError), open(path, "rb") as file:
+        while line := file.readline(_LONG):
+            told = line.decode("utf-8", "replace")
+            first = first or told.strip()
+            if not told.startswith(PROGRESS) and told.strip():
+                return told.strip()
+    return first
 
 
 def _reason(path: str) -> str:
@@ -268,7 +275,7 @@ def _reason(path: str) -> str:
         said = next((line for line in reversed(lines) if line.startswith(_ERROR)), "")
         if not said or _FAULTS.search(said):
             # Faults of a file are told before their number is.
-            return _first_line(path)
+            return _first_said(path)
         return said.removeprefix(_ERROR)[:400]
     return ""
 

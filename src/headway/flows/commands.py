@@ -12,6 +12,9 @@ from headway.codec.wire import digest_of
 from headway.core.pipeline import StepSpec
 from headway.errors import NameUnknown
 
+PROGRESS = "  "
+"""What a line of a built-in step begins with that tells how far it is, and not what came of it."""
+
 _SYNTAX = frozenset("~#$&*()\\|[]{};'\"<>?!=%^`\n\t")
 """A command with one of these needs a shell. `=` and `%` do so only in places, but then the shell is right anyway."""
 

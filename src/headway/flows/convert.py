@@ -78,6 +78,7 @@ def examine(blobs: Blobs, subject: Subject, *, wants_onnx: bool, bounds: Bounds 
             target=subject.target,
             wants_onnx=wants_onnx,
             graph=os.path.join(scratch, "model.onnx"),
+            answers=os.path.join(scratch, "answers.json"),
             result=os.path.join(scratch, "found.json"),
             memory_bytes=limits.memory_bytes,
             least_rows=limits.least_rows,
@@ -97,7 +98,8 @@ def examine(blobs: Blobs, subject: Subject, *, wants_onnx: bool, bounds: Bounds 
             onnx = _judged(msgspec.structs.replace(onnx, digest=digest, size_bytes=size), found.latency)
         if onnx is not None:
             onnx = msgspec.structs.replace(onnx, data=subject.rows_digest)
-    return Examined(signature=found.signature, onnx=onnx, latency=found.latency, trouble=found.trouble)
+        answers = blobs.put_file(task.answers)[0] if os.path.exists(task.answers) else None
+    return Examined(signature=found.signature, onnx=onnx, latency=found.latency, trouble=found.trouble, answers=answers)
 
 
 def convert(  # noqa: PLR0913 (what of which log and store, on what rows, when, and who)
@@ -134,13 +136,13 @@ def convert(  # noqa: PLR0913 (what of which log and store, on what rows, when, 
         raise FileMissing(f"there are no rows at {rows}", at="--data", remedy="name a file of real rows")
     rows = os.path.abspath(rows)
     models_trust.see(log, blobs, made, trust)
-    if formats.runs_code(made.format) and not registry.made_here(log, made.artifact.digest):
-        raise ModelUntrusted(
-            f"{name} would run code when it is loaded", at=f"model: {name}", remedy="import it again with --trust"
-        )
     with tempfile.TemporaryDirectory(prefix="headway-convert-") as scratch:
         copy = os.path.join(scratch, os.path.basename(made.artifact.path))
         store.materialize(blobs, made.artifact, copy)
+        if formats.runs_code(made.format, copy) and not registry.made_here(log, made.artifact.digest):
+            raise ModelUntrusted(
+                f"{name} would run code when it is loaded", at=f"model: {name}", remedy="import it again with --trust"
+            )
         subject = Subject(
             model=copy,
             format=made.format,

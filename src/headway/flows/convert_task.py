@@ -39,7 +39,8 @@ TIMED_S = 4.0
 class Task(Struct, frozen=True, kw_only=True):
     """What is to be examined: a model's copy, and a copy of the rows; `wants_onnx`: whether to convert it as well.
 
-    `target` is a column of the rows that is no input. `graph` is where the proven graph is put, `result` what is told.
+    `target` is a column of the rows that is no input. `graph` is where the proven graph is put, `answers` what the
+    model answered to some of the rows, `result` what is told.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Task(Struct, frozen=True, kw_only=True):
     target: str
     wants_onnx: bool
     graph: str
+    answers: str
     result: str
     memory_bytes: int = MEMORY_BYTES
     least_rows: int = LEAST_ROWS

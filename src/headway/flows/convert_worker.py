@@ -32,7 +32,7 @@ from headway.flows.convert_task import (
     Task,
 )
 from headway.stats.parity import NOTHING, Parity, parity
-from headway.tables import edge_rows
+from headway.tables import asked, edge_rows, kept_answers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,6 +61,8 @@ def main(words: Sequence[str]) -> int:
         _tell(task, Found(trouble=f"{e.problem}; {e.remedy}"))
         return 0
     rows, lacking = _rows(frame, signature, task.target)
+    if rows:
+        _keep(task.answers, model, frame.select(list(rows[0])))
     times = _timed(model, rows)
     if not task.wants_onnx:
         _tell(task, Found(signature=signature, latency=times))
@@ -118,6 +120,16 @@ def _rows(frame: "pl.DataFrame", signature: Signature, target: str) -> tuple[lis
         otherwise = "`target` names the one that is no input"
         return [], f"{others}; {did_you_mean(target, frame.columns, otherwise) if target else otherwise}"
     return frame.select(names).to_dicts(), ""
+
+
+def _keep(path: str, model: LoadedModel, frame: "pl.DataFrame") -> None:
+    """Write what it answers to some of the rows; nothing when it refuses one of them."""
+    some = frame.gather_every(max(1, frame.height // kept_answers.MOST_ROWS))
+    with suppress(HeadwayError):
+        data = kept_answers.keep(some, asked.ask(model, some), by="register")
+        with open(f"{path}.new", "wb") as f:
+            f.write(data)
+        os.replace(f"{path}.new", path)
 
 
 def _tell(task: Task, found: Found) -> None:

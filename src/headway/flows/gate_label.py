@@ -168,6 +168,7 @@ def _is_table(path: str) -> bool:
 
 def _asked_of(model: "LoadedModel", asked: Asked, keys: "pl.Series", data: str, called: str) -> "pl.Series":
     """The model's labels on the data, which it sees as the gate shows them to it: whole, and without the label."""
+    from headway.tables.asked import predicted
     from headway.tables.disagreements import checked
 
     table = _whole(data, asked.data)
@@ -177,7 +178,7 @@ def _asked_of(model: "LoadedModel", asked: Asked, keys: "pl.Series", data: str, 
             at="--data",
             remedy="write it as Parquet, or look for empty lines in it",
         )
-    labels = model.predict(table.drop(asked.target, strict=False)).labels
+    labels = predicted(model, table.drop(asked.target, strict=False), called).labels
     if labels.shape != (len(keys),):
         raise DataUnreadable(
             f"{called} gave answers of shape {labels.shape} to {len(keys):,} rows",

@@ -8,7 +8,7 @@ from typing import cast
 
 import msgspec
 
-from headway.core.facts import ModelRegistered, StepFinished
+from headway.core.facts import ModelJudged, ModelRegistered, StepFinished
 from headway.core.gate_kept import GateView, KeptGate
 from headway.core.history import RunView, StepView
 from headway.core.ids import Digest, RunId
@@ -87,7 +87,7 @@ def _view(step: StepView, run: RunId, *, log: Log, blobs: Blobs) -> GateView:
     kept = read(digest, blobs)
     assert kept is not None, "it was seen to be a gate's"
     made_by = step.of_run or run
-    return GateView(digest=digest, kept=kept, run=made_by, step=step.step, asked=_asked(kept, log))
+    return GateView(digest=digest, kept=kept, run=made_by, step=step.step, asked=asked_of(kept, log))
 
 
 def of_digest(text: str, *, log: Log, blobs: Blobs) -> GateView:
@@ -110,13 +110,13 @@ def of_digest(text: str, *, log: Log, blobs: Blobs) -> GateView:
             remedy="`headway show RUN` names a gate's verdict among the values, `headway models show NAME@N` too",
         )
     run, step = known.get(found[0], (None, ""))
-    return GateView(digest=found[0], kept=kept, run=run, step=step, asked=_asked(kept, log))
+    return GateView(digest=found[0], kept=kept, run=run, step=step, asked=asked_of(kept, log))
 
 
 def _verdicts(log: Log) -> Iterator[tuple[Digest, tuple[RunId | None, str]]]:
     """All digests that steps and the registry called a verdict; the run that made one comes last, and stands."""
-    for entry in log.scan(("ModelRegistered",)):
-        fact = cast("ModelRegistered", entry.fact)
+    for entry in log.scan(("ModelJudged", "ModelRegistered")):
+        fact = cast("ModelJudged | ModelRegistered", entry.fact)
         if fact.verdict is not None:
             yield fact.verdict, (fact.run, "")
     for entry in log.scan(("StepFinished",), newest_first=True):
@@ -133,7 +133,7 @@ def read(digest: Digest, blobs: Blobs) -> KeptGate | None:
         return None
 
 
-def _asked(kept: KeptGate, log: Log) -> str:
+def asked_of(kept: KeptGate, log: Log) -> str:
     """How often the holdout was asked up to now, and how often it may be asked still."""
     if kept.data is None:
         return ""

@@ -61,6 +61,12 @@ def commit(folder: str, name: str) -> str | None:
     return told.decode().strip() if told else None
 
 
+def branch(folder: str) -> str | None:
+    """The branch that is checked out; None without a repository, and where no branch is."""
+    told = _ask(folder, "symbolic-ref", "--quiet", "--short", "HEAD") if in_repository(folder) else None
+    return told.decode("utf-8", "replace").strip() if told else None
+
+
 def file_at(folder: str, name: str, path: str) -> bytes | None:
     """A file of `folder` as a commit has it; None when it has none. Raises NameUnknown when there is no such commit."""
     found = commit(folder, name)

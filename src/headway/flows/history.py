@@ -18,49 +18,6 @@ BLOCK = 1 << 20
 """Bytes of a step's output in memory at a time."""
 
 
-class RunLine(Struct, frozen=True, kw_only=True):
-    """One run in a list."""
-
-    run: RunId
-    name: str
-    at: float
-    outcome: str
-    seconds: float
-    commit: str | None
-    trigger: str
-    why: str = ""
-
-
-def runs(log: Log, *, limit: int) -> list[RunLine]:
-    """The newest runs, newest first."""
-    begun = list(log.scan(("RunStarted",), newest_first=True, limit=limit))
-    if not begun:
-        return []
-    state: dict[str, f.RunFinished] = {}
-    for entry in log.scan(("RunFinished", "RunResumed"), after_seq=begun[-1].seq):
-        if isinstance(entry.fact, f.RunFinished):
-            state[entry.stream] = entry.fact
-        else:
-            state.pop(entry.stream, None)
-    lines = []
-    for entry in begun:
-        if isinstance(entry.fact, f.RunStarted):
-            end = state.get(entry.stream)
-            lines.append(
-                RunLine(
-                    run=entry.fact.run,
-                    name=entry.fact.name,
-                    at=entry.at,
-                    outcome=end.outcome if end else "running",
-                    seconds=end.seconds if end else 0.0,
-                    commit=entry.fact.source.commit,
-                    trigger=entry.fact.trigger,
-                    why=end.why if end else "",
-                )
-            )
-    return lines
-
-
 def run_view(run: RunId, log: Log) -> RunView:
     """One run, whole. Raises NameUnknown."""
     found = view(log.read(f"run/{run}"))
@@ -109,14 +66,29 @@ def _blocks(path: str, skip: int) -> Iterator[bytes]:
             yield block
 
 
+class Overridden(Struct, frozen=True, kw_only=True):
+    """Somebody answered for a version that no gate let pass: who, when (UTC seconds), and the reason."""
+
+    version: str
+    endpoint: str
+    release: int
+    at: float
+    by: str
+    why: str
+
+
 class Audited(Struct, frozen=True, kw_only=True):
-    """The log was read through: how many facts, and the hash of the last, which stands for all of them."""
+    """The log was read through: how many facts, and the hash of the last, which stands for all of them.
+
+    `overrides` are the releases of versions that no gate let pass, oldest first.
+    """
 
     n_facts: int
     n_streams: int
     head: str
     seen: bool | None = None
     """Whether the head that was noted down earlier is in the chain; None when none was given."""
+    overrides: tuple[Overridden, ...] = ()
 
 
 _BELOW_ALL = -(2**63) + 1
@@ -130,9 +102,8 @@ def _hash(row: f.Row, before: str) -> str:
         return ""
 
 
-def _is_labelled(row: f.Row, n: int) -> bool:
-    """Whether the columns that the hash does not cover say what the fact says. Raises LogNewer."""
-    fact = wire.decode_fact(row.body, seq=row.seq)
+def _is_labelled(row: f.Row, fact: f.Fact, n: int) -> bool:
+    """Whether the columns that the hash does not cover say what the fact says."""
     return (row.n, row.kind, row.key) == (n, f.kind_of(fact), f.key_of(fact))
 
 
@@ -142,6 +113,7 @@ def audit(log: Log, *, noted: str | None = None) -> Audited:
     lengths: dict[str, int] = {}
     seen = None if noted is None else False
     seq = 0
+    overrides = list[Overridden]()
     # From far below the first: a row with a number that no append ever gives would be read by others, too.
     for row in log.raw(after_seq=_BELOW_ALL):
         seq += 1
@@ -155,7 +127,8 @@ def audit(log: Log, *, noted: str | None = None) -> Audited:
             )
         lengths[row.stream] = lengths.get(row.stream, 0) + 1
         head = _hash(row, head)
-        if head != row.hash or not _is_labelled(row, lengths[row.stream]):
+        fact = wire.decode_fact(row.body, seq=row.seq) if head == row.hash else None
+        if fact is None or not _is_labelled(row, fact, lengths[row.stream]):
             raise LogDamaged(
                 f"fact {row.seq} ({row.kind} of {row.stream}) is not what was written",
                 at=place,
@@ -163,4 +136,17 @@ def audit(log: Log, *, noted: str | None = None) -> Audited:
             )
         if noted is not None and head.startswith(noted):
             seen = True
-    return Audited(n_facts=seq, n_streams=len(lengths), head=head, seen=seen)
+        if isinstance(fact, f.ReleaseStarted) and fact.override:
+            overrides.append(_overridden(fact, row.at))
+    return Audited(n_facts=seq, n_streams=len(lengths), head=head, seen=seen, overrides=tuple(overrides))
+
+
+def _overridden(started: f.ReleaseStarted, at: float) -> Overridden:
+    return Overridden(
+        version=f"{started.model}@{started.version}",
+        endpoint=started.endpoint,
+        release=started.release,
+        at=at,
+        by=started.by,
+        why=started.override,
+    )

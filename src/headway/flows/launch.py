@@ -15,11 +15,14 @@ from headway.core import facts as f
 from headway.core import run as r
 from headway.core.expression import StepScope
 from headway.core.ids import Artifact, RunId
+from headway.core.lease import of_firing, of_run
 from headway.core.pipeline import Pipeline
-from headway.errors import AppendConflict, BlobMissing, LeaseHeld, NameUnknown, UsageMistaken
-from headway.flows import surroundings
+from headway.errors import AppendConflict, BlobMissing, NameUnknown, UsageMistaken
+from headway.flows import at_work, surroundings
+from headway.flows.at_work import Workplace, beyond
 from headway.flows.collect import scalars
 from headway.flows.context import Context, Ports, attempt_key
+from headway.flows.firing import run_of, started_by
 from headway.flows.pins import Kept, Pins
 from headway.flows.prepare import Preparer
 from headway.flows.reuse import Reuse, put_in_place
@@ -30,8 +33,11 @@ from headway.flows.statcache import StatCache
 from headway.flows.workspace import Workspace
 from headway.ports import Blobs, Leases, Log, Runner
 
-LEASE = "workspace"
+LEASE = at_work.LEASE
 """One run at a time may change a working tree."""
+
+_OVER: tuple[f.RunOutcome, ...] = ("passed", "failed", "refused", "held", "invalid", "rolled-back")
+"""How a run ends that its firing does not take up again: all ways but having been interrupted."""
 
 
 class Parts(Ports, Protocol):
@@ -49,6 +55,8 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     home: str
     environ: Mapping[str, str]
     jobs: int
+    is_shared: bool = False
+    """Whether other folders, on other machines, append to the same log."""
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,10 +74,20 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 def launch(
     pipeline: Pipeline, options: f.RunOptions, *, file: str, where: Where, parts: Parts, watcher: Watcher
 ) -> Ended:
-    """Run `pipeline` (overrides applied) and see it through. Raises LeaseHeld when a run is at work in this folder."""
+    """Run `pipeline` (overrides applied) and see it through. Raises LeaseHeld when a run is at work in this folder.
+
+    A firing has one run: where that was begun before it is gone on with, and left alone when it came to an end. Raises
+    NameUnknown for a firing that never was.
+    """
     seed = seed_of(where.environ)
+    firing = options.firing
+    trigger = started_by(parts.log, pipeline.name, firing) if firing else "person"
     asked = surroundings.ask(where.folder, where.environ)
-    with _Lease(parts.leases):
+    with Workplace(parts.leases), beyond(of_firing(firing) if firing and where.is_shared else "", parts.leases):
+        # Asked under the lease, so that of two who were told to start it one begins it and the other finds it.
+        begun = run_of(parts.log, firing) if firing else None
+        if begun is not None:
+            return _gone_on(begun, but=_OVER, where=where, parts=parts, watcher=watcher)
         close_abandoned(where, parts)
         chosen, known = select(pipeline, options, parts.log)
         source = surroundings.answer(asked, parts.blobs)
@@ -83,24 +101,37 @@ def launch(
             source=source,
             place=surroundings.place(where.environ, parts.blobs),
             seed=seed,
+            trigger=trigger,
         )
         started = _number(started, parts.log)
-        return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
+        with beyond(of_run(started.run) if where.is_shared else "", parts.leases):
+            return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
 
 
 def resume(run: RunId, *, where: Where, parts: Parts, watcher: Watcher) -> Ended:
     """Go on with a run that was interrupted, killed or failed; what passed is not done again."""
-    with _Lease(parts.leases):
-        started, ended, length = find(run, parts.log)
-        if ended is not None and ended.outcome == "passed":
-            return Ended(run=run, outcome="passed", exit_code=0, why="it had passed already", seconds=0.0, results={})
-        close_abandoned(where, parts, but=run)
-        pipeline = _recorded(started, parts.blobs)
-        chosen, known = select(pipeline, started.options, parts.log)
-        _put_back(run, where, parts)
-        resumed = f.RunResumed(by=where.environ.get("USER", ""))
-        parts.log.append(_stream(run), [resumed], expect=length, at=time.time())
-        return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
+    with Workplace(parts.leases):
+        return _gone_on(run, but=("passed",), where=where, parts=parts, watcher=watcher)
+
+
+def _gone_on(run: RunId, *, but: tuple[f.RunOutcome, ...], where: Where, parts: Parts, watcher: Watcher) -> Ended:
+    """Take a run up again, `but` one that ended so. Call with the lease of the folder."""
+    with beyond(of_run(run) if where.is_shared else "", parts.leases):
+        return _taken_up(run, but=but, where=where, parts=parts, watcher=watcher)
+
+
+def _taken_up(run: RunId, *, but: tuple[f.RunOutcome, ...], where: Where, parts: Parts, watcher: Watcher) -> Ended:
+    started, ended, length = find(run, parts.log)
+    if ended is not None and ended.outcome in but:
+        why = "it had passed already" if ended.outcome == "passed" else f"it had ended already: {ended.outcome}"
+        return Ended(run=run, outcome=ended.outcome, exit_code=ended.exit_code, why=why, seconds=0.0, results={})
+    close_abandoned(where, parts, but=run)
+    pipeline = _recorded(started, parts.blobs)
+    chosen, known = select(pipeline, started.options, parts.log)
+    _put_back(run, where, parts)
+    resumed = f.RunResumed(by=where.environ.get("USER", ""))
+    parts.log.append(_stream(run), [resumed], expect=length, at=time.time())
+    return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
 
 
 def find(run: RunId, log: Log) -> tuple[f.RunStarted, f.RunFinished | None, int]:
@@ -235,28 +266,6 @@ def _skipped(machine: r.Run, run: RunId, log: Log) -> dict[str, str]:
         return {}
     facts = [entry.fact for entry in log.read(_stream(run))]
     return {fact.step: fact.why for fact in facts if isinstance(fact, f.StepSkipped) and fact.step in steps}
-
-
-class _Lease:
-    """Holds the working tree; says who has it when somebody does."""
-
-    def __init__(self, leases: Leases) -> None:
-        self._leases = leases
-        self._holder = f"process {os.getpid()} on {os.uname().nodename}"
-
-    def __enter__(self) -> None:
-        try:
-            self._leases.acquire(LEASE, holder=self._holder, ttl_s=60.0, now=time.time())
-        except LeaseHeld as e:
-            raise LeaseHeld(
-                f"another run is at work in this folder: {e.holder}",
-                at="workspace",
-                remedy="wait for it (`headway status`), stop it, or use a checkout of your own",
-                holder=e.holder,
-            ) from e
-
-    def __exit__(self, *_: object) -> None:
-        self._leases.release(LEASE, holder=self._holder)
 
 
 class _Signals:

@@ -3,7 +3,7 @@
 Reads; records nothing. `core/lineage` has the values. The log is read once for each kind of fact.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -22,39 +22,43 @@ from headway.core.ids import Artifact, Digest
 from headway.core.lineage import (
     DataLineage,
     DataUse,
+    Maker,
     ReleaseOf,
     RunOf,
     Touched,
     VerdictOf,
     VersionLineage,
-    made_of,
-    maker,
 )
 from headway.core.registry import Model, card
 from headway.core.rollout import Rollout
 from headway.errors import BlobDamaged, BlobMissing, NameUnknown
 from headway.flows import dataset, gate_show, registry
+from headway.flows.made import Made, Scanned
 from headway.flows.store import tree_in
 from headway.ports import Blobs, Log
+
+_SCANNED = Scanned()
 
 _FORMS = "name a version of a dataset (training@7), 8 digits of a digest, or a path that a run read"
 
 
-def of_version(log: Log, blobs: Blobs, text: str) -> VersionLineage:
+def of_version(log: Log, blobs: Blobs, text: str, *, steps: Made = _SCANNED) -> VersionLineage:
     """The lineage of `churn@3` or `churn@champion`. Raises UsageMistaken, NameUnknown."""
     model, made = registry.named(log, text)
-    return lineage_of(log, blobs, model, made)
+    return lineage_of(log, blobs, model, made, steps=steps)
 
 
-def lineage_of(log: Log, blobs: Blobs, model: Model, made: ModelRegistered) -> VersionLineage:
-    """The lineage of a version that was found already."""
-    steps = list(log.scan(("StepFinished",)))
+def lineage_of(
+    log: Log, blobs: Blobs, model: Model, made: ModelRegistered, *, steps: Made = _SCANNED
+) -> VersionLineage:
+    """The lineage of a version that was found already; `steps` know who made what."""
+    makers = steps.makers(log, {made.artifact.digest, *(one.digest for one in made.data)})
     datasets = dataset.read_all(log).values()
     return VersionLineage(
         card=card(model, made.version),
-        data=tuple(_use(one, datasets, steps) for one in made.data),
-        run=_run(log, made, steps),
-        verdict=_verdict(blobs, made.verdict),
+        data=tuple(_use(one, datasets, makers) for one in made.data),
+        run=_run(log, made, makers),
+        verdict=_verdict(blobs, model.judged(made.version).verdict),
         packages=packages(blobs, made),
         releases=tuple(_releases(log).get(f"{made.model}@{made.version}", ())),
         size_bytes=made.artifact.size_bytes,
@@ -70,15 +74,14 @@ def packages(blobs: Blobs, made: ModelRegistered) -> tuple[str, ...]:
     return ()
 
 
-def of_data(log: Log, blobs: Blobs, text: str) -> DataLineage:
+def of_data(log: Log, blobs: Blobs, text: str, *, steps: Made = _SCANNED) -> DataLineage:
     """The versions and endpoints that data became part of: `training@7`, `training`, digits of a digest, or a path.
 
     Of a dataset that is a folder, each file of it counts. Raises NameUnknown.
     """
     versions = [cast("ModelRegistered", entry.fact) for entry in log.scan(("ModelRegistered",))]
-    steps = list(log.scan(("StepFinished",)))
-    found = _meant(log, blobs, text, [*_read_by(versions, steps)])
-    reached = made_of(steps, found)
+    found = _meant(log, blobs, text, versions)
+    reached = steps.made_of(log, found)
     releases = _releases(log)
     touched: list[Touched] = []
     models: dict[str, Model] = {}
@@ -87,7 +90,9 @@ def of_data(log: Log, blobs: Blobs, text: str) -> DataLineage:
         through = tuple(one for one in inputs if one.digest in reached)
         if not through:
             continue
-        model = models.setdefault(made.model, registry.read(log, made.model))
+        if made.model not in models:
+            models[made.model] = registry.read(log, made.model)
+        model = models[made.model]
         name = f"{made.model}@{made.version}"
         touched.append(
             Touched(
@@ -104,22 +109,23 @@ def of_data(log: Log, blobs: Blobs, text: str) -> DataLineage:
 # --- data -------------------------------------------------------------------------------------------------------
 
 
-def _read_by(versions: Iterable[ModelRegistered], steps: Iterable[Entry]) -> Iterable[tuple[str, Digest]]:
+def _read_by(log: Log, versions: Iterable[ModelRegistered]) -> Iterable[tuple[str, Digest]]:
     """Paths and digests of all that any version was made of and any step read."""
     for made in versions:
         yield from ((one.path, one.digest) for one in made.data)
-    for entry in steps:
+    for entry in log.scan(("StepFinished",)):
         done = cast("StepFinished", entry.fact)
         yield from ((part.name, Digest(part.value)) for part in done.parts if part.kind == "in")
 
 
-def _meant(log: Log, blobs: Blobs, text: str, read: Sequence[tuple[str, Digest]]) -> set[Digest]:
+def _meant(log: Log, blobs: Blobs, text: str, versions: Sequence[ModelRegistered]) -> set[Digest]:
     ref = parse_dataset_ref(text)
     if ref is not None and ref.kind in ("newest", "version"):
-        versions = dataset.read(log, ref.name)
-        if versions.newest is not None:
-            wanted = versions.newest if ref.version is None else versions.version(ref.version)
+        named = dataset.read(log, ref.name)
+        if named.newest is not None:
+            wanted = named.newest if ref.version is None else named.version(ref.version)
             return _with_files(blobs, wanted.artifact)
+    read = list(_read_by(log, versions))
     if prefix := digest_prefix(text):
         known = {digest for _, digest in read}
         known |= {v.artifact.digest for one in dataset.read_all(log).values() for v in one.versions}
@@ -139,20 +145,20 @@ def _with_files(blobs: Blobs, artifact: Artifact) -> set[Digest]:
     return found
 
 
-def _use(artifact: Artifact, datasets: Iterable[Dataset], steps: Sequence[Entry]) -> DataUse:
+def _use(artifact: Artifact, datasets: Iterable[Dataset], makers: Mapping[Digest, Maker]) -> DataUse:
     versions = tuple(
         f"{one.name}@{version.version}"
         for one in datasets
         for version in one.versions
         if version.artifact.digest == artifact.digest
     )
-    return DataUse(artifact=artifact, versions=versions, made_by=maker(steps, artifact.digest))
+    return DataUse(artifact=artifact, versions=versions, made_by=makers.get(artifact.digest))
 
 
 # --- runs, verdicts, releases -----------------------------------------------------------------------------------
 
 
-def _run(log: Log, made: ModelRegistered, steps: Sequence[Entry]) -> RunOf | None:
+def _run(log: Log, made: ModelRegistered, makers: Mapping[Digest, Maker]) -> RunOf | None:
     if made.run is None:
         return None
     entries = log.read(f"run/{made.run}")
@@ -169,7 +175,7 @@ def _run(log: Log, made: ModelRegistered, steps: Sequence[Entry]) -> RunOf | Non
         # It is still under way when its own later steps ask.
         outcome=ends[-1] if ends else "running",
         seed=started.seed,
-        made_by=maker(steps, made.artifact.digest),
+        made_by=makers.get(made.artifact.digest),
     )
 
 
@@ -202,12 +208,14 @@ def _releases(log: Log) -> dict[str, list[ReleaseOf]]:
 
 def _release(started: ReleaseStarted, at: float, entries: Sequence[Entry], *, is_serving: bool) -> ReleaseOf:
     outcome, slowest = "under way", None
+    n_compared = n_unlike = 0
     for entry in entries:
         match entry.fact:
             case ReleaseFinished(release=started.release) as done:
                 outcome = done.outcome
-            case GoldenAnswered(release=started.release) as golden if golden.n_requests:
-                slowest = golden.slowest_ms
+            case GoldenAnswered(release=started.release) as golden:
+                slowest = golden.slowest_ms if golden.n_requests else slowest
+                n_compared, n_unlike = golden.n_compared, golden.n_unlike
             case _:
                 pass
     return ReleaseOf(
@@ -217,4 +225,8 @@ def _release(started: ReleaseStarted, at: float, entries: Sequence[Entry], *, is
         outcome=outcome,
         is_serving=is_serving,
         slowest_ms=slowest,
+        override=started.override,
+        by=started.by,
+        n_compared=n_compared,
+        n_unlike=n_unlike,
     )

@@ -17,7 +17,11 @@ def compared(log: Log, blobs: Blobs, folder: str, a: str, b: str, *, full: bool 
 
     Raises UsageMistaken, NameUnknown.
     """
-    one, other = lineage.of_version(log, blobs, a), lineage.of_version(log, blobs, b)
+    return beside(lineage.of_version(log, blobs, a), lineage.of_version(log, blobs, b), blobs, folder, full=full)
+
+
+def beside(one: VersionLineage, other: VersionLineage, blobs: Blobs, folder: str, *, full: bool = False) -> Comparison:
+    """The same of two that were followed already."""
     rows = compare(one, other, timed_a=_timed(blobs, one), timed_b=_timed(blobs, other))
     code, why = _code(folder, one, other, full=full)
     return Comparison(a=one.name, b=other.name, rows=rows, code=code, why_no_code=why)

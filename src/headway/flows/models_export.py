@@ -34,7 +34,7 @@ from headway.ports import Blobs, Log
 
 _MODEL, _TREE = "model", "model.tree"
 
-_BESIDE = {"verdict.json": "verdict", "packages.txt": "packages", "code.diff": "diff"}
+_BESIDE = {"verdict.json": "verdict", "packages.txt": "packages", "code.diff": "diff", "answers.json": "answers"}
 """Files of an export that are blobs of a version's record."""
 
 _ONNX = "converted.onnx"
@@ -151,6 +151,7 @@ def bring(  # noqa: PLR0913 (what came, what it is to be called, and who vouches
         signature=made.signature,
         onnx=onnx,
         latency=made.latency,
+        answers=kept["answers"],
         alias=alias or None,
     )
     done = registry.register(log, asked, now=now, sign=models_trust.signer(trust, by=by) if vouched else None)
@@ -292,7 +293,8 @@ def _came(blobs: Blobs, find: Find, digest: Digest | None) -> bool:
 
 
 def _digests(made: ModelRegistered) -> dict[str, Digest | None]:
-    return {"verdict": made.verdict, "packages": made.place.packages, "diff": made.source.diff}
+    records = {"verdict": made.verdict, "packages": made.place.packages, "diff": made.source.diff}
+    return {**records, "answers": made.answers}
 
 
 def _damaged(name: str) -> BlobDamaged:

@@ -196,7 +196,9 @@ def verify(log: Log, blobs: Blobs, made: ModelRegistered, trust: Trust, *, copie
 def _files(blobs: Blobs, made: ModelRegistered) -> tuple[dict[str, Digest], list[FileFault]]:
     """The files of a version by path, those of its record too; what is wrong with the list of a folder."""
     artifact, name = made.artifact, os.path.basename(made.artifact.path)
-    records = {"verdict": made.verdict, "packages": made.place.packages, "origin": made.origin}
+    records = {
+        "verdict": made.verdict, "packages": made.place.packages, "origin": made.origin, "answers": made.answers,
+    }  # fmt: skip
     files = {f"({what})": digest for what, digest in records.items() if digest is not None}
     if artifact.kind == "file":
         return {name: artifact.digest, **files}, []

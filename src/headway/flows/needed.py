@@ -13,6 +13,7 @@ from headway.core.ids import Artifact, Digest
 from headway.errors import FileFaulty
 from headway.flows import dataset, git
 from headway.flows.pins import Pins
+from headway.flows.watch_needed import of_monitors
 from headway.ports import Log
 
 
@@ -47,6 +48,8 @@ def needed(log: Log, folder: str, *, keep_runs: int) -> Needed:
         for version in one.versions:
             found.artifact(version.artifact, f"dataset {version.dataset}@{version.version}")
     _of_log(log, found, keep_runs)
+    for digest, why in of_monitors(log):
+        found.digest(digest, why)
     here = set(found.artifacts)
     _of_git(folder, found)
     found.elsewhere = found.artifacts.keys() - here
@@ -79,21 +82,22 @@ def _parsed(data: bytes, ref: str) -> lock.Lock:
         ) from e
 
 
+_KINDS = ("HoldoutAnswered", "ModelConverted", "ModelJudged", "ModelRegistered", "ReleaseStarted", "RunStarted")
+
+
 def _of_log(log: Log, found: Needed, keep_runs: int) -> None:
-    for entry in log.scan(("HoldoutAnswered", "ModelConverted", "ModelRegistered", "ReleaseStarted", "RunStarted")):
+    for entry in log.scan(_KINDS):
         match entry.fact:
             case f.ModelRegistered() as made:
-                found.artifact(made.artifact, f"{made.model}@{made.version}")
-                found.digest(made.verdict, f"the verdict on {made.model}@{made.version}")
-                found.digest(made.source.diff, f"the code of {made.model}@{made.version}")
-                found.digest(made.place.packages, f"the packages of {made.model}@{made.version}")
-                found.digest(made.origin, f"where {made.model}@{made.version} came from")
-                if made.onnx is not None:
-                    found.digest(made.onnx.digest, f"{made.model}@{made.version} as ONNX")
+                _of_version(made, found)
             case f.ModelConverted() as done:
                 found.digest(done.onnx.digest, f"{done.model}@{done.version} as ONNX")
+            case f.ModelJudged() as judged:
+                found.digest(judged.verdict, f"a verdict on {judged.model}@{judged.version}")
+                found.digest(judged.answers, f"what {judged.model}@{judged.version} answered")
             case f.HoldoutAnswered() as answered:
                 found.digest(answered.verdict, f"an answer of {entry.stream[:20]}")
+                found.digest(answered.answers, f"what a model answered to {entry.stream[:20]}")
             case f.ReleaseStarted() as release:
                 found.digest(release.golden, f"golden requests of endpoint {release.endpoint}")
             case f.RunStarted() as run:
@@ -104,6 +108,18 @@ def _of_log(log: Log, found: Needed, keep_runs: int) -> None:
                 pass
     for entry in log.scan(("RunStarted",), newest_first=True, limit=keep_runs):
         _of_run(log, entry.stream, found)
+
+
+def _of_version(made: f.ModelRegistered, found: Needed) -> None:
+    name = f"{made.model}@{made.version}"
+    found.artifact(made.artifact, name)
+    found.digest(made.verdict, f"the verdict on {name}")
+    found.digest(made.answers, f"what {name} answered")
+    found.digest(made.source.diff, f"the code of {name}")
+    found.digest(made.place.packages, f"the packages of {name}")
+    found.digest(made.origin, f"where {name} came from")
+    if made.onnx is not None:
+        found.digest(made.onnx.digest, f"{name} as ONNX")
 
 
 def _of_run(log: Log, stream: str, found: Needed) -> None:

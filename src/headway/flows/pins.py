@@ -14,11 +14,12 @@ from headway.core import facts as f
 from headway.core import run as r
 from headway.core.dataset import Pin
 from headway.core.ids import Artifact, Digest
+from headway.core.lease import LOCK
 from headway.errors import FileFaulty, LeaseHeld
 from headway.flows.rewrite import content, rewrite
 from headway.ports import Leases
 
-LEASE = "headway.lock"
+LEASE = LOCK
 """Held while the file is read, changed and written: a run may end while somebody adds data."""
 
 _PATIENCE_S = 10.0

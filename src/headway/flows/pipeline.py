@@ -96,6 +96,7 @@ def _compile(asked: Asked, data: bytes) -> Pipeline:
         name=_name(asked.file),
         given=asked.given,
         further=lambda step: _problems(step, types),
+        is_zone=_is_zone,
     )
     if asked.keep:
         given = tuple(asked.given) if pipeline.params_file is None else ()
@@ -143,6 +144,12 @@ def _problems(step: Step, step_types: Collection[str]) -> Iterator[Problem]:
             # What is missing is told where `with` stands, or `uses` when there is none.
             path: Path = ("with", *found.path) if step.with_ else ("uses",)
             yield msgspec.structs.replace(found, path=path, at_key=found.at_key or not found.path)
+
+
+def _is_zone(name: str) -> bool:
+    from headway.flows.zones import is_zone
+
+    return is_zone(name)
 
 
 def _bytes(folder: str, path: str) -> bytes | None:

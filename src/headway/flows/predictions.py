@@ -4,10 +4,12 @@ Reads; records nothing. `tables/prediction_log` reads the files of one endpoint,
 """
 
 import os
+from contextlib import suppress
 
 from msgspec import Struct
 
 from headway.core.lineage import VersionLineage
+from headway.core.prediction_log import Kind, segment
 from headway.errors import NameUnknown
 from headway.flows import lineage
 from headway.ports import Blobs, Log
@@ -29,6 +31,20 @@ class Origin(Struct, frozen=True, kw_only=True):
 def folder_of(home: str, endpoint: str) -> str:
     """Where an endpoint's predictions are logged."""
     return os.path.join(home, "endpoints", endpoint, "predictions")
+
+
+def files_of(folder: str, kind: Kind) -> list[tuple[str, int]]:
+    """The files of one kind with their sizes, by name: where it is as before, nothing was logged meanwhile.
+
+    None where there is no folder. Some microseconds a file.
+    """
+    found = []
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(f"{kind}-") and segment(entry.name) is not None:
+                with suppress(FileNotFoundError):  # sealed meanwhile, or deleted
+                    found.append((entry.name, entry.stat().st_size))
+    return sorted(found)
 
 
 def find(home: str, request_id: str) -> tuple[str, Found] | None:

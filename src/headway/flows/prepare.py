@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headway.codec.wire import digest_of
+from headway.core.declared_env import with_env
 from headway.core.expression import Scope, bind, fill
 from headway.core.facts import KeyPart
 from headway.core.pipeline import Pipeline, StepSpec
@@ -48,11 +49,13 @@ class Preparer:
         # None of its own for the seed that nobody chose: results from before it counted stay known.
         self._seed = {SEED: str(seed)} if seed else {}
         self.workspace = workspace
+        self._environ = environ
         self._shells = Shells(environ, scripts)
 
     def prepare(self, spec: StepSpec, scope: Scope) -> Prepared:
         """Fill in the step and, if it is cacheable, name its key. Raises ExpressionUnreadable."""
-        declared: dict[str, str] = {k: str(v) for k, v in fill({**self._pipeline.env, **spec.env}, scope).items()}
+        scope = with_env(scope, self._pipeline.env, spec.env, self._environ)
+        declared = dict(scope.env)
         text, bound = bind(spec.run, scope) if spec.run is not None else ("", {})
         ready = Prepared(spec, text, {**declared, **bound})
         if spec.uses is not None:
@@ -65,7 +68,7 @@ class Preparer:
     def key(self, ready: Prepared, scope: Scope) -> None:
         """Digest the inputs and set parts and key; again, when time has passed."""
         spec = ready.spec
-        ready.inputs = self.digests(spec.inputs, scope)
+        ready.inputs = self.digests(spec, scope)
         ready.missing = tuple(path for path, digest in ready.inputs.items() if digest == MISSING)
         ready.parts = parts_of(
             spec,
@@ -78,10 +81,11 @@ class Preparer:
         )
         ready.key = cache_key(ready.parts)
 
-    def digests(self, inputs: Sequence[str], scope: Scope) -> dict[str, str]:
+    def digests(self, spec: StepSpec, scope: Scope) -> dict[str, str]:
         """Path to digest of all that a step reads; globs are spread, and a glob that finds nothing is missing."""
+        scope = with_env(scope, self._pipeline.env, spec.env, self._environ)
         found: dict[str, str] = {}
-        for written in inputs:
+        for written in spec.inputs:
             path = str(fill(written, scope)) if "${{" in written else written
             for one in self._spread(path):
                 try:

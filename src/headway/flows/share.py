@@ -88,6 +88,7 @@ def _add_model(found: Needed, made: ModelRegistered) -> None:
     name = f"{made.model}@{made.version}"
     found.artifact(made.artifact, f"model {name}")
     found.digest(made.verdict, f"the verdict on {name}")
+    found.digest(made.answers, f"what {name} answered")
     found.digest(made.source.diff, f"the code of {name}")
     found.digest(made.place.packages, f"the packages of {name}")
     found.digest(made.origin, f"where {name} came from")

@@ -20,6 +20,7 @@ from headway.core.rollout import Order, Released
 from headway.core.signing import Trust
 from headway.errors import FileMissing, HeadwayError, NameUnknown, OutputUnreadable
 from headway.flows import models_trust, registry
+from headway.flows.commands import PROGRESS
 from headway.flows.store import StatCache, keep, restore
 from headway.ports import Blobs, Leases, Log, Target
 from headway.steps import Bench, StepTask, find, read_with
@@ -269,7 +270,12 @@ class _Bench:
     def release(self, order: Order, *, golden_file: str = "") -> Released:
         from headway.flows.release import release
 
-        return release(self._parts.delivery(by=self.task.by), order, golden_file=golden_file)
+        def report(line: str, _: object) -> None:
+            if line:
+                # Further in than what the step says itself, which is its result.
+                self.say(f"{PROGRESS}{line}")
+
+        return release(self._parts.delivery(by=self.task.by), order, golden_file=golden_file, report=report)
 
     def detect(self, of: Artifact | str) -> str:
         from headway import formats

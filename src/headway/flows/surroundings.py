@@ -77,13 +77,17 @@ def place(environ: Mapping[str, str], blobs: Blobs) -> Place:
         python=f"{version} {python}".strip(),
         platform=f"{system.sysname} {system.release} {system.machine}",
         host=system.nodename,
-        user=environ.get("USER") or environ.get("LOGNAME") or _login(),
+        user=user(environ),
         headway=__version__,
         packages=blobs.put(listing) if listing else None,
     )
 
 
-def _login() -> str:
+def user(environ: Mapping[str, str]) -> str:
+    """Who runs this: `USER` or `LOGNAME`, or the name that the machine has for them, at worst their number there."""
+    named = environ.get("USER") or environ.get("LOGNAME")
+    if named:
+        return named
     import pwd
 
     try:

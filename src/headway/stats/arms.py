@@ -44,6 +44,12 @@ class Arms(Struct, frozen=True, kw_only=True):
         if not (0 <= self.bad_new <= self.n_new and 0 <= self.bad_old <= self.n_old):
             raise ValueError(f"more was bad than was asked: {self}")
 
+    def in_bursts(self, size: float) -> "Arms":
+        """As if so many bad answers, which may have one cause, were one."""
+        return Arms(
+            n_new=self.n_new / size, bad_new=self.bad_new / size, n_old=self.n_old / size, bad_old=self.bad_old / size
+        )
+
 
 # --- who made the errors: the ratio of the two rates --------------------------------------------------------------
 
@@ -95,6 +101,10 @@ class Ratio(Struct, frozen=True, kw_only=True):
             here=self.here + arms.bad_new * (1 - share),
             there=self.there + arms.bad_old * share,
         )
+
+    def times(self, factor: float) -> "Ratio":
+        """As if there were so many times the evidence, and all of the same kind."""
+        return Ratio(logs=tuple(factor * log for log in self.logs), here=self.here, there=self.there)
 
     @property
     def estimate(self) -> float:
@@ -203,6 +213,17 @@ class Gap(Struct, frozen=True, kw_only=True):
             paid_less=_add(self.paid_less, [arms.n_new * bet for bet in _LESS_BETS]),
             here=self.here + weight * (arms.bad_new / arms.n_new - arms.bad_old / arms.n_old),
             weight=self.weight + weight,
+        )
+
+    def times(self, factor: float) -> "Gap":
+        """As if there were so many times the evidence, and all of the same kind."""
+        return Gap(
+            more=tuple(factor * won for won in self.more),
+            paid_more=tuple(factor * paid for paid in self.paid_more),
+            less=tuple(factor * won for won in self.less),
+            paid_less=tuple(factor * paid for paid in self.paid_less),
+            here=factor * self.here,
+            weight=factor * self.weight,
         )
 
     @property

@@ -20,19 +20,33 @@ MOST_ERRORS = 4000
 
 _LENGTHS = (60, 250, 1000, MOST_ERRORS)
 
+MOST_RATIO = 64.0
+"""Beyond this no ratio is tested (`stats/arms`)."""
+
 Values = npt.NDArray[np.float64]
 
 
 class Traffic(Struct, frozen=True, kw_only=True):
-    """How two arms are asked: a `share` in (0, 1) goes to the new version; the champion's error `rate` in (0, 1).
+    """How two arms are asked: a `share` in (0, 1) goes to the new version; the champion's error `rate` in [0, 1].
 
-    The evidence is looked at every `per_look` requests of both; `alpha` in (0, 1) is the guard's part of the budget.
+    No version makes more errors than it gets requests, so a ratio reaches to 1 / `rate` at most; where the champion
+    makes none, no number of times as many is more, and nothing is caught by it. The evidence is looked at every
+    `per_look` requests of both; `alpha` in (0, 1) is the guard's part of the budget.
     """
 
     share: float
     rate: float
     alpha: float
     per_look: float = 1.0
+
+    def errors(self, ratio: float) -> float:
+        """Errors of a request of both, where the new version makes `ratio` times as many, or always fails."""
+        return self.share * min(self.rate * ratio, 1.0) + (1 - self.share) * self.rate
+
+    @property
+    def most_ratio(self) -> float:
+        """The largest ratio there can be and that is tested."""
+        return min(MOST_RATIO, 1 / self.rate) if self.rate else MOST_RATIO
 
 
 def chance_to_catch(traffic: Traffic, n_requests: float, ratio: float) -> float:
@@ -46,8 +60,8 @@ def chance_to_catch(traffic: Traffic, n_requests: float, ratio: float) -> float:
     """
     from scipy.special import gammaln
 
-    per_request = traffic.rate * (traffic.share * ratio + 1 - traffic.share)
-    expected = n_requests * per_request
+    ratio = min(ratio, traffic.most_ratio)
+    expected = n_requests * traffic.errors(ratio)
     if expected <= 0:
         return 0.0
     # A few lengths only, so that walks are followed once and asked often.
@@ -90,7 +104,7 @@ def caught_by_errors(traffic: Traffic, last: int, ratio: float) -> Values:
 
 
 def _errors_per_look(traffic: Traffic, ratio: float) -> int:
-    return max(1, round(traffic.per_look * traffic.rate * (traffic.share * ratio + 1 - traffic.share)))
+    return max(1, round(traffic.per_look * traffic.errors(ratio)))
 
 
 @functools.lru_cache(maxsize=64)
@@ -113,7 +127,9 @@ def requests_to_catch(traffic: Traffic, ratio: float, chance: float = 0.5) -> in
     >>> requests_to_catch(Traffic(share=0.1, rate=0.01, alpha=0.05, per_look=1200), 2.0)
     9030
     """
-    per_request = traffic.rate * (traffic.share * ratio + 1 - traffic.share)
+    per_request = traffic.errors(ratio)
+    if not per_request:
+        return None
     mosts = [n / per_request / 1.5 for n in _LENGTHS]
     high = next((most for most in mosts if chance_to_catch(traffic, most, ratio) >= chance), 0.0)
     if not high:
@@ -126,11 +142,11 @@ def requests_to_catch(traffic: Traffic, ratio: float, chance: float = 0.5) -> in
 
 
 def least_ratio(traffic: Traffic, n_requests: float, chance: float = 0.8) -> float | None:
-    """The least ratio of error rates that is caught with this chance; None: not even 64 times is.
+    """The least ratio of error rates that is caught with this chance; None: not even `Traffic.most_ratio` is.
 
     Known to 2 %. A version that is worse by less is let pass more often than that.
     """
-    highest = min(64.0, 1 / traffic.rate)
+    highest = traffic.most_ratio
     if chance_to_catch(traffic, n_requests, highest) < chance:
         return None
     low, high = 1.0, highest

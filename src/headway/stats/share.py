@@ -10,8 +10,11 @@ as bursts do not outlast it, for the claim need only hold for each block's share
 Knows no limit, no verdict and no clock.
 """
 
+import functools
 import math
 from collections.abc import Sequence
+
+from msgspec import Struct
 
 from headway.errors import Unmeasurable
 from headway.stats.arms import edge, log_mean
@@ -19,6 +22,27 @@ from headway.stats.interval import Interval
 
 BLOCK_BETS = (0.05, 0.1, 0.2, 0.4, 0.7, 0.9)
 """Parts of the stake that a block without any bad request loses."""
+
+
+class Blocks(Struct, frozen=True, kw_only=True):
+    """What is known of a share after some blocks, against one limit: the logarithm of what each bet has made of 1."""
+
+    logs: tuple[float, ...] = (0.0,) * len(BLOCK_BETS)
+
+    def after(self, share: float, limit: float) -> "Blocks":
+        """With one more block, a `share` in [0, 1] of which is bad; `limit` in (0, 1), the same for all. O(1)."""
+        if not 0 <= share <= 1:
+            raise ValueError("a share lies in [0, 1]")
+        won = (math.log1p(bet * (share / limit - 1)) for bet in BLOCK_BETS)
+        return Blocks(logs=tuple(log + more for log, more in zip(self.logs, won, strict=True)))
+
+    def times(self, factor: float) -> "Blocks":
+        """As if these blocks had come so often."""
+        return Blocks(logs=tuple(factor * log for log in self.logs))
+
+    def log_evidence(self) -> float:
+        """As `log_evidence_of_blocks_above` has it."""
+        return log_mean(self.logs)
 
 
 def log_evidence_of_share_above(hits: float, trials: float, limit: float) -> float:
@@ -68,21 +92,18 @@ def interval_of_share(hits: float, trials: float, level: float = 0.95) -> Interv
     return Interval(low=edge(is_kept, 0.0, middle), high=edge(is_kept, 1.0, middle), level=level)
 
 
-def log_evidence_of_blocks_above(shares: Sequence[float], limit: float, times: float = 1.0) -> float:
+def log_evidence_of_blocks_above(shares: Sequence[float], limit: float) -> float:
     """The logarithm of the e-value against "blocks have a share of at most `limit` on average", in (0, 1).
 
     `shares` has one number in [0, 1] for each block, in the order of time. The average over bets of the product of
     1 + bet (share / limit - 1). A single bad block, however bad, multiplies the evidence by 1 / limit at most.
-    With `times` as if these blocks had come so often.
     Source: Waudby-Smith & Ramdas (2024), J. R. Statist. Soc. B 86, 1-27. O(blocks).
 
     >>> round(math.exp(log_evidence_of_blocks_above([0.03, 0.02, 0.04, 0.02], 0.01)), 1)
     12.2
     """
     _check(0, 1, limit)
-    if not all(0 <= share <= 1 for share in shares):
-        raise ValueError("a share lies in [0, 1]")
-    return log_mean([times * sum(math.log1p(bet * (share / limit - 1)) for share in shares) for bet in BLOCK_BETS])
+    return functools.reduce(lambda known, share: known.after(share, limit), shares, Blocks()).log_evidence()
 
 
 def _log_mixture(hits: float, others: float, limit: float) -> float:

@@ -18,6 +18,7 @@ from scipy import special
 
 from headway.errors import Unmeasurable
 from headway.stats import distance
+from headway.stats.alarm import with_blocks
 from headway.stats.bins import Bins, Counts, Floats, Tally, align
 
 N_CELLS = 32
@@ -26,8 +27,9 @@ N_CELLS = 32
 LEAST_EXPECTED = 5.0
 """So many rows of either sample are to be expected in a cell for a chi-square to hold; smaller ones are merged."""
 
-Method = Literal["kolmogorov-smirnov", "chi-square", "one-cell", "fisher"]
-"""What told: the cumulative shares, the shares of all cells together, those of a single cell, or one share exactly."""
+Method = Literal["kolmogorov-smirnov", "chi-square", "one-cell", "fisher", "mean-rank"]
+"""What told: the cumulative shares, the shares of all cells together, those of a single cell, one share exactly, or
+where rows stand among those of both samples on average (which `shift_cells` looks at)."""
 
 
 class Shift(Struct, frozen=True, kw_only=True):
@@ -178,10 +180,13 @@ def aligned_shift(names: Sequence[str], reference: Counts, current: Counts, *, i
     )
 
 
-def share_shift(reference: tuple[int, int], current: tuple[int, int]) -> Shift:
+def share_shift(
+    reference: tuple[int, int], current: tuple[int, int], *, effect: float = 1.0, n_blocks: int = 0
+) -> Shift:
     """How a share differs: of nulls, of one value, of new values; each sample is (rows that count, all rows).
 
-    Exact given both totals, whatever the share; `statistic` is the difference.
+    Exact given both totals, whatever the share; `statistic` is the difference. Of rows that are alike so many tell what
+    one does as their design effect `effect` says, which was measured on `n_blocks` blocks (`alarm`; 0: it is known).
     Raises Unmeasurable when a sample has no rows.
     Source: Fisher (1922), J. R. Stat. Soc. 85, 87-94; two-sided by twice the smaller tail.
 
@@ -192,15 +197,20 @@ def share_shift(reference: tuple[int, int], current: tuple[int, int]) -> Shift:
     counts = [np.array([hits, n_rows - hits], dtype=np.int64) for hits, n_rows in (reference, current)]
     n, m = _n_rows(counts[0], "reference"), _n_rows(counts[1], "current")
     before, after = reference[0] / n, current[0] / m
-    tail = float(_tails(counts[0][:1], counts[1][:1], n, m)[0])
+    p, by_chance = 1.0, 0.0
+    # Of most columns no row is missing, in either sample: that is known without reckoning.
+    if reference[0] or current[0]:
+        tail = tails(counts[0][:1] / effect, counts[1][:1] / effect, np.float64(n / effect), np.float64(m / effect))
+        p = float(with_blocks(np.minimum(2 * tail, 1.0), n_blocks)[0])
+        by_chance = distance.total_variation_by_chance(counts[0], counts[1]) * effect**0.5
     return Shift(
         of="share",
         n_reference=n,
         n_current=m,
         distance=abs(after - before),
         unit="share",
-        by_chance=distance.total_variation_by_chance(counts[0], counts[1]),
-        p=min(2 * tail, 1.0),
+        by_chance=by_chance,
+        p=p,
         method="fisher",
         statistic=after - before,
         at="",
@@ -294,21 +304,25 @@ def _one_cell_p(reference: Counts, current: Counts) -> tuple[int, float]:
     """
     held = np.flatnonzero(reference + current)
     n, m = int(reference.sum()), int(current.sum())
-    tails = _tails(reference[held], current[held], n, m)
-    clearest = int(np.argmin(tails))
-    return int(held[clearest]), min(2 * len(held) * float(tails[clearest]), 1.0)
+    found = tails(reference[held], current[held], np.float64(n), np.float64(m))
+    clearest = int(np.argmin(found))
+    return int(held[clearest]), min(2 * len(held) * float(found[clearest]), 1.0)
 
 
-def _tails(reference: Counts, current: Counts, n: int, m: int) -> Floats:
+def tails(
+    reference: Counts | Floats, current: Counts | Floats, n: np.float64 | Floats, m: np.float64 | Floats
+) -> Floats:
     """For cells of two samples of n and m rows: the probability of a count as far from the expected, on its side.
+
+    Counts may be fractions: those of rows divided by their design effect.
 
     Given how many rows of both are in a cell, the current's part is hypergeometric. Its logarithms fall ever faster, so
     that the tail is at most the geometric series of the first two terms: never below the exact one, and close to it far
     out (10 % above at 0.001).
     """
-    x, pooled, total = current.astype(np.float64), (reference + current).astype(np.float64), float(n + m)
+    x, pooled, total = current.astype(np.float64), (reference + current).astype(np.float64), n + m
     rest = total - pooled - m
-    log_p = _log_choose(pooled, x) + _log_choose(total - pooled, m - x) - _log_choose(np.float64(total), np.float64(m))
+    log_p = _log_choose(pooled, x) + _log_choose(total - pooled, m - x) - _log_choose(total, m)
     rising = (pooled - x) * (m - x) / ((x + 1) * (rest + x + 1))
     falling = x * (rest + x) / ((pooled - x + 1) * (m - x + 1))
     ratio = np.where(x * total > pooled * m, rising, falling)

@@ -185,8 +185,9 @@ class Bench(Protocol):
     def release(self, order: "Order", *, golden_file: str = "") -> "Released":
         """Put a version on an endpoint, checked by golden requests before it takes over; doing it twice is harmless.
 
-        Raises GoldenRefused, VersionNotReady, TargetUnavailable (what served before still serves), LeaseHeld,
-        FileMissing and FileFaulty (the golden requests).
+        By a strategy it is judged on the way; how that goes is said line by line. Raises GoldenRefused,
+        VersionNotReady, TargetUnavailable, ReleaseTrouble (what served before still serves), LeaseHeld, FileMissing and
+        FileFaulty (the golden requests).
         """
 
     def detect(self, of: Artifact | str) -> str:
@@ -326,6 +327,9 @@ def refuse(problems: Iterable[Problem], step_id: str) -> None:
 def _at(value: Any, path: Path) -> Any:  # noqa: ANN401 (as above)
     """What stands at a path; a whole list or mapping is not asked whether it is open when a key of it is missing."""
     for part in path:
+        if isinstance(value, str):
+            # One text may stand for a list of one.
+            break
         value = value[part]
     return value if path else None
 

@@ -24,7 +24,7 @@ from headway.core.gate_keys import misfits, own_names
 from headway.core.gate_reveal import revealed
 from headway.core.gate_slices import Mode, Multiplicity, Slicing
 from headway.core.holdout import Asked, Asking, Reuse, Reveal
-from headway.core.ids import Artifact, parse_model_ref
+from headway.core.ids import Artifact, Digest, parse_model_ref
 from headway.core.problem import Problem
 from headway.errors import BlobMissing, CheckUnreadable, NameUnknown, Unmeasurable, UsageMistaken
 from headway.steps import Bench
@@ -137,9 +137,8 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         inputs = _inputs(self, bench)
         asking = _asking(self, bench, checks, inputs)
         # Before any model has run: a budget that is spent, and an answer that there is.
-        verdict = None if asking is None else _kept(bench, bench.holdout(asking.holdout).look(asking))
-        if verdict is None:
-            verdict = _measured(self, bench, checks, inputs, asking)
+        found = None if asking is None else _kept(bench, bench.holdout(asking.holdout).look(asking))
+        verdict, answers = found or _measured(self, bench, checks, inputs, asking)
         record = Record(
             step=self,
             challenger=inputs.challenger,
@@ -147,6 +146,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
             data=inputs.data,
             verdict=verdict,
             exit_code=exit_code(verdict.outcome, self.unsure),
+            answers=answers,
         )
         _report(bench, record)
         return record.exit_code
@@ -158,7 +158,10 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What is kept of a gate: what was asked, of which models (`champion`: `name@version`) and data, and the answer."""
+    """What is kept of a gate: what was asked, of which models (`champion`: `name@version`) and data, and the answer.
+
+    `answers` (a blob) are the challenger's to some rows of the holdout: see `core/kept_answers`.
+    """
 
     step: Step
     challenger: Artifact
@@ -166,6 +169,7 @@ class Record(Struct, frozen=True, kw_only=True):
     data: Artifact
     verdict: Verdict
     exit_code: int
+    answers: Digest | None = None
 
 
 # --- what is compared --------------------------------------------------------------------------------------------
@@ -268,33 +272,37 @@ def _asking(step: Step, bench: Bench, checks: Sequence[Check], inputs: _Inputs) 
     )
 
 
-def _kept(bench: Bench, asked: Asked | None) -> Verdict | None:
+_Shown = tuple[Verdict, Digest | None]
+"""What is shown of a measurement, and the blob of what the challenger answered."""
+
+
+def _kept(bench: Bench, asked: Asked | None) -> _Shown | None:
     """The verdict that stands, if there is one and its content was not collected."""
     if asked is None or asked.answer is None:
         return None
     with suppress(BlobMissing):
         kept = msgspec.json.decode(bench.blobs.get(asked.answer.verdict), type=Verdict)
-        return replace(kept, promise=asked.promise)
+        return replace(kept, promise=asked.promise), asked.answer.answers
     return None
 
 
-def _measured(step: Step, bench: Bench, checks: Sequence[Check], inputs: _Inputs, asking: Asking | None) -> Verdict:
+def _measured(step: Step, bench: Bench, checks: Sequence[Check], inputs: _Inputs, asking: Asking | None) -> _Shown:
     """Claim an ask, measure, and write down what is shown of it."""
     from headway.core.gate_evidence import cannot_pass, decide, not_asked
 
     try:
-        material = _material(step, bench, checks, inputs)
+        material, answers = _material(step, bench, checks, inputs)
     except Unmeasurable as trouble:
         # It would be said of every check, and of the holdout nothing was learnt.
-        return conclude([unmeasured(check, trouble) for check in checks])
+        return conclude([unmeasured(check, trouble) for check in checks]), None
     slicing = Slicing(mode=step.slices, multiplicity=step.multiplicity, min_rows=step.min_slice)
     if asking is None:
-        return decide(checks, material, step.confidence, slicing, is_champion=inputs.is_champion)
+        return decide(checks, material, step.confidence, slicing, is_champion=inputs.is_champion), answers
     if asking.reuse is not None and step.unsure != "pass":
         confidence = bench.holdout(asking.holdout).confidence(asking.confidence, asking.reuse)
         never = {check.text: why for check in checks if (why := cannot_pass(check, material, confidence))}
         if never:
-            return not_asked(checks, never)
+            return not_asked(checks, never), None
     asked = bench.ask_holdout(asking)
     if (standing := _kept(bench, asked)) is not None:
         return standing
@@ -311,20 +319,24 @@ def _measured(step: Step, bench: Bench, checks: Sequence[Check], inputs: _Inputs
     # No fact may name what could still be lost.
     bench.blobs.sync()
     answer = HoldoutAnswered(
-        ask=asked.claim.ask, question=asking.question, outcome=shown.outcome, reveal=step.reveal, verdict=digest
-    )
+        ask=asked.claim.ask, question=asking.question, outcome=shown.outcome, reveal=step.reveal, verdict=digest,
+        answers=answers,
+    )  # fmt: skip
     stands = bench.answer_holdout(asked.claim, answer)
     # Somebody who asked the same at the same time may have been first.
-    return _kept(bench, replace(asked, answer=stands)) or replace(shown, promise=asked.promise)
+    return _kept(bench, replace(asked, answer=stands)) or (replace(shown, promise=asked.promise), answers)
 
 
 # --- data and models ---------------------------------------------------------------------------------------------
 
 
-def _material(step: Step, bench: Bench, checks: Sequence[Check], inputs: _Inputs) -> "Material":
-    """The answers of both models to the holdout. Raises DataUnreadable, Unmeasurable and what models raise."""
+def _material(step: Step, bench: Bench, checks: Sequence[Check], inputs: _Inputs) -> "tuple[Material, Digest]":
+    """The answers of both models to the holdout, and the challenger's as they are kept.
+
+    Raises DataUnreadable, Unmeasurable and what models raise.
+    """
     from headway.core.gate_evidence import Cost
-    from headway.tables import asked, gate_inputs, predictions
+    from headway.tables import asked, gate_inputs, kept_answers, predictions
     from headway.tables.own_metrics import own_metrics
 
     table = predictions.read(bench.path(step.data), step.data, at="data")
@@ -334,21 +346,26 @@ def _material(step: Step, bench: Bench, checks: Sequence[Check], inputs: _Inputs
     if step.predictions is None:
         load_old = None if inputs.champion is None or inputs.is_champion else partial(bench.load_model, inputs.champion)
         timed = any(check.costs and check.metric != "size_mb" for check in checks)
-        new, old, times = asked.run_both(partial(bench.load_model, inputs.challenger), load_old, frame, timed=timed)
+        new, old, times, columns = asked.run_both(
+            partial(bench.load_model, inputs.challenger), load_old, frame, timed=timed
+        )
     else:
         files = {file: bench.path(file) for file in (step.predictions.new, step.predictions.old) if file}
         new, old = gate_inputs.read_answers(table, step.predictions.key, files)
-        times = (None, None)
+        times, columns = (None, None), ()
     material = gate_inputs.gather(table, rows, new, None if inputs.is_champion else old, checks)
     models = [inputs.challenger, *([inputs.champion.artifact] if inputs.champion is not None else [])]
     is_sized = any(check.metric == "size_mb" for check in checks)
     sizes = [asked.size_mb(bench.copy_of(model)) if is_sized else None for model in models]
-    return replace(
+    by: Literal["gate", "file"] = "gate" if step.predictions is None else "file"
+    kept = bench.blobs.put(kept_answers.keep(frame, new, columns=columns, by=by))
+    material = replace(
         material,
         own=own_metrics({name: bench.path(function) for name, function in step.metrics.items()}),
         new_cost=Cost(times_ms=times[0], size_mb=sizes[0] if step.challenger else None),
         old_cost=Cost(times_ms=times[1], size_mb=sizes[1] if len(sizes) > 1 else None),
     )
+    return material, kept
 
 
 # --- telling -----------------------------------------------------------------------------------------------------

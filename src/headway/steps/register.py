@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from headway.core.examined import Examined, told
+from headway.core.gate_kept import KeptGate, is_about
 from headway.core.ids import Artifact, Digest, is_name
 from headway.core.problem import Problem
 from headway.core.registry import Registration
@@ -76,6 +78,13 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                 remedy="give `data`, a file of rows like those that the model will be asked about",
             )
 
+        if values.get("target") and not values.get("data"):
+            yield Problem(
+                path=("target",),
+                problem="`target` is a column of `data`, and there is no `data`",
+                remedy="give `data`, or leave `target` out",
+            )
+
     def run(self, bench: Bench) -> int:
         """Keep, detect, append. Raises FileMissing, ModelUnreadable, UsageMistaken."""
         refuse(self.problems(msgspec.to_builtins(self)), bench.step_id)
@@ -83,6 +92,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         artifact = bench.artifact(self.model)
         kind = bench.detect(artifact)
         found = self._examined(bench, artifact, kind)
+        verdict, answers = _judged(bench, artifact)
         registered = bench.register(
             Registration(
                 model=self.name,
@@ -95,11 +105,12 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
                 data=task.data,
                 params=task.params,
                 metrics=task.metrics,
-                verdict=_verdict(bench),
+                verdict=verdict,
                 by=task.by,
                 signature=found.signature,
                 onnx=found.onnx,
                 latency=found.latency,
+                answers=answers or found.answers,
                 alias=self.alias or None,
             )
         )
@@ -140,12 +151,31 @@ def _said(found: Examined) -> Iterator[str]:
         yield told(found.onnx)
 
 
-def _verdict(bench: Bench) -> Digest | None:
-    """The newest verdict that an earlier step of the run reported: a file, kept now, or what was kept already."""
+def _judged(bench: Bench, artifact: Artifact) -> tuple[Digest | None, Digest | None]:
+    """The verdict on this model that an earlier step of the run reported, and the blob of what it answered there.
+
+    Of several the newest that is about this model; where none is known to be, the newest, for what it is worth.
+    """
+    found = [verdict for verdict in _verdicts(bench) if verdict is not None]
+    for verdict in found:
+        kept = _kept(bench, verdict)
+        if kept is not None and is_about(kept, artifact.digest):
+            return verdict, kept.answers
+    return (found[0] if found else None), None
+
+
+def _verdicts(bench: Bench) -> Iterator[Digest | None]:
+    """All verdicts that earlier steps reported, the newest first: files, kept now, or what was kept already."""
     for values in reversed(list(bench.task.values.values())):
         if text := values.get("verdict"):
             path = bench.path(text)
             if os.path.isfile(path):
-                return bench.blobs.put_file(path)[0]
-            return next(iter(bench.blobs.has([Digest(text)])), None)
+                yield bench.blobs.put_file(path)[0]
+            else:
+                yield next(iter(bench.blobs.has([Digest(text)])), None)
+
+
+def _kept(bench: Bench, verdict: Digest) -> KeptGate | None:
+    with suppress(msgspec.MsgspecError):
+        return msgspec.json.decode(bench.blobs.get(verdict), type=KeptGate)
     return None

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from headway.core.prediction import LoadedModel
+from headway.core.prediction import LoadedModel, Prediction
+from headway.errors import HeadwayError, ModelUnreadable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,15 +19,35 @@ if TYPE_CHECKING:
 TIMED, WARM_UP = 500, 30
 """Rows that are answered one by one to time them, and those before, whose times do not count."""
 
+NEW, OLD = "the challenger", "the champion"
+"""What the two models of a gate are called."""
+
 TIME_LIMIT_S = 30.0
 """Timing ends after so long, with the times that there are."""
 
 
-def ask(model: LoadedModel, rows: "pl.DataFrame") -> "Answers":
-    """The model's answers, with its probabilities of 1 where its classes are two and one of them is 1 or true."""
+def predicted(model: LoadedModel, rows: "pl.DataFrame", called: str) -> Prediction:
+    """What a model says to these rows. It may be a program: whatever that raises comes as ModelUnreadable."""
+    try:
+        return model.predict(rows)
+    except HeadwayError:
+        raise
+    except Exception as e:
+        raise ModelUnreadable(
+            f"{called} fails on these {rows.height:,} rows: {type(e).__name__}: {str(e)[:300]}",
+            at=f"{called} ({model.format})",
+            remedy="mend what it does when it predicts: it gets the columns that it names, or all but the label",
+        ) from e
+
+
+def ask(model: LoadedModel, rows: "pl.DataFrame", called: str = "the model") -> "Answers":
+    """The model's answers, with its probabilities of 1 where its classes are two and one of them is 1 or true.
+
+    Raises as `predicted`.
+    """
     from headway.stats.answers import Answers
 
-    said = model.predict(rows)
+    said = predicted(model, rows, called)
     if said.probabilities is None:
         return Answers(labels=said.labels)
     of_one = said.probabilities[:, said.classes.index(1)] if len(said.classes) == 2 and 1 in said.classes else None
@@ -57,19 +78,22 @@ def run_both(
     frame: "pl.DataFrame",
     *,
     timed: bool,
-) -> "tuple[Answers, Answers | None, tuple[Values | None, Values | None]]":
-    """Both models' answers, and their times in milliseconds if `timed`; else one model is in memory at a time."""
+) -> "tuple[Answers, Answers | None, tuple[Values | None, Values | None], tuple[str, ...]]":
+    """Both models' answers, and their times in milliseconds if `timed`; else one model is in memory at a time.
+
+    Last the columns that the new one takes, none when it does not name them.
+    """
     model = load_new()
-    new = ask(model, frame)
+    new, columns = ask(model, frame, NEW), model.columns
     if load_old is None:
-        return new, None, (time_rows([model], frame)[0] if timed else None, None)
+        return new, None, (time_rows([model], frame)[0] if timed else None, None), columns
     if not timed:
         del model
-        return new, ask(load_old(), frame), (None, None)
+        return new, ask(load_old(), frame, OLD), (None, None), columns
     champion = load_old()
-    old = ask(champion, frame)
+    old = ask(champion, frame, OLD)
     ours, theirs = time_rows([model, champion], frame)
-    return new, old, (ours, theirs)
+    return new, old, (ours, theirs), columns
 
 
 def size_mb(path: str) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headway.core.prediction import Prediction
 from headway.core.signature import ANY_WIDTH, MATRIX, Field, Kind, Signature, kind_of, outputs_of
 from headway.errors import DataUnreadable, ModelUnreadable
-from headway.tables.model_rows import arrays_of, check_some, first_line, frame_of
+from headway.tables.model_rows import arrays_of, check_some, first_line, fractions_of, frame_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,8 +85,8 @@ class Estimator:
         import numpy as np
 
         try:
-            if self._prepare is not None:
-                table = self._prepare.transform(table)
+            for part in self._prepare:
+                table = part.transform(table)
             # Both are asked: for some models (an SVM, a tuned threshold) the label is not the likeliest class.
             labels = np.asarray(self._last.predict(table))
             raw = self._last.predict_proba(table) if self._asks_probabilities else None
@@ -105,6 +105,11 @@ class Estimator:
     # Any: what the estimator takes: a frame of either library, or an array.
     def _table(self, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> Any:  # noqa: ANN401 (as above)
         check_some(rows)
+        if not self.columns and isinstance(rows, list):
+            numbers = fractions_of(rows)
+            if numbers is not None:
+                self._check_width(numbers.shape[1])
+                return numbers
         frame = frame_of(rows, self.columns, self._texts)
         if self.columns:
             return _to_pandas(frame) if self._wants_pandas else frame
@@ -199,12 +204,16 @@ def _foretells_numbers(estimator: Any) -> bool:  # noqa: ANN401 (as above)
         return False
 
 
-def _split(estimator: Any) -> tuple[Any, Any]:  # noqa: ANN401 (as above)
-    """A pipeline's transformers and its last step, so that they work once for labels and probabilities."""
+def _split(estimator: Any) -> tuple[tuple[Any, ...], Any]:  # noqa: ANN401 (as above)
+    """A pipeline's transformers and its last step, so that they work once for labels and probabilities.
+
+    One after the other, as the pipeline asks them, but without its own look at each of them in every call.
+    """
     kind = type(estimator)
-    if (kind.__module__, kind.__name__) != ("sklearn.pipeline", "Pipeline") or len(estimator.steps) == 1:
-        return None, estimator
-    return estimator[:-1], estimator.steps[-1][1]
+    if (kind.__module__, kind.__name__) != ("sklearn.pipeline", "Pipeline"):
+        return (), estimator
+    before = (step for _, step in estimator.steps[:-1])
+    return tuple(step for step in before if step is not None and step != "passthrough"), estimator.steps[-1][1]
 
 
 # Any: as above.

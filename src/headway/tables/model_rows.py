@@ -5,7 +5,10 @@ are wanted: a server of such models starts the sooner. A single row is the commo
 to arrays without a detour by a frame, which would take longer than most models. Neighbour: `asked` asks models.
 """
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from headway.core.signature import DTYPES, Kind
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 # Any: a row is a JSON object of a request.
 Row = Mapping[str, Any]
 
+_FLOATS = frozenset({float})
 _NUMBERS = frozenset({int, float, bool, type(None)})
 
 
@@ -36,6 +40,22 @@ def frame_of(rows: "Sequence[Row] | pl.DataFrame", wanted: tuple[str, ...], text
     # A column of nothing but gaps has no type: say which, so that a number's gap becomes NaN and a text's None.
     empty = [name for name, kind in frame.schema.items() if kind == pl.Null]
     return frame.cast({name: pl.String if name in texts else pl.Float64 for name in empty}) if empty else frame
+
+
+def fractions_of(rows: Sequence[Row]) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
+    """What the frame of these rows is as an array, bit for bit and in its order in memory, made without a frame.
+
+    None when they hold anything but numbers with a fraction, or have not all the same columns.
+    """
+    names = tuple(rows[0])
+    try:
+        table = _picked(rows, names)
+    except KeyError:
+        return None
+    if not names or not all(_FLOATS.issuperset(map(type, row)) for row in table):
+        return None
+    # A copy by columns: a frame has its numbers in that order.
+    return _of_fractions(table).T.copy(order="C").T
 
 
 def matrix_of(
@@ -59,9 +79,11 @@ def matrix_of(
     names = columns or tuple(rows[0])
     _check_width(len(names), width)
     try:
-        table = [[row[name] for name in names] for row in rows]
+        table = _picked(rows, names)
     except KeyError:
         raise _lacking(rows, names) from None
+    if names and all(_FLOATS.issuperset(map(type, row)) for row in table):
+        return _of_fractions(table)
     for row in table:
         if not _NUMBERS.issuperset(map(type, row)):
             _check_numbers(zip(names, row, strict=True))
@@ -69,6 +91,22 @@ def matrix_of(
         return np.array(table, dtype=np.float64)
     except OverflowError:
         raise _too_large("a column") from None
+
+
+# Any: values of JSON.
+def _picked(rows: Sequence[Row], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The values of these names, row by row. Raises KeyError for one that is not there."""
+    if len(names) < 2:
+        return [tuple(row[name] for name in names) for row in rows]
+    return list(map(itemgetter(*names), rows))
+
+
+def _of_fractions(table: Sequence[tuple[float, ...]]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """A table of numbers with a fraction as an array, by way of a plain one: NumPy would ask each what it is."""
+    import numpy as np
+
+    flat = array("d", list(chain.from_iterable(table)))
+    return np.frombuffer(flat, np.float64).reshape(len(table), len(table[0]))
 
 
 def column_of(rows: "Sequence[Row] | pl.DataFrame", name: str, kind: Kind | None) -> "np.ndarray[Any, np.dtype[Any]]":

@@ -76,6 +76,7 @@ def version(of: VersionLineage) -> list[str]:
             "params": "\n".join(f"{name} = {value}" for name, value in sorted(made.params.items())),
             "metrics": "\n".join(f"{m.name} = {m.value:.6g}" for m in made.metrics),
             "verdict": f"{of.verdict.outcome} {of.verdict.digest}".strip() if of.verdict is not None else "",
+            "overridden": "\n".join(_release(one) for one in of.releases if one.override),
             "environment": _environment(of),
             "tags": "\n".join(f"{name} = {value}" for name, value in of.card.tags.items()),
             "signed by": "\n".join(f"{one.key}" + (f" ({one.by})" if one.by else "") for one in of.card.signatures),
@@ -195,7 +196,11 @@ def _environment(of: VersionLineage) -> str:
 
 def _release(one: ReleaseOf) -> str:
     now = "serving" if one.is_serving else one.outcome
-    return f"{one.endpoint} (release {one.release}, {moment(one.at)}: {now})"
+    return f"{one.endpoint} (release {one.release}, {moment(one.at)}: {now}{_overridden(one)})"
+
+
+def _overridden(one: ReleaseOf) -> str:
+    return f"; no gate let it pass, {one.by or 'somebody'} answers for it: {one.override}" if one.override else ""
 
 
 def _metrics(made: ModelRegistered, limit: int) -> str:

@@ -18,15 +18,15 @@ _NEXT = {
     "refused": "headway show {run}",
     "held": "headway show {run}",
     "invalid": "headway logs {run} {step}",
-    "rolled-back": "headway endpoints",
+    "rolled-back": "headway rollout status",
     "interrupted": "headway resume {run}",
 }
 """The one command to go on with, by outcome."""
 
 _NOTES = {
     "failed": "then mend it and: headway resume {run}",
-    "refused": "the gate's reasons; production is as it was",
-    "held": "the gate could not tell; production is as it was",
+    "refused": "the reasons; production is as it was",
+    "held": "nothing is decided: a gate could not tell, or a person is waited for",
     "invalid": "the data's faults; nothing was trained on them",
     "rolled-back": "production is as it was",
 }
@@ -58,8 +58,8 @@ def _next(run: Ended) -> str:
 
 def _outcome(run: Ended) -> str:
     words = {
-        "refused": "was refused by the gate",
-        "held": "is held: the gate is unsure",
+        "refused": "was refused",
+        "held": "is held",
         "invalid": "stopped at invalid data",
     }
     words |= {"rolled-back": "was rolled back", "interrupted": "was interrupted"}

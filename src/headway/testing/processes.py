@@ -25,7 +25,7 @@ def script(path: str, text: str) -> None:
     os.chmod(path, 0o700)
 
 
-def eventually(holds: Callable[[], bool], *, within_s: float = 20.0) -> None:
+def eventually(holds: Callable[[], bool], *, within_s: float = 60.0) -> None:
     """Wait until something holds; fails when it does not."""
     give_up_at = time.monotonic() + within_s
     while not holds():

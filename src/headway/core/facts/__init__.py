@@ -2,7 +2,8 @@
 
 A fact never changes. A field may be added with a default (older facts then read as having it); a field is never
 renamed or given another meaning: that is a new fact. Rows, samples, logs of steps are blobs; facts name them by digest.
-Each kind of stream has a file: `run/<n>`, `dataset/<name>`, `model/<name>`, `endpoint/<name>`, `holdout/<digest>`.
+Each kind of stream has a file: `run/<n>`, `dataset/<name>`, `model/<name>`, `endpoint/<name>`, `holdout/<digest>`,
+`trigger/<pipeline>`, `monitor/<name>`, `labels/<endpoint>`, and `notices`.
 """
 
 from msgspec import Struct
@@ -12,26 +13,51 @@ from headway.core.facts.datasets import (
     DatasetVersioned,
 )
 from headway.core.facts.endpoints import (
+    Act,
     EndpointStopped,
     EndpointSwitched,
     GoldenAnswered,
+    ReleaseDirected,
     ReleaseFinished,
+    ReleaseHeld,
     ReleaseStarted,
+    StageBegan,
+    StageLooked,
     VersionStarted,
 )
 from headway.core.facts.holdouts import (
     HoldoutAnswered,
     HoldoutAsked,
 )
+from headway.core.facts.labels import (
+    LabelsAdded,
+)
 from headway.core.facts.models import (
     AliasMoved,
     Conversion,
     Latency,
     ModelConverted,
+    ModelJudged,
     ModelRegistered,
     ModelSigned,
     ModelTagged,
     ModelTrusted,
+)
+from headway.core.facts.monitors import (
+    AlarmEnded,
+    AlarmKind,
+    AlarmRaised,
+    BackTest,
+    Cause,
+    MonitorBegan,
+    QualitySeen,
+    Reading,
+    Says,
+    WindowClosed,
+)
+from headway.core.facts.notices import (
+    NoticeFailed,
+    NoticeSent,
 )
 from headway.core.facts.runs import (
     KeyPart,
@@ -54,11 +80,25 @@ from headway.core.facts.shared import (
     Scalar,
     Source,
 )
+from headway.core.facts.triggers import (
+    EventSeen,
+    FiringEnded,
+    SourceWatched,
+    TriggerFired,
+)
 
 _OfRuns = RunStarted | RunResumed | StepStarted | StepFinished | StepReused | StepSkipped | StepLost | RunFinished
-_OfModels = ModelRegistered | ModelConverted | AliasMoved | ModelTagged | ModelSigned | ModelTrusted
+_OfModels = ModelRegistered | ModelConverted | ModelJudged | AliasMoved | ModelTagged | ModelSigned | ModelTrusted
 _OfEndpoints = ReleaseStarted | VersionStarted | GoldenAnswered | EndpointSwitched | ReleaseFinished | EndpointStopped
-Fact = _OfRuns | DatasetVersioned | DatasetForgotten | _OfModels | _OfEndpoints | HoldoutAsked | HoldoutAnswered
+_OfTriggers = EventSeen | SourceWatched | TriggerFired | FiringEnded
+_OfMonitors = MonitorBegan | WindowClosed | QualitySeen | AlarmRaised | AlarmEnded
+_OfPeople = NoticeSent | NoticeFailed | LabelsAdded
+_OfHoldouts = HoldoutAsked | HoldoutAnswered
+_OfStages = StageBegan | StageLooked | ReleaseDirected | ReleaseHeld
+_OfDatasets = DatasetVersioned | DatasetForgotten
+Fact = (
+    _OfRuns | _OfDatasets | _OfModels | _OfEndpoints | _OfStages | _OfHoldouts | _OfTriggers | _OfMonitors | _OfPeople
+)
 
 
 def kind_of(fact: Fact) -> str:
@@ -71,8 +111,13 @@ def key_of(fact: Fact) -> str | None:
     match fact:
         case StepFinished(outcome="passed", cache_key=key):
             return key
-        case ModelRegistered(key=key) | ReleaseStarted(key=key):
+        case ModelRegistered(key=key) | ReleaseStarted(key=key) | LabelsAdded(key=key):
             return key
+        case NoticeSent(key="", notifier=name):
+            # The begin of a notifier, which is asked for by its name.
+            return name
+        case RunStarted(options=RunOptions(firing=firing)) if firing:
+            return firing
         case _:
             return None
 
@@ -102,28 +147,45 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 __all__ = [
+    "Act",
+    "AlarmEnded",
+    "AlarmKind",
+    "AlarmRaised",
     "AliasMoved",
+    "BackTest",
+    "Cause",
     "Conversion",
     "DatasetForgotten",
     "DatasetVersioned",
     "EndpointStopped",
     "EndpointSwitched",
     "Entry",
+    "EventSeen",
     "Fact",
+    "FiringEnded",
     "GoldenAnswered",
     "HoldoutAnswered",
     "HoldoutAsked",
     "KeyPart",
+    "LabelsAdded",
     "Latency",
     "Metric",
     "ModelConverted",
+    "ModelJudged",
     "ModelRegistered",
     "ModelSigned",
     "ModelTagged",
     "ModelTrusted",
+    "MonitorBegan",
+    "NoticeFailed",
+    "NoticeSent",
     "Outcome",
     "Place",
+    "QualitySeen",
+    "Reading",
+    "ReleaseDirected",
     "ReleaseFinished",
+    "ReleaseHeld",
     "ReleaseStarted",
     "Row",
     "RunFinished",
@@ -131,15 +193,21 @@ __all__ = [
     "RunOutcome",
     "RunResumed",
     "RunStarted",
+    "Says",
     "Scalar",
     "Source",
+    "SourceWatched",
+    "StageBegan",
+    "StageLooked",
     "StepFinished",
     "StepLost",
     "StepReused",
     "StepSkipped",
     "StepStarted",
     "TestResult",
+    "TriggerFired",
     "VersionStarted",
+    "WindowClosed",
     "key_of",
     "kind_of",
 ]

@@ -26,10 +26,14 @@ class HoldoutAsked(FactBase, frozen=True, kw_only=True):
 
 
 class HoldoutAnswered(FactBase, frozen=True, kw_only=True):
-    """What an ask revealed: the outcome, and in `verdict` (a blob) all that was shown of it."""
+    """What an ask revealed: the outcome, and in `verdict` (a blob) all that was shown of it.
+
+    `answers` is a blob too: some of the rows and what the challenger answered to them, of which nothing was shown.
+    """
 
     ask: int
     question: Digest
     outcome: Literal["pass", "fail", "unsure", "error"]
     reveal: Literal["verdict", "rounded", "all"]
     verdict: Digest
+    answers: Digest | None = None

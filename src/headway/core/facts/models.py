@@ -44,7 +44,8 @@ class ModelRegistered(FactBase, frozen=True, kw_only=True):
 
     `place` is what the run that made it ran on. `origin` is a blob, of a version that came from another project: what
     that one told of it (see `codec/model_export`). `signature` is what it takes and gives, as it says and as rows
-    showed; `onnx` what became of its conversion, None when none was tried; `latency` of it and of that.
+    showed; `onnx` what became of its conversion, None when none was tried; `latency` of it and of that. `answers` is a
+    blob (`core/kept_answers`): some rows and what it answered to them, which it must answer again where it serves.
     """
 
     model: str
@@ -65,6 +66,7 @@ class ModelRegistered(FactBase, frozen=True, kw_only=True):
     signature: Signature = Signature()
     onnx: Conversion | None = None
     latency: tuple[Latency, ...] = ()
+    answers: Digest | None = None
 
 
 class ModelConverted(FactBase, frozen=True, kw_only=True):
@@ -74,6 +76,17 @@ class ModelConverted(FactBase, frozen=True, kw_only=True):
     version: int
     onnx: Conversion
     latency: tuple[Latency, ...] = ()
+    by: str = ""
+
+
+class ModelJudged(FactBase, frozen=True, kw_only=True):
+    """A gate judged the content of a version that was there already; the newest verdict stands. Blobs as there."""
+
+    model: str
+    version: int
+    verdict: Digest
+    answers: Digest | None = None
+    run: RunId | None = None
     by: str = ""
 
 

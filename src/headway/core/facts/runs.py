@@ -47,13 +47,17 @@ class RunStarted(FactBase, frozen=True, kw_only=True):
 
 
 class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was asked for on the command line; `resume` goes on under the same words."""
+    """What was asked for on the command line; `resume` goes on under the same words.
+
+    `firing` is what started a run without a person: the third firing of the pipeline's triggers is `churn/3`.
+    """
 
     jobs: int = 0
     start_from: str | None = None
     only: str | None = None
     force: bool = False
     overrides: dict[str, str] = {}
+    firing: str = ""
 
 
 class RunResumed(FactBase, frozen=True, kw_only=True):

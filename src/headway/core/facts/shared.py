@@ -3,8 +3,7 @@
 from msgspec import Struct
 
 from headway.core.ids import Digest
-
-Scalar = str | int | float | bool | None
+from headway.core.scalar import Scalar
 
 
 class FactBase(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag=True):
@@ -36,3 +35,6 @@ class Metric(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     value: float
     at_step: int | None = None
+
+
+__all__ = ["FactBase", "Metric", "Place", "Scalar", "Source"]

@@ -3,6 +3,7 @@
     python fetch_data.py                      the next month arrives
     python fetch_data.py --through 2013-03    go to the end of March
     python fetch_data.py --broken             the next month arrives, but something went wrong on the way
+    python fetch_data.py --migrated           the next month arrives, from a new system that writes it otherwise
 
 A sample of the newest month becomes data/holdout.csv. All months before it become data/training.csv.
 So a new model is judged on flights that happened after everything it learned from, and the
@@ -65,10 +66,16 @@ def broken(flights):
     return faulty.vstack(faulty.filter(pl.col("date") == last))
 
 
+def migrated(flights):
+    """As the warehouse's new system exports: humidity is a share from 0 to 1, and no longer percent."""
+    return flights.with_columns(pl.col("humidity") / 100)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--through", choices=MONTHS, metavar="YYYY-MM", help="2013-02 to 2013-12; default: next month")
     parser.add_argument("--broken", action="store_true", help="with faults in it; the month counts as not arrived yet")
+    parser.add_argument("--migrated", action="store_true", help="with another unit in it, in all months")
     args = parser.parse_args()
     month = args.through or next_month()
     if month is None:
@@ -76,6 +83,8 @@ def main():
         return
 
     flights = flights_through(month)
+    if args.migrated:
+        flights = migrated(flights)
     labelled = flights.drop_nulls("late")
     is_newest = labelled["date"].dt.strftime("%Y-%m") == month
 
