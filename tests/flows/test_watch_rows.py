@@ -80,7 +80,7 @@ def table(seed: int, n: int, *, together: float = 0.0, noise: float = 1.0) -> pl
 
 def test_columns_that_go_together_otherwise_are_told_apart(tmp_path: Path) -> None:
     place = Place(tmp_path, table(1, 4000))
-    found = place.rows.recognised(table(2, 2000, together=0.9), DAY)
+    found = place.rows.recognised(place.log(table(2, 2000, together=0.9)), None, per_year=365.25)
     assert found is not None
     assert found.is_beyond
     assert found.value > 0.6
@@ -89,7 +89,7 @@ def test_columns_that_go_together_otherwise_are_told_apart(tmp_path: Path) -> No
 
 def test_rows_like_those_of_the_reference_are_not(tmp_path: Path) -> None:
     place = Place(tmp_path, table(1, 4000))
-    found = place.rows.recognised(table(3, 2000), DAY)
+    found = place.rows.recognised(place.log(table(3, 2000)), None, per_year=365.25)
     assert found is not None
     assert not found.is_beyond
     assert abs(found.value - 0.5) < 0.05
@@ -103,7 +103,8 @@ def test_all_columns_are_looked_at_once_a_day(tmp_path: Path) -> None:
 
 
 def test_few_rows_tell_nothing(tmp_path: Path) -> None:
-    assert Place(tmp_path, table(1, 500)).rows.recognised(table(2, 20), DAY) is None
+    place = Place(tmp_path, table(1, 500))
+    assert place.rows.recognised(place.log(table(2, 20)), None, per_year=365.25) is None
 
 
 @pytest.mark.slow
@@ -111,8 +112,9 @@ def test_what_a_model_of_numbers_loses_is_estimated_from_where_it_is_asked(tmp_p
     place = Place(tmp_path, table(1, 6000))
     asked = Asked(metric="mae", was={"mae": Promise(metric="mae", value=0.48)}, alpha=1e-4, least_loss=0.02)
     usual, hard = table(2, 3000), table(3, 12_000).filter(pl.col("feature.a") > 0).head(3000)
-    same = place.rows.guess(usual, asked)
-    lost = place.rows.guess(hard, asked)
+    same = place.rows.guess([place.log(usual)], asked)
+    other = Place(tmp_path / "other", table(1, 6000))
+    lost = other.rows.guess([other.log(hard)], asked)
     assert same is not None
     assert lost is not None
     for guess, rows in ((same, usual), (lost, hard)):
@@ -126,9 +128,9 @@ def test_rows_of_a_window_are_thinned_evenly(tmp_path: Path, monkeypatch: pytest
     place = Place(tmp_path, table(1, 200))
     monkeypatch.setattr("headway.flows.watch_rows.MOST_ROWS", 100)
     span = place.log(table(2, 1000))
-    cells = place.rows.of_window(replace(span, cells=()))
+    cells = place.rows.of_spans([replace(span, cells=())])
     assert cells.height == 1000
-    thinned = place.rows.of_window(_Counted(since=span.since, until=span.until, cells=()))
+    thinned = place.rows.of_spans([_Counted(since=span.since, until=span.until, cells=())])
     assert thinned.height == 100
     assert thinned["at"].is_sorted()
 

@@ -17,6 +17,7 @@ from headway.core.monitor_grammar import Plan
 from headway.core.sketch import Sketch
 from headway.core.watch_detail import Detail, Guess, Skewed, SliceSeen
 from headway.core.watch_drift import NEVER, Ground, Levels, moves, readings
+from headway.core.watch_rhythm import Rhythm, besides, news
 from headway.core.watch_spans import Span
 from headway.core.watch_traffic import traffic_of, traffic_readings
 from headway.stats.alarm import Budget, alphas
@@ -86,7 +87,8 @@ class Around(Struct, frozen=True, kw_only=True):
     """What a window is seen against: the ground, the windows of the version before it, the cells of weeks before.
 
     Columns are judged by the `day` that ends with the window where it is shorter than one, since mornings are not like
-    nights; in a version's first hours that is not whole yet, and nothing of columns counts.
+    nights; in a version's first hours that is not whole yet, and nothing of columns counts. `rhythm` is what that day
+    is held against besides, as soon as the version has served for longer than a week.
     """
 
     ground: Ground
@@ -94,6 +96,7 @@ class Around(Struct, frozen=True, kw_only=True):
     weeks: Sketch | None = None
     day: Sketch | None = None
     is_whole: bool = True
+    rhythm: Rhythm | None = None
 
 
 class Extra(Struct, frozen=True, kw_only=True):
@@ -125,6 +128,8 @@ def judge(span: Span, cells: Sketch | None, plan: Plan, around: Around, extra: E
     weeks = None if around.weeks is None else around.weeks.table
     day = cells if around.day is None else around.day
     moved = () if cells is None or day is None else moves(around.ground, day.table, levels, weeks)
+    if day is not None:
+        moved = news(around.ground, moved, day.table, levels, lambda: besides(around.rhythm))
     told = [
         *traffic_readings(traffic, span, around.before, alpha=spends.traffic),
         *map(of_guess, extra.guesses[:2]),

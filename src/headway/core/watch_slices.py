@@ -15,11 +15,12 @@ from headway.core import facts as f
 from headway.core.facts import Reading
 from headway.core.reference import Layout
 from headway.core.sketch import Sketch
-from headway.core.watch_detail import SliceSeen
+from headway.core.watch_detail import Guess, SliceSeen
 from headway.core.watch_drift import Ground, Levels, moves, readings
 from headway.core.watch_estimate import Asked, guesses
 from headway.core.watch_judge import Spending, of_guess
 from headway.core.watch_quality import Promise
+from headway.core.watch_rhythm import Besides, Part, lost, news
 from headway.core.watch_spans import Span
 from headway.core.watch_traffic import traffic_of, traffic_readings
 
@@ -68,12 +69,14 @@ def promises(cells: Sketch, on: Ground, layout: Layout, metric: str) -> dict[str
 class Cells(Struct, frozen=True, kw_only=True, eq=False):
     """A slice of a window: its cells added up (`own`), and those that columns and estimates are judged by (`day`).
 
-    None where it has no row, or is not to be judged. Of the requests one of `scale` was looked at.
+    None where it has no row, or is not to be judged. Of the requests one of `scale` was looked at. `besides`: what
+    that day is held against besides the reference, where what it shows may be the rhythm of the week.
     """
 
     own: Sketch | None
     day: Sketch | None
     scale: float = 1.0
+    besides: Besides | None = None
 
 
 def seen(place: Place, counted: Cells, span: Span, before: Sequence[SliceSeen], rules: Rules) -> SliceSeen:
@@ -85,9 +88,10 @@ def seen(place: Place, counted: Cells, span: Span, before: Sequence[SliceSeen], 
     told = list(traffic_readings(traffic, span, [_window(one) for one in before], alpha=spends.traffic / n))
     if day is not None and day.n_rows >= LEAST:
         levels = Levels(inputs=spends.inputs / n, outputs=spends.outputs / n, least=rules.least_effect)
-        told += readings(moves(place.ground, day.table, levels))
+        moved = moves(place.ground, day.table, levels)
+        told += readings(news(place.ground, moved, day.table, levels, lambda: counted.besides))
         asked = Asked(metric=rules.metric, was=place.was, alpha=spends.estimate / n, least_loss=rules.least_loss)
-        told += map(of_guess, guesses(day, rules.layout, place.ground, asked)[:1] if place.was else ())
+        told += map(of_guess, _guesses(place, counted, day, asked, rules.layout)[:1] if place.was else ())
     return SliceSeen(
         column=place.column,
         value=place.value,
@@ -96,6 +100,19 @@ def seen(place: Place, counted: Cells, span: Span, before: Sequence[SliceSeen], 
         n_rows=0 if own is None else round(scale * own.n_rows),
         readings=tuple(replace(reading, slice=place.name) for reading in told),
     )
+
+
+def _guesses(place: Place, counted: Cells, day: Sketch, asked: Asked, layout: Layout) -> tuple[Guess, ...]:
+    known = counted.besides
+    parts: dict[Part, Sketch | None] = {"day": day}
+    if known is not None:
+        parts |= {"week": known.week, "same": known.same}
+
+    def ask(part: Part, asked: Asked) -> tuple[Guess, ...]:
+        cells = parts[part]
+        return () if cells is None else guesses(cells, layout, place.ground, asked)
+
+    return lost(asked, known, ask)
 
 
 def _window(one: SliceSeen) -> f.WindowClosed:

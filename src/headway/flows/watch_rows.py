@@ -6,6 +6,7 @@ ten thousand. Both need scikit-learn; without it they are left out, and that is 
 
 import io
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headway.core.facts import Reading
@@ -15,6 +16,7 @@ from headway.core.watch_detail import Guess
 from headway.core.watch_estimate import Asked
 from headway.core.watch_judge import spending
 from headway.core.watch_quality import is_lost
+from headway.core.watch_rhythm import HALF, Rhythm
 from headway.core.watch_spans import Span
 from headway.errors import ExtraMissing, Unmeasurable
 from headway.flows.watch_begin import Kept
@@ -23,6 +25,7 @@ from headway.ports import Blobs
 if TYPE_CHECKING:
     import polars as pl
 
+    from headway.tables.domain import ToldApart
     from headway.tables.loss_model import LossModel
 
 MOST_ROWS = 20_000
@@ -49,17 +52,18 @@ class Rows:
         self.note = ""
         """What was left out, and why."""
 
-    def of_window(self, span: Span) -> "pl.DataFrame":
-        """At most MOST_ROWS rows of a window, evenly, in order of time."""
+    def of_spans(self, spans: Sequence[Span]) -> "pl.DataFrame":
+        """At most MOST_ROWS rows of some spans of time, evenly, in order of time."""
         import polars as pl
 
         from headway.tables import prediction_log
         from headway.tables.labelled import together
 
-        step = max(math.ceil(span.n_rows / MOST_ROWS), 1)
+        step = max(math.ceil(sum(span.n_rows for span in spans) / MOST_ROWS), 1)
         version = self._kept.layout.version
         frames = [
             frame.filter(pl.col("version") == version).gather_every(step)
+            for span in sorted(spans, key=lambda one: one.since)
             for frame in prediction_log.scan(self._folder, since=span.since, until=span.until)
         ]
         return together([frame for frame in frames if frame.height])
@@ -70,17 +74,42 @@ class Rows:
         """Whether all columns are looked at together: once a day, by the window that reaches into the next."""
         return span.until - span.since >= DAY_S or math.floor(span.since / DAY_S) < math.floor(span.until / DAY_S)
 
-    def recognised(self, rows: "pl.DataFrame", span: Span) -> Reading | None:
-        """How often a row of the window is told from one of the reference; None where that cannot be learned."""
+    def recognised(self, day: Span, rhythm: Rhythm | None, *, per_year: float) -> Reading | None:
+        """How often a row of a day is told from one of the reference; None where that cannot be learned.
+
+        It counts if it is no rhythm of weeks. At most DAYS_A_YEAR of `per_year` windows ask.
+        """
+        layout = self._kept.layout
+        rows = self.of_spans([day])
+        if not layout.inputs or not rows.height:
+            return None
+        found = self._apart(self._read(), rows)
+        if found is None:
+            return None
+        alpha = spending(self._plan, min(per_year, DAYS_A_YEAR)).together
+        is_beyond = found.p <= alpha and found.share >= self._plan.least_effect
+        if is_beyond and rhythm is not None:
+            is_beyond = self._is_apart(
+                self._read(), self.of_spans([rhythm.week]), alpha=HALF * alpha
+            ) or self._is_apart(self.of_spans(rhythm.same), rows, alpha=HALF * alpha)
+        return Reading(
+            of="rows", measure="recognised", value=found.n_right / found.n_rows, p=found.p, is_beyond=is_beyond
+        )
+
+    def _is_apart(self, usual: "pl.DataFrame", rows: "pl.DataFrame", *, alpha: float) -> bool:
+        if not usual.height or not rows.height:
+            return False
+        found = self._apart(usual, rows)
+        return found is not None and found.p <= alpha and found.share >= HALF * self._plan.least_effect
+
+    def _apart(self, usual: "pl.DataFrame", rows: "pl.DataFrame") -> "ToldApart | None":
         from headway.tables.domain import tell_apart
 
         layout = self._kept.layout
-        if not layout.inputs:
-            return None
         effects = [axis.effects for axis in self._kept.ground.against[: len(layout.inputs)]]
         try:
-            found = tell_apart(
-                _inputs(self._read(), layout),
+            return tell_apart(
+                _inputs(usual, layout),
                 _inputs(rows, layout),
                 effect=max(one.values for one in effects),
                 n_blocks=max(one.n_blocks for one in effects),
@@ -90,15 +119,6 @@ class Rows:
         except ExtraMissing as e:
             self.note = f"columns were not looked at together: {e.problem}; {e.remedy}"
             return None
-        per_year = min(span.per_year, DAYS_A_YEAR)
-        alpha = spending(self._plan, per_year).together
-        return Reading(
-            of="rows",
-            measure="recognised",
-            value=found.n_right / found.n_rows,
-            p=found.p,
-            is_beyond=found.p <= alpha and found.share >= self._plan.least_effect,
-        )
 
     # --- losses of numbers --------------------------------------------------------------------------------------
 
@@ -108,7 +128,7 @@ class Rows:
         layout = self._kept.layout
         return layout.yes is None and any(one.name == PREDICTION and one.kind == "number" for one in layout.outputs)
 
-    def guess(self, rows: "pl.DataFrame", asked: Asked) -> Guess | None:
+    def guess(self, spans: Sequence[Span], asked: Asked) -> Guess | None:
         """The loss of a model that gives numbers, estimated; None where nothing can be learned of the reference."""
         import numpy as np
         import polars as pl
@@ -118,7 +138,8 @@ class Rows:
         loss = asked.metric if asked.metric in LOSSES else USUAL_LOSS
         promise = asked.was.get(loss)
         model = self._learned(loss)
-        if model is None or PREDICTION not in rows.columns:
+        rows = None if model is None else self.of_spans(spans)
+        if model is None or rows is None or PREDICTION not in rows.columns:
             return None
         said = np.asarray(rows[PREDICTION].cast(pl.Float64, strict=False).to_numpy(), dtype=np.float64)
         there = np.isfinite(said)

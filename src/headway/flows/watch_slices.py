@@ -17,6 +17,7 @@ from headway.core.sketch import Sketch, merge
 from headway.core.watch import Watch
 from headway.core.watch_detail import SliceSeen
 from headway.core.watch_judge import spending
+from headway.core.watch_rhythm import Besides, Rhythm
 from headway.core.watch_slices import Cells, Place, Rules, promises, seen
 from headway.core.watch_spans import Span
 from headway.core.watch_traffic import MOST_BEFORE
@@ -53,10 +54,13 @@ class Slices:
         self.note = ""
         """What could not be looked at, and why."""
 
-    def look(self, span: Span, day: Span, watch: Watch, *, is_whole: bool) -> tuple[SliceSeen, ...]:
+    def look(
+        self, span: Span, day: Span, rhythm: Rhythm | None, watch: Watch, *, is_whole: bool
+    ) -> tuple[SliceSeen, ...]:
         """Each slice of a window judged; nothing where none is asked for or known.
 
-        Columns and estimates by the `day` that ends with it; not at all where that `is_whole` no day.
+        Columns and estimates by the `day` that ends with it; not at all where that `is_whole` no day. What those show
+        counts if it is no `rhythm` of weeks.
         """
         if not self._plan.slices:
             return ()
@@ -71,12 +75,22 @@ class Slices:
         own = rows.filter(rows["at"] >= span.since) if day.since < span.since else rows
         before = self._before(watch)
         rules = self._rules(span, "" if watch.began is None else watch.began.metric, len(places))
-        found = []
+        found: list[SliceSeen] = []
+        unsure: list[tuple[int, Place, Cells]] = []
         for one in places:
             counted = self._counted(own, one)
             of_day = counted if own is rows else self._counted(rows, one)
             cells = Cells(own=counted, day=of_day if is_whole else None, scale=float(step))
-            found.append(seen(one, cells, span, _of(before, one), rules))
+            told = seen(one, cells, span, _of(before, one), rules)
+            if rhythm is not None and any(reading.is_beyond for reading in told.readings):
+                unsure.append((len(found), one, cells))
+            found.append(told)
+        if rhythm is None or not unsure:
+            return tuple(found)
+        week, same = (self._rows_of(spans) for spans in ([rhythm.week], rhythm.same))
+        for at, one, cells in unsure:
+            known = Besides(week=self._counted(week, one), same=self._counted(same, one))
+            found[at] = seen(one, replace(cells, besides=known), span, _of(before, one), rules)
         return tuple(found)
 
     def _rules(self, span: Span, metric: str, n_slices: int) -> Rules:
@@ -131,6 +145,13 @@ class Slices:
             if own.height:
                 frames.append(own)
         return together(frames)
+
+    def _rows_of(self, spans: Sequence[Span]) -> "pl.DataFrame":
+        """At most MOST_ROWS of what was asked in some spans of time."""
+        from headway.tables.labelled import together
+
+        step = max(math.ceil(sum(span.n_rows for span in spans) / MOST_ROWS), 1)
+        return together([self._rows(span, step) for span in spans])
 
     def _counted(self, rows: "pl.DataFrame", place: Place) -> Sketch | None:
         import polars as pl

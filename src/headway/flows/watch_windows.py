@@ -17,10 +17,11 @@ from headway.core import facts as f
 from headway.core.monitor_grammar import DAY_S, Plan
 from headway.core.sketch import UNIT, Sketch, merge
 from headway.core.watch import Watch, tells
-from headway.core.watch_detail import Detail, Skewed
+from headway.core.watch_detail import Detail, Guess, Skewed
 from headway.core.watch_estimate import Asked, guesses, not_estimated
 from headway.core.watch_judge import Around, Extra, judge, spending
 from headway.core.watch_quality import Promise
+from headway.core.watch_rhythm import Rhythm, added, lost, rhythm_of, spans_of
 from headway.core.watch_slices import headline
 from headway.core.watch_spans import Past, Span, over
 from headway.flows.delivery import Delivery
@@ -99,7 +100,7 @@ class Windows:
         cells = merge(span.cells) if span.cells else None
         day = self._day(span, watch)
         around = self._around(span, day, watch)
-        judged = judge(span, cells, self._plan, around, self._extra(span, day, cells, watch))
+        judged = judge(span, cells, self._plan, around, self._extra(span, day, around.rhythm, watch))
         detail = replace(judged.detail, causes=self._explained(around.day, judged.detail))
         return f.WindowClosed(
             monitor=self._plan.name,
@@ -156,13 +157,20 @@ class Windows:
             weeks=merge(weeks) if weeks and span.cells else None,
             day=merge(day.cells) if day.cells else None,
             is_whole=self._is_whole(day.since, day.until),
+            rhythm=self._rhythm(day, watch),
         )
 
-    def _extra(self, span: Span, day: Span, cells: Sketch | None, watch: Watch) -> Extra:
+    def _rhythm(self, day: Span, watch: Watch) -> Rhythm | None:
+        began = watch.began
+        assert began is not None
+        return rhythm_of(self._all(), day.since, day.until, began=began.since) if self._plan.window_s else None
+
+    def _extra(self, span: Span, day: Span, rhythm: Rhythm | None, watch: Watch) -> Extra:
         began, reference = watch.began, self._kept.reference
         assert began is not None
-        if cells is None:
+        if not span.cells:
             return Extra()
+        cells = merge(span.cells)
         others, of_others = self._columns.look(span, cells, watch)
         if not cells.n_rows:
             return Extra(others=others, of_others=tuple(of_others))
@@ -172,16 +180,11 @@ class Windows:
             alpha=spending(self._plan, span.per_year).estimate,
             least_loss=self._plan.least_loss,
         )
-        found = guesses(merge(day.cells), self._kept.layout, self._kept.ground, asked)
-        gives_numbers, is_due = self._rows.gives_numbers, self._rows.is_due(span)
-        rows = self._rows.of_window(day) if gives_numbers or is_due else None
-        if rows is not None and gives_numbers:
-            guess = self._rows.guess(rows, asked)
-            found = () if guess is None else (guess,)
-        is_asked = is_due and self._is_whole(day.since, day.until)
-        recognised = self._rows.recognised(rows, span) if rows is not None and is_asked else None
+        found = lost(asked, rhythm, lambda part, asked: self._guesses(spans_of(part, day, rhythm), asked))
+        is_asked = self._rows.is_due(span) and self._is_whole(day.since, day.until)
+        recognised = self._rows.recognised(day, rhythm, per_year=span.per_year) if is_asked else None
         skew = self._skew(span, watch)
-        slices = self._slices.look(span, day, watch, is_whole=self._is_whole(day.since, day.until))
+        slices = self._slices.look(span, day, rhythm, watch, is_whole=self._is_whole(day.since, day.until))
         told = (
             IN_SAMPLE if reference.is_in_sample else "",
             not_estimated(self._kept.layout),
@@ -199,6 +202,14 @@ class Windows:
             of_others=tuple(of_others),
             notes=tuple(one for one in told if one),
         )
+
+    def _guesses(self, spans: Sequence[Span], asked: Asked) -> tuple[Guess, ...]:
+        """What is estimated of some spans of time."""
+        if self._rows.gives_numbers:
+            guess = self._rows.guess(spans, asked)
+            return () if guess is None else (guess,)
+        cells = added(spans)
+        return () if cells is None else guesses(cells, self._kept.layout, self._kept.ground, asked)
 
     def _skew(self, span: Span, watch: Watch) -> Skewed | None:
         """How features are made, asked by the first window that ends on a day, or by each where those are longer."""
