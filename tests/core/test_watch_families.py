@@ -147,7 +147,10 @@ def gaps(rng: Random, n_blocks: int, share: float, spells: float) -> npt.NDArray
     return rng.binomial(BLOCK, shares)
 
 
-@pytest.mark.parametrize(("share", "spells"), [(0.001, 0.0), (0.02, 0.0), (0.2, 0.0), (0.001, 0.2), (0.02, 0.2)])
+@pytest.mark.parametrize(
+    ("share", "spells"),
+    [(0.001, 0.0), (0.02, 0.0), (0.2, 0.0), (0.001, 0.2), (0.02, 0.2), (0.02, 0.5), (0.2, 0.5), (0.05, 0.8)],
+)
 def test_missing_values_as_always_raise_no_more_than_the_part_of_columns(share: float, spells: float) -> None:
     """Daily windows of 2,100 rows, 60 years: 30 columns, references of 64 blocks drawn anew every three years."""
     rng, n_years, n_alarms = chance("missing", share, spells), 60, 0

@@ -20,6 +20,7 @@ from headway.errors import Unmeasurable
 from headway.stats import distance
 from headway.stats.alarm import with_blocks
 from headway.stats.bins import Bins, Counts, Floats, Tally, align
+from headway.stats.spells import rise
 
 N_CELLS = 32
 """Into how many parts numbers are merged for the test of their shape."""
@@ -187,6 +188,7 @@ def share_shift(
 
     Exact given both totals, whatever the share; `statistic` is the difference. Of rows that are alike so many tell what
     one does as their design effect `effect` says, which was measured on `n_blocks` blocks (`alarm`; 0: it is known).
+    Those may come in spells, so that a share that rose is as likely as `spells.rise` says at least.
     Raises Unmeasurable when a sample has no rows.
     Source: Fisher (1922), J. R. Stat. Soc. 85, 87-94; two-sided by twice the smaller tail.
 
@@ -202,6 +204,9 @@ def share_shift(
     if reference[0] or current[0]:
         tail = tails(counts[0][:1] / effect, counts[1][:1] / effect, np.float64(n / effect), np.float64(m / effect))
         p = float(with_blocks(np.minimum(2 * tail, 1.0), n_blocks)[0])
+        # Half a row where there was none: nothing is known to be nothing.
+        usual = max(reference[0], 0.5) / n
+        p = max(p, rise(usual, current, effect=effect, n_blocks=n_blocks)) if after > usual else p
         by_chance = distance.total_variation_by_chance(counts[0], counts[1]) * effect**0.5
     return Shift(
         of="share",
