@@ -110,7 +110,9 @@ class Layout(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Axes of `outputs` are called `prediction` and `probability.<class>`, as the columns of the prediction log. Of a
     classifier of two classes `yes` is the positive one, as it names its classes, and `calibration` that of its
     probability; where a model answers with the chance itself (its prediction is the score), rows from `threshold` on
-    say yes. A sketch covers at most `cell_s` seconds, counted from 1970 in UTC, and `cell_rows` rows.
+    say yes. Of more classes `calibration` says how often an answer is right whose largest probability (`largest`) is
+    the score: each row says that it is. A sketch covers at most `cell_s` seconds, counted from 1970 in UTC, and
+    `cell_rows` rows.
     """
 
     version: int
@@ -135,6 +137,17 @@ class Layout(Struct, frozen=True, kw_only=True, omit_defaults=True):
         names = {axis.name: axis.kind for axis in self.outputs}
         own = f"{PROBABILITY}{self.yes}"
         return own if own in names else PREDICTION if names.get(PREDICTION) == "number" else ""
+
+    @property
+    def largest(self) -> tuple[str, ...]:
+        """Of more than two classes the outputs whose largest says how sure an answer is; empty: none do."""
+        names = tuple(axis.name for axis in self.outputs if axis.name.startswith(PROBABILITY))
+        return names if self.yes is None and len(names) > 2 else ()
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The outputs that the score is made of: one of two classes, several of more, none where none says anything."""
+        return (self.score,) if self.score else self.largest
 
     def axis(self, name: str) -> int:
         """Where an axis stands among `axes`. Raises KeyError."""

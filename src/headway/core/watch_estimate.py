@@ -1,14 +1,16 @@
 """What quality is estimated to be in a window whose labels are not there yet, and whether that is a loss.
 
-Of classifiers of two classes, from the sums that cells keep (`stats/estimate_sums`, and what it supposes: that a score
-means what it meant in the reference). So it warns and never proves: an alarm by it says retrain, and a gate decides.
+Of classifiers, from the sums that cells keep (`stats/estimate_sums`, and what it supposes: that a score means what it
+meant in the reference). Of more than two classes the score is the largest probability, and each row says of itself that
+it is right: accuracy is what can be estimated of that. So it warns and never proves: an alarm by it says retrain, and
+a gate decides.
 """
 
 from collections.abc import Mapping
 
 from msgspec import Struct
 
-from headway.core.reference import PREDICTION, PROBABILITY, Layout
+from headway.core.reference import PREDICTION, Layout
 from headway.core.sketch import UNIT, Sketch
 from headway.core.watch_detail import Guess
 from headway.core.watch_drift import Ground
@@ -38,7 +40,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 def not_estimated(layout: Layout) -> str:
-    """Why nothing is estimated of a classifier of more than two classes, and what is compared all the same.
+    """Why nothing is estimated of a classifier of classes without probabilities, and what is compared all the same.
 
     >>> from headway.core.reference import PREDICTION, Axis
     >>> kinds = Axis(name=PREDICTION, kind="category", values=("a", "b", "c"))
@@ -46,26 +48,33 @@ def not_estimated(layout: Layout) -> str:
     'quality is not estimated without labels: 3 classes '
     """
     answers = next((axis for axis in layout.outputs if axis.name == PREDICTION), None)
-    if layout.yes is not None or answers is None or answers.kind == "number" or len(answers.values) <= 2:
+    if (
+        layout.yes is not None
+        or layout.largest
+        or answers is None
+        or answers.kind == "number"
+        or len(answers.values) <= 2
+    ):
         return ""
     n = len(answers.values)
-    chances = any(axis.name.startswith(PROBABILITY) for axis in layout.outputs)
-    of = "answers and probabilities" if chances else "answers"
-    return f"quality is not estimated without labels: {n} classes are told apart, and it is of two; {of} are compared"
+    without = f"quality is not estimated without labels: {n} classes are told apart, and no probabilities are counted"
+    return f"{without}; answers are compared"
 
 
 def guesses(cells: Sketch, layout: Layout, on: Ground, asked: Asked) -> tuple[Guess, ...]:
-    """The monitor's metric estimated, and the area under the curve; nothing where no score says how sure it is.
+    """The monitor's metric estimated, and of two classes the area under the curve; of more classes accuracy alone.
+
+    Nothing where no score says how sure an answer is.
 
     The half widths grow with how alike the rows of the score are.
     """
-    if layout.calibration is None or not cells.sums or cells.n_rows < LEAST or not layout.score:
+    if layout.calibration is None or not cells.sums or cells.n_rows < LEAST or not layout.scores:
         return ()
     fit, sums = layout.calibration.isotonic, sums_of(cells.sums, cells.blocks, unit=UNIT)
-    wide = max(on.against[layout.axis(layout.score)].effects.values, 1.0) ** 0.5
-    own = asked.metric if asked.metric in METRICS else USUAL
+    wide = max(1.0, *(on.against[layout.axis(name)].effects.values for name in layout.scores)) ** 0.5
+    own = asked.metric if asked.metric in METRICS and not layout.largest else USUAL
     found = []
-    for name in dict.fromkeys((own, "auc")):
+    for name in dict.fromkeys((own,) if layout.largest else (own, "auc")):
         shown, sure = (_estimated(name, fit, sums, confidence, wide) for confidence in (SHOWN, 1 - 2 * asked.alpha))
         if shown is None or sure is None:
             continue

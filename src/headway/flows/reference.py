@@ -215,7 +215,8 @@ def _counted(world: Delivery, registered: ModelRegistered, rows: Rows, answers: 
     import numpy as np
 
     from headway.stats.alarm import design_effect
-    from headway.tables.layouts import LABEL, count_blocks, lay_out, realised
+    from headway.tables.labelled import LABEL
+    from headway.tables.layouts import count_blocks, lay_out, realised
 
     frame, blocks = _joined(rows, answers)
     # Not every classifier gives probabilities, and with them its classes.
@@ -243,7 +244,7 @@ def _joined(rows: Rows, answers: _Answers) -> "tuple[pl.DataFrame, list[int]]":
     """The rows that were answered, as the prediction log has them, with labels and the order in which they came."""
     import polars as pl
 
-    from headway.tables.layouts import LABEL
+    from headway.tables.labelled import LABEL
     from headway.tables.prediction_lines import FEATURE
 
     inputs = rows.inputs.rename({name: FEATURE + name for name in rows.inputs.columns})

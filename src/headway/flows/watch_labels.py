@@ -225,7 +225,7 @@ def _proven(frame: "pl.DataFrame", told: _Measure, shown: Measured) -> Proven:
     return Proven(
         metrics=(shown, *(one for one in others if one is not None)),
         slices=tuple(slices),
-        calibration=_calibration(frame, told.layout) if kind == "classes" else (),
+        calibration=_calibration(frame, told.layout),
     )
 
 
@@ -233,16 +233,13 @@ def _calibration(frame: "pl.DataFrame", layout: Layout) -> tuple[Trusted, ...]:
     """Rows by the chance that was given, in ten parts of alike many rows: what was said and what came true."""
     import numpy as np
 
-    from headway.tables.labelled import measurable
+    from headway.tables.labelled import held
 
-    both = measurable(frame, layout)
-    chances = None if both is None else both[1].chances
-    if both is None or chances is None:
+    found = held(frame, layout)
+    if found is None or not len(found[0]):
         return ()
-    order = np.argsort(chances, kind="stable")
-    parts = [part for part in np.array_split(order, N_BINS) if len(part)]
-    truth = both[0].truth.astype(np.float64)
-    said = chances.astype(np.float64)
+    said, truth = found
+    parts = [part for part in np.array_split(np.argsort(said, kind="stable"), N_BINS) if len(part)]
     return tuple(
         Trusted(said=float(said[part].mean()), held=float(truth[part].mean()), n_rows=len(part)) for part in parts
     )

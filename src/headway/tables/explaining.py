@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from headway.core.reference import FIRST, MISSING, OTHER, PREDICTION, Axis, Layout, shown
+from headway.tables.labelled import sureness
 from headway.tables.prediction_lines import FEATURE
 
 if TYPE_CHECKING:
@@ -30,24 +31,30 @@ def explaining(parquet: bytes, layout: Layout, columns: Sequence[Axis]) -> Expla
     import numpy as np
     import polars as pl
 
-    if layout.calibration is None or not layout.score:
+    if layout.calibration is None or not layout.scores:
         return None
     frame = pl.read_parquet(io.BytesIO(parquet))
-    if layout.score not in frame.columns or not frame.height:
+    if not set(layout.scores) <= set(frame.columns) or not frame.height:
         return None
-    scores = frame[layout.score].cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+    if layout.largest:
+        scores = sureness(frame, layout)
+        yes = np.ones(len(scores), dtype=np.bool_)
+    else:
+        scores = frame[layout.score].cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+        yes = _says_yes(frame, scores, layout)
     there = np.isfinite(scores)
-    yes = scores >= layout.threshold if layout.score == PREDICTION else _is_yes(frame[PREDICTION], layout)
     chances = layout.calibration.isotonic(scores[there])
     cells = [_cells(axis, frame)[there] for axis in columns]
     right = np.where(yes[there], chances, 1 - chances)
     return Explaining(cells=np.stack(cells), right=right) if there.any() and cells else None
 
 
-def _is_yes(answers: "pl.Series", layout: Layout) -> "npt.NDArray[np.bool_]":
+def _says_yes(frame: "pl.DataFrame", scores: "npt.NDArray[np.float64]", layout: Layout) -> "npt.NDArray[np.bool_]":
     import numpy as np
 
-    return np.array([shown(answer) == shown(layout.yes) for answer in answers.to_list()], dtype=np.bool_)
+    if layout.score == PREDICTION:
+        return np.asarray(scores >= layout.threshold)
+    return np.array([shown(answer) == shown(layout.yes) for answer in frame[PREDICTION].to_list()], dtype=np.bool_)
 
 
 def _cells(axis: Axis, frame: "pl.DataFrame") -> "npt.NDArray[np.int64]":

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _KEY = ["request_id", "row"]
 
+LABEL = "label"
+
 
 class Labelled(Struct, frozen=True, kw_only=True, eq=False):
     """The rows of a window that have a label, in order of time, with their `label`; of `n_rows` in all."""
@@ -44,9 +46,9 @@ def labels_since(folder: str, since: float) -> "pl.DataFrame":
     if not found.height:
         import polars as pl
 
-        return pl.DataFrame(schema={"request_id": pl.String, "row": pl.Int64, "label": pl.Float64})
+        return pl.DataFrame(schema={"request_id": pl.String, "row": pl.Int64, LABEL: pl.Float64})
     last = found.unique(subset=_KEY, keep="last", maintain_order=True)
-    return last.select(*_KEY, "label").filter(last["label"].is_not_null())
+    return last.select(*_KEY, LABEL).filter(last[LABEL].is_not_null())
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -101,13 +103,13 @@ def measurable(frame: "pl.DataFrame", layout: Layout) -> "tuple[Rows, Answers] |
     if not frame.height or PREDICTION not in frame.columns:
         return None
     if is_of_numbers(layout):
-        truth, answer = _numbers(frame["label"]), _numbers(frame[PREDICTION])
+        truth, answer = _numbers(frame[LABEL]), _numbers(frame[PREDICTION])
         there = np.isfinite(truth) & np.isfinite(answer)
         return (Rows(truth=truth[there]), Answers(labels=answer[there])) if there.any() else None
     if layout.yes is None:
-        return Rows(truth=_texts(frame["label"])), Answers(labels=_texts(frame[PREDICTION]))
+        return Rows(truth=_texts(frame[LABEL])), Answers(labels=_texts(frame[PREDICTION]))
     yes = shown(layout.yes)
-    truth = (_texts(frame["label"]) == yes).astype(np.int64)
+    truth = (_texts(frame[LABEL]) == yes).astype(np.int64)
     if layout.score not in frame.columns:
         return Rows(truth=truth), Answers(labels=(_texts(frame[PREDICTION]) == yes).astype(np.int64))
     score = _numbers(frame[layout.score])
@@ -115,6 +117,36 @@ def measurable(frame: "pl.DataFrame", layout: Layout) -> "tuple[Rows, Answers] |
     there = np.isfinite(score)
     answers = Answers(labels=is_yes.astype(np.int64)[there], chances=score[there])
     return (Rows(truth=truth[there]), answers) if there.any() else None
+
+
+def held(frame: "pl.DataFrame", layout: Layout) -> "tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None":
+    """Of labelled rows the score, and whether what it promises came true; None where there is no score.
+
+    Of two classes the score is that of the positive one, and promises it. Of more it is the largest probability, and
+    promises that the answer is right.
+    """
+    import numpy as np
+
+    if not {LABEL, *layout.scores} <= set(frame.columns) or not layout.scores:
+        return None
+    rows = frame.filter(frame[LABEL].is_not_null())
+    if not layout.largest:
+        found = measurable(rows, layout)
+        if found is None or found[1].chances is None:
+            return None
+        return np.asarray(found[1].chances, dtype=np.float64), np.asarray(found[0].truth == 1)
+    if PREDICTION not in frame.columns:
+        return None
+    scores = sureness(rows, layout)
+    there = np.isfinite(scores)
+    return scores[there], (_texts(rows[LABEL]) == _texts(rows[PREDICTION]))[there]
+
+
+def sureness(frame: "pl.DataFrame", layout: Layout) -> "npt.NDArray[np.float64]":
+    """The largest probability of each row of a model of more than two classes; NaN where there is none."""
+    import numpy as np
+
+    return np.asarray(np.fmax.reduce([_numbers(frame[name]) for name in layout.largest]), dtype=np.float64)
 
 
 def is_of_numbers(layout: Layout) -> bool:
@@ -129,12 +161,12 @@ def label_axis(labels: "pl.Series", *, of_numbers: bool) -> Axis:
     if not of_numbers:
         counts = labels.drop_nulls().value_counts(sort=True).head(N_CELLS - FIRST)
         values = tuple(dict.fromkeys(shown(value) for value in counts[labels.name].to_list()))
-        return Axis(name="label", kind="category", values=values)
+        return Axis(name=LABEL, kind="category", values=values)
     numbers = _numbers(labels)
     numbers = numbers[np.isfinite(numbers)]
     shares = np.arange(1, N_CELLS - FIRST) / (N_CELLS - FIRST)
     edges = np.unique(np.quantile(numbers, shares)) if len(numbers) else np.array([])
-    return Axis(name="label", kind="number", edges=tuple(edges.tolist()))
+    return Axis(name=LABEL, kind="number", edges=tuple(edges.tolist()))
 
 
 def label_counts(labels: "pl.Series", axis: Axis) -> "npt.NDArray[np.int64]":

@@ -26,6 +26,7 @@ from headway.core.scalar import Scalar
 from headway.core.sketch import N_CELLS, merge
 from headway.errors import Unmeasurable
 from headway.stats.sketch import fix_cells
+from headway.tables.labelled import LABEL
 from headway.tables.prediction_lines import FEATURE
 from headway.tables.sketches.counter import Counter
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from headway.core.sketch import Sketch
-
-LABEL = "label"
 
 MOST_VALUES = N_CELLS - FIRST
 MOST_BLOCKS = 62
@@ -129,19 +128,17 @@ def _says_chances(frame: "pl.DataFrame") -> bool:
 
 
 def _calibration(frame: "pl.DataFrame", layout: Layout) -> Calibration | None:
-    """How often the score of `yes` held; None without labels of both kinds."""
+    """How often the score held; None without labels of both kinds."""
     from headway.stats.sketch_chances import calibrated
-    from headway.tables.labelled import measurable
+    from headway.tables.labelled import held
 
-    if LABEL not in frame.columns or layout.score not in frame.columns:
+    found = held(frame, layout)
+    if found is None or len(found[0]) < LEAST_CALIBRATED:
         return None
-    found = measurable(frame.filter(frame[LABEL].is_not_null()), layout)
-    if found is None or found[1].chances is None or len(found[0]) < LEAST_CALIBRATED:
-        return None
-    truth = np.asarray(found[0].truth == 1)
+    scores, truth = found
     if truth.all() or not truth.any():
         return None
-    fit = calibrated(np.asarray(found[1].chances, dtype=np.float64), truth, most=MOST_BLOCKS)
+    fit = calibrated(scores, truth, most=MOST_BLOCKS)
     return Calibration(
         at=tuple(fit.at.tolist()),
         chances=tuple(fit.chances.tolist()),

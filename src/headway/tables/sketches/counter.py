@@ -66,7 +66,7 @@ class Counter:
         self._id = layout_id(layout)
         self._axes = [AxisCells(axis) for axis in layout.axes]
         self._fit: Isotonic | None = None
-        if layout.calibration is not None and layout.score:
+        if layout.calibration is not None and layout.scores:
             self._fit = layout.calibration.isotonic
         self._ms_edges = np.array(ms_edges())
         self._cells: dict[Key, _Cell] = {}
@@ -206,12 +206,16 @@ class Counter:
         from headway.stats.sketch_chances import Scored, chances
 
         layout = self._layout
-        told, at = batch.columns[layout.axis(layout.score)], layout.axis(PREDICTION)
+        told = [batch.columns[layout.axis(name)] for name in layout.scores]
+        at = layout.axis(PREDICTION)
         answers = batch.columns[at]
-        if told is None or answers is None:
+        known = [numbers(one)[0] for one in told if one is not None]
+        if not known or answers is None:
             return
-        scores, _ = numbers(told)
-        if layout.score == PREDICTION:
+        scores = np.fmax.reduce(known)
+        if layout.largest:
+            says_yes = np.ones(len(scores), dtype=np.bool_)
+        elif layout.score == PREDICTION:
             says_yes = scores >= layout.threshold
         else:
             says_yes = self._axes[at].of(answers) == self._axes[at].cell(layout.yes)
