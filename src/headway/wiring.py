@@ -198,9 +198,10 @@ class Parts:
         import time
 
         from headway.flows.dataset import Project
+        from headway.flows.surroundings import user
 
         settings = self.settings
-        return Project(settings.folder, settings.home, self, by=settings.environ.get("USER", ""), now=time.time)
+        return Project(settings.folder, settings.home, self, by=user(settings.environ), now=time.time)
 
     def delivery(self, *, by: str = "") -> "Delivery":
         """What a release works with, asked for by `by` (default: whoever runs this)."""

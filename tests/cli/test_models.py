@@ -1,5 +1,7 @@
 """`headway models`: list, show, compare, alias, tag, lineage, for people and for machines."""
 
+import os
+import pwd
 from pathlib import Path
 
 import msgspec
@@ -8,7 +10,7 @@ import pytest
 from headway import wiring
 from headway.cli import dispatch
 from headway.config import load
-from headway.core.facts import Metric, Source
+from headway.core.facts import AliasMoved, Metric, ModelTagged, Source
 from headway.core.ids import Artifact, Digest, RunId
 from headway.core.registry import Registration
 from headway.flows import registry
@@ -169,6 +171,20 @@ def test_tags_are_set_shown_and_taken_off(ask: Asked) -> None:
     _, out, _ = ask("tag", "churn@2", "--remove", "owner", "--remove", "never-there", "--json")
     assert msgspec.json.decode(out) == {"version": "churn@2", "tags": {"stage": "trial"}}
     assert ask("tag", "churn@1")[1] == "churn@1 has no tags\n"
+
+
+def test_who_did_it_is_known_also_where_the_environment_names_nobody(
+    ask: Asked, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("USER", raising=False)
+    monkeypatch.delenv("LOGNAME", raising=False)
+    ask("tag", "churn@2", "stage=trial")
+    ask("alias", "churn@2", "champion")
+    with wiring.look(load(folder=project)) as parts:
+        told = [entry.fact for entry in parts.log.read("model/churn")]
+    login = pwd.getpwuid(os.getuid()).pw_name
+    assert [fact.by for fact in told if isinstance(fact, ModelTagged)] == [login]
+    assert [fact.by for fact in told if isinstance(fact, AliasMoved)][-1] == login
 
 
 def test_a_card_is_markdown_with_what_people_said(ask: Asked) -> None:

@@ -18,11 +18,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Move it."""
     from headway import wiring
     from headway.flows import registry
+    from headway.flows.surroundings import user
     from headway.terminal import models
 
     with wiring.open(settings) as parts:
         model, made = registry.named(parts.log, args.ref)
-        by = settings.environ.get("USER", "")
+        by = user(settings.environ)
         moved = registry.move_alias(
             parts.log, model.name, args.alias, made.version, now=time.time(), why=args.why, by=by
         )

@@ -19,6 +19,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from headway import wiring
     from headway.core.examined import latencies, told
     from headway.flows import convert
+    from headway.flows.surroundings import user
 
     with wiring.open(settings) as parts:
         done = convert.convert(
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             trust=parts.trust,
             folder=settings.folder,
             now=time.time(),
-            by=settings.environ.get("USER", ""),
+            by=user(settings.environ),
             target=args.target,
         )
     if args.json:

@@ -24,6 +24,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from headway.core.ids import is_name
     from headway.errors import UsageMistaken
     from headway.flows import models_export
+    from headway.flows.surroundings import user
 
     for option in ("name", "alias"):
         text = getattr(args, option)
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             os.path.join(args.folder or "", args.path),
             parts.trust,
             now=time.time(),
-            by=settings.environ.get("USER", ""),
+            by=user(settings.environ),
             name=args.name,
             alias=args.alias,
             vouched=args.trust,

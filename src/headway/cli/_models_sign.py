@@ -16,9 +16,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Sign it with the user's own key."""
     from headway import wiring
     from headway.flows import models_trust, registry
+    from headway.flows.surroundings import user
 
     with wiring.open(settings) as parts:
-        by = settings.environ.get("USER", "")
+        by = user(settings.environ)
         signed = models_trust.sign(parts.log, args.ref, parts.trust, now=time.time(), by=by)
         made = registry.named(parts.log, args.ref)[1]
     name = f"{made.model}@{made.version}"

@@ -18,11 +18,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Set, take off, and say what they are now."""
     from headway import wiring
     from headway.flows import registry
+    from headway.flows.surroundings import user
 
     wanted = {**_read(args.tags), **dict.fromkeys(args.remove)}
     with wiring.open(settings) if wanted else wiring.look(settings) as parts:
         model, made = registry.named(parts.log, args.ref)
-        by = settings.environ.get("USER", "")
+        by = user(settings.environ)
         for name, value in wanted.items():
             registry.tag(parts.log, model.name, made.version, name, value, now=time.time(), by=by)
         tags = registry.read(parts.log, model.name).tags_of(made.version)

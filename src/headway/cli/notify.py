@@ -91,9 +91,10 @@ def _try(settings: Settings) -> "Notice":
     import os
 
     from headway.core.notice import Notice
+    from headway.flows.surroundings import user
 
     now = time.time()
-    who = settings.environ.get("USER") or "somebody"
+    who = user(settings.environ)
     return Notice(
         key=f"test#{now:.3f}",
         topic="run",

@@ -31,6 +31,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from headway.flows.daemon import LEASE
     from headway.flows.event_hand import Asked, ask
     from headway.flows.events import World
+    from headway.flows.surroundings import user
 
     settings, name = project_of(args, settings)
     pipeline = pipeline_of(settings, name, RunOptions(), keep=False)
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             source=parts.source,
             looking=True,
         )
-        asked = Asked(name=args.name, why=args.why, by=settings.environ.get("USER", ""))
+        asked = Asked(name=args.name, why=args.why, by=user(settings.environ))
         event = ask(pipeline, world, asked, now=time.time())
         parts.log.sync()
         holder = parts.leases.holder(LEASE, now=time.time())

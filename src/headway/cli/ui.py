@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Serve until Ctrl-C."""
+    from headway.flows.surroundings import user
     from headway.web import passes
     from headway.web.serve import Server
     from headway.web.site import Site
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     site = Site(settings=settings, files=files, reading=True, tell=_tell)
     server = Server(site, port=args.port)
     url = server.start()
-    link = server.link(settings.environ.get("USER") or "you", "viewer")
+    link = server.link(user(settings.environ), "viewer")
     try:
         if args.json:
             print_json({"url": url, "link": link})
@@ -68,12 +69,13 @@ def _link(args: argparse.Namespace, settings: Settings) -> int:
     """Print a link into pages that another process serves, which keeps the same keys. Raises UsageMistaken."""
     import time
 
+    from headway.flows.surroundings import user
     from headway.web.passes import KeptKeys, link
 
     if not args.at.startswith(("http://", "https://")):
         remedy = "write it as `headway up` says it: http://127.0.0.1:8765"
         raise UsageMistaken(f"{args.at!r} is no address of pages", at="--at", remedy=remedy)
-    name = settings.environ.get("USER") or "you"
+    name = user(settings.environ)
     # Whoever can read the project's keys can do everything to it as well.
     made = link(KeptKeys(settings.home), args.at.rstrip("/"), name=name, role="admin", now=time.time())
     if args.json:

@@ -16,6 +16,7 @@ from headway.flows.commands import PROGRESS, file_name
 from headway.flows.context import Context, Ports
 from headway.flows.prepare import Prepared, Preparer
 from headway.flows.store import keep
+from headway.flows.surroundings import user
 from headway.ports import Exit
 
 _SIGNALS = 128
@@ -95,7 +96,7 @@ class Collector:
                 metrics=tuple(m for done in results.values() for m in done.metrics),
                 outputs=outputs,
                 values={step: done.values for step, done in results.items() if done.values},
-                by=context.environ.get("USER", ""),
+                by=user(context.environ),
             )
         )
 

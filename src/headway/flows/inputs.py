@@ -18,6 +18,7 @@ from headway.flows.context import Context, Ports
 from headway.flows.listing import is_passed_over
 from headway.flows.pins import Kept
 from headway.flows.store import keep
+from headway.flows.surroundings import user
 from headway.flows.workspace import Workspace
 
 
@@ -107,7 +108,7 @@ class Inputs:
             return None
         kept = keep(self._ports.blobs, self._context.folder, path, self._workspace.stats)
         self._ports.blobs.sync()
-        by, note = self._context.environ.get("USER", ""), f"as run {self._context.run_id} read it"
+        by, note = user(self._context.environ), f"as run {self._context.run_id} read it"
         asked = Snapshot(dataset=name, artifact=kept, source=pin.source, by=by, note=note)
         return datasets.pin_of(datasets.record(self._ports.log, asked, pin, now=self._now).version)
 

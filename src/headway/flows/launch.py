@@ -129,7 +129,7 @@ def _taken_up(run: RunId, *, but: tuple[f.RunOutcome, ...], where: Where, parts:
     pipeline = _recorded(started, parts.blobs)
     chosen, known = select(pipeline, started.options, parts.log)
     _put_back(run, where, parts)
-    resumed = f.RunResumed(by=where.environ.get("USER", ""))
+    resumed = f.RunResumed(by=surroundings.user(where.environ))
     parts.log.append(_stream(run), [resumed], expect=length, at=time.time())
     return _carry_out(chosen, started, known, where=where, parts=parts, watcher=watcher)
 
