@@ -13,7 +13,7 @@ from starlette.routing import Route
 from headway import __version__
 from headway.core.access import Role
 from headway.errors import HeadwayError
-from headway.web import acts, answers, live, openapi, static
+from headway.web import acts, answers, exports, live, openapi, static
 from headway.web.access import Access, Endpoint
 from headway.web.guard import Guard
 from headway.web.hooks import Hooks
@@ -42,6 +42,7 @@ def ways(site: Site, access: Access, streams: live.Live | None = None) -> Sequen
         Way(path="/enter", endpoint=access.enter, methods=("GET", "POST")),
         Way(path="/leave", endpoint=access.leave, role="viewer", methods=("POST",)),
         Way(path=live.PATH, endpoint=streams.follow, role="viewer"),
+        Way(path=exports.PATH, endpoint=exports.endpoint(site), role="viewer"),
         Way(path=f"{API}/openapi.json", endpoint=openapi.handed_out, role="viewer"),
     ]
     if not site.reading:

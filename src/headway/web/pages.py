@@ -106,7 +106,7 @@ def _pages() -> Iterator[Page]:
         yield from module.PAGES
 
 
-_ORDER = ("Loop", "Data", "Runs", "Models", "Releases", "Monitors", "Story")
+_ORDER = ("Loop", "Data", "Runs", "Models", "Releases", "Monitors", "Story", "Audit")
 
 
 @cache
