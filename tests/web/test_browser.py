@@ -27,8 +27,8 @@ pytestmark = MARKS
 
 PATHS = [
     "/", "/runs", "/compare?runs=1,2", "/runs/2", "/runs/3", "/runs/2/steps/gate", "/models", "/models/m",
-    "/models/m/2", "/releases", "/releases/e/2", "/releases/e/1", "/story", "/monitors", "/monitors/live", "/data",
-    "/data/training", "/data/training/2",
+    "/models/m/2", "/releases", "/releases/e/2", "/releases/e/1", "/story", "/audit", "/audit?verify=1", "/monitors",
+    "/monitors/live", "/data", "/data/training", "/data/training/2",
 ]  # fmt: skip
 
 LOOKS = [(360, "dark"), (1280, "light"), (2560, "dark")]
