@@ -102,6 +102,42 @@ def test_who_signs_out_is_out(visitor: Visitor) -> None:
     assert visitor.page("/")[0].status == 401
 
 
+def test_a_cookie_that_somebody_kept_is_of_no_use_after_its_owner_signed_out(settings: Settings) -> None:
+    # Other processes of the project's user know of it as well.
+    keys = [KeptKeys(settings.home) for _ in range(2)]
+    with served(settings, keys=keys[0]) as visitor, served(settings, keys=keys[1]) as elsewhere:
+        visitor.enter("admin")
+        elsewhere.cookie = kept = visitor.cookie
+        assert elsewhere.page("/")[0].status == 200
+        visitor.ask("/leave", "POST", Sec_Fetch_Site="same-origin")
+        visitor.cookie = kept
+        assert visitor.page("/")[0].status == elsewhere.page("/")[0].status == 401
+        # Another session of the same person is another's affair.
+        visitor.cookie = ""
+        visitor.enter("admin")
+        assert visitor.page("/")[0].status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8765", "localhost.evil.example", "", "[", "127.0.0.1.nip.example"]
+)
+def test_a_name_of_somebody_else_that_means_this_machine_is_sent_away(visitor: Visitor, host: str) -> None:
+    visitor.enter("admin")
+    for path in ("/", "/enter?key=x", "/api/v1/runs"):
+        answer, text = visitor.ask(path, Host=host)
+        assert answer.status in (400, 421), path
+        assert "churn" not in text
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8765", "127.0.0.1", "[::1]:8765", "box.localhost", "192.0.2.7:80", "Headway.Example.com"]
+)
+def test_this_machine_and_what_web_url_says_are_answered(settings: Settings, host: str) -> None:
+    known = msgspec.structs.replace(settings, web_url="https://headway.example.com")
+    with served(known) as visitor:
+        assert visitor.ask("/api/v1/runs", Host=host, Authorization=f"Bearer {TOKENS['viewer']}")[0].status == 200
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site"}, {"Origin": "http://evil.example"}],

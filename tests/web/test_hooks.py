@@ -42,10 +42,10 @@ ENVIRON = {"RETRAIN_KEY": "of the caller", "HEADWAY_HOOK_SECRET": "of the forge"
 class Call:
     """A project that is served."""
 
-    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environ: dict[str, str], url: str = "") -> None:
         (folder / "pipeline.yaml").write_text(PIPELINE)
         (folder / "features.yaml").write_text(OTHER)
-        settings = msgspec.structs.replace(config.load(folder=str(folder)), environ=environ)
+        settings = msgspec.structs.replace(config.load(folder=str(folder)), environ=environ, web_url=url)
         self.heard: list[str] = []
         self.told: list[str] = []
         self.now = 1_790_000_000.0
@@ -78,8 +78,8 @@ class Call:
 def served(tmp_path: Path) -> Iterator[Callable[..., Call]]:
     begun: list[Call] = []
 
-    def begin(environ: dict[str, str] = ENVIRON) -> Call:
-        begun.append(Call(tmp_path, environ))
+    def begin(environ: dict[str, str] = ENVIRON, url: str = "") -> Call:
+        begun.append(Call(tmp_path, environ, url))
         return begun[-1]
 
     yield begin
@@ -253,8 +253,15 @@ def test_who_fails_too_often_waits_and_then_may_again(served: Callable[..., Call
     assert call.post("/hooks/retrain", Authorization="Bearer of the caller")[0] == 202
 
 
-def test_who_fails_behind_a_proxy_uses_up_what_is_its_own(served: Callable[..., Call]) -> None:
+def test_where_no_proxy_is_said_to_be_nobody_can_pretend_to_be_another(served: Callable[..., Call]) -> None:
     call = served()
+    for n in range(hooks.FAILURES):
+        assert call.post("/hooks/retrain", X_Forwarded_For=f"198.51.100.{n}")[0] == 401
+    assert call.post("/hooks/retrain", X_Forwarded_For="198.51.100.99")[0] == 429
+
+
+def test_who_fails_behind_a_proxy_uses_up_what_is_its_own(served: Callable[..., Call]) -> None:
+    call = served(url="https://headway.example.com")
     for _ in range(hooks.FAILURES):
         assert call.post("/hooks/retrain", X_Forwarded_For="198.51.100.7, 203.0.113.9")[0] == 401
 

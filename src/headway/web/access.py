@@ -5,7 +5,10 @@ each time. What changes something is taken from our own pages alone. What a role
 """
 
 import hashlib
+import secrets
+import socket
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Struct
@@ -53,7 +56,9 @@ class Access:
         """The endpoint for whoever has that role; others are told to come in, or that they may not."""
 
         async def answered(request: Request) -> Response:
-            wait_s = self._requests.take(asker(request), self._site.now())
+            if not is_for_us(request, self._site.settings.web_url):
+                return answers.elsewhere(request)
+            wait_s = self._requests.take(self._asker(request), self._site.now())
             if wait_s:
                 return answers.busy(request, "too many requests", wait_s)
             who = self.who(request)
@@ -77,7 +82,7 @@ class Access:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return self._bearer(request, token.strip())
-        value = passes.unseal(self._secret, request.cookies.get(self._cookie, ""), "session", self._site.now())
+        value = self._of_cookie(request)
         if value is None:
             return None
         if value.token:
@@ -86,17 +91,25 @@ class Access:
             return None if now is None else Who(name=now.name, role=now.role, has_session=True)
         return Who(name=value.name, role=value.role, has_session=True)
 
+    def _of_cookie(self, request: Request) -> passes.Pass | None:
+        value = passes.unseal(self._secret, request.cookies.get(self._cookie, ""), "session", self._site.now())
+        # Who signed out is out, whoever kept the cookie.
+        return None if value is None or self._site.keys.is_used(value) else value
+
     def session(self, request: Request) -> str:
         """What tells apart who asks, by session or token; what it is cannot be read from it."""
         said = request.headers.get("authorization", "") or request.cookies.get(self._cookie, "")
         return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
 
+    def _asker(self, request: Request) -> str:
+        return asker(request, has_proxy=bool(self._site.settings.web_url))
+
     def _bearer(self, request: Request, token: str) -> Who | None:
-        if self._failures.wait(asker(request), self._site.now()):
+        if self._failures.wait(self._asker(request), self._site.now()):
             return None
         found = passes.of_token(token, self._site.settings.web_tokens)
         if found is None:
-            self._failures.take(asker(request), self._site.now())
+            self._failures.take(self._asker(request), self._site.now())
             return None
         return Who(name=found.name, role=found.role)
 
@@ -104,7 +117,9 @@ class Access:
 
     async def enter(self, request: Request) -> Response:
         """Come in by a link (GET with its key), or by a token (POST from the page that asks for it)."""
-        now, address = self._site.now(), asker(request)
+        if not is_for_us(request, self._site.settings.web_url):
+            return answers.elsewhere(request)
+        now, address = self._site.now(), self._asker(request)
         wait_s = self._failures.wait(address, now)
         if wait_s:
             return answers.busy(request, "too many tries", wait_s)
@@ -135,7 +150,7 @@ class Access:
         value = passes.unseal(self._secret, request.query_params["key"], "link", now)
         if value is None or not self._site.keys.use(value, now):
             return None
-        return _session(value.name, value.role, now, nonce=value.nonce)
+        return _session(value.name, value.role, now)
 
     async def _by_token(self, request: Request, now: float) -> passes.Pass | None:
         if not is_ours(request):
@@ -143,15 +158,18 @@ class Access:
         found = passes.of_token((await form(request)).get("token", "").strip(), self._site.settings.web_tokens)
         return None if found is None else _session(found.name, found.role, now, token=found.digest)
 
-    async def leave(self, _request: Request) -> Response:
-        """Go out: the browser forgets its session."""
+    async def leave(self, request: Request) -> Response:
+        """Go out: the session is over, and the browser forgets it."""
+        value = self._of_cookie(request)
+        if value is not None:
+            self._site.keys.use(value, self._site.now())
         answer = RedirectResponse("/enter", 303)
         answer.delete_cookie(self._cookie, httponly=True, samesite="lax")
         return answer
 
 
-def _session(name: str, role: Role, now: float, *, token: str = "", nonce: str = "") -> passes.Pass:
-    until = now + passes.SESSION_S
+def _session(name: str, role: Role, now: float, *, token: str = "") -> passes.Pass:
+    nonce, until = secrets.token_hex(16), now + passes.SESSION_S
     return passes.Pass(kind="session", name=name, role=role, until=until, nonce=nonce, token=token)
 
 
@@ -164,13 +182,39 @@ def is_ours(request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
 
 
-async def form(request: Request) -> dict[str, str]:
-    """The fields of a form that was sent; of one too large none."""
+def is_for_us(request: Request, url: str) -> bool:
+    """Whether a request names this machine, or the address that `web.url` says.
+
+    A page of somebody else can have its own name mean this machine: its requests come with that name.
+    """
+    try:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return False
+    if host in ("localhost", socket.gethostname().lower()) or host.endswith(".localhost"):
+        return True
+    if url and host == urlsplit(url).hostname:
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def sent(request: Request) -> bytes | None:
+    """The body of a request; None when it is too large for anything that is asked here."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > FORM_BYTES:
-            return {}
+            return None
+    return bytes(body)
+
+
+async def form(request: Request) -> dict[str, str]:
+    """The fields of a form that was sent; of one too large none."""
+    body = await sent(request) or b""
     return {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from headway.core.access import Role
 from headway.errors import UsageMistaken
 from headway.web import answers
-from headway.web.access import Endpoint, form
+from headway.web.access import FORM_BYTES, Endpoint, form, sent
 from headway.web.pages import API, modules
 from headway.web.site import Site
 from headway.wiring import Parts
@@ -84,7 +84,11 @@ async def _fields(request: Request) -> dict[str, str]:
     """What was sent: a form's fields, or those of a JSON object."""
     if not request.headers.get("content-type", "").startswith("application/json"):
         return await form(request)
-    body = await request.body()
+    body = await sent(request)
+    if body is None:
+        raise UsageMistaken(
+            f"the body is larger than {FORM_BYTES:,} bytes", at="the request's body", remedy="say it in fewer words"
+        )
     try:
         return msgspec.json.decode(body, type=dict[str, str])
     except (msgspec.DecodeError, UnicodeDecodeError) as e:

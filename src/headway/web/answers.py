@@ -21,6 +21,7 @@ _NAMES = {
     405: "method-not-allowed",
     408: "timeout",
     413: "too-large",
+    421: "misdirected",
     429: "too-many-requests",
     503: "unavailable",
 }
@@ -76,6 +77,12 @@ def status_of(error: HeadwayError) -> int:
             return 400
         case _:
             return 500
+
+
+def elsewhere(request: Request) -> Response:
+    """Somebody asked by a name that is none of ours."""
+    remedy = "ask by this machine's address, or say in headway.toml what people ask by: web.url"
+    return refusal(request, 421, "this is not what that name stands for", remedy)
 
 
 async def failed(request: Request, error: Exception) -> Response:

@@ -107,7 +107,7 @@ class Hooks:
 
     async def receive(self, request: Request) -> Response:
         """Take a call: 202 with what it came to, also when it is nothing; 401 for whoever does not know the secret."""
-        who = asker(request)
+        who = asker(request, has_proxy=bool(self._site.settings.web_url))
         wait_s = self._failures.wait(who, self._site.now())
         if wait_s:
             return answers.busy(request, "too many calls without the right secret", wait_s)

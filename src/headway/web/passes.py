@@ -65,14 +65,17 @@ def _text(data: bytes) -> str:
 
 
 class Keys(Protocol):
-    """What links and sessions are sealed with, and which links were used."""
+    """What links and sessions are sealed with, which links were used, and which sessions were ended."""
 
     @property
     def secret(self) -> bytes:
         """What seals them."""
 
     def use(self, value: Pass, now: float) -> bool:
-        """Use a link up; False when somebody did before."""
+        """Use a link up, or end a session; False when somebody did before."""
+
+    def is_used(self, value: Pass) -> bool:
+        """Whether somebody did."""
 
 
 class OwnKeys:
@@ -92,6 +95,10 @@ class OwnKeys:
         self._used[value.nonce] = value.until
         return True
 
+    def is_used(self, value: Pass) -> bool:
+        """See `Keys`."""
+        return value.nonce in self._used
+
 
 class KeptKeys:
     """Keys that lie in the project's `home`, which only its user can read: a restart of the server ends no session.
@@ -99,29 +106,34 @@ class KeptKeys:
     Any process of that user can make a link. Deleting the file ends all sessions.
     """
 
-    __slots__ = ("_folder", "secret")
+    __slots__ = ("_used", "secret")
 
     def __init__(self, home: str) -> None:
         make(home)
-        self._folder = os.path.join(home, _FOLDER)
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        self.secret = _secret(os.path.join(self._folder, "secret"))
+        folder = os.path.join(home, _FOLDER)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        self._used = os.path.join(folder, "used")
+        self.secret = _secret(os.path.join(folder, "secret"))
 
     def use(self, value: Pass, now: float) -> bool:
         """See `Keys`; also when it was used in another process."""
-        folder = os.path.join(self._folder, "used")
+        folder = self._used
         os.makedirs(folder, mode=0o700, exist_ok=True)
         for name in os.listdir(folder):
             path = os.path.join(folder, name)
             with suppress(FileNotFoundError):
                 # Twice as long as any of them is valid: what is forgotten cannot be used.
-                if os.stat(path).st_mtime < now - 2 * LINK_S:
+                if os.stat(path).st_mtime < now - 2 * SESSION_S:
                     os.unlink(path)
         try:
             os.close(os.open(os.path.join(folder, value.nonce), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
             return False
         return True
+
+    def is_used(self, value: Pass) -> bool:
+        """See `Keys`; also when it was in another process."""
+        return os.path.exists(os.path.join(self._used, value.nonce))
 
 
 _: tuple[type[Keys], type[Keys]] = (OwnKeys, KeptKeys)

@@ -46,13 +46,15 @@ class Rate:
         return min(float(self._most), left + max(0.0, now - at) * self._per_s)
 
 
-def asker(request: Request) -> str:
+def asker(request: Request, *, has_proxy: bool) -> str:
     """Whose bucket a request is taken from: the address that it came from.
 
-    Of a proxy on this machine it is the one that the proxy wrote down last, so that nobody out there uses up what
-    others may do. Whoever is on this machine could write anything there: against guessing, secrets are long.
+    Where `web.url` says that there is a proxy (`has_proxy`), on this machine, it is the one that the proxy wrote down
+    last, so that nobody out there uses up what others may do.
     """
     peer = request.client.host if request.client else ""
+    if not has_proxy:
+        return peer
     before = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     return before[:64] if before and _is_here(peer) else peer
 
