@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from headway.config import Settings, load
-from headway.web import openapi, static
+from headway.web import exports, openapi, static
 from headway.web.acts import acts
 from headway.web.pages import pages
 from web_world import TOKENS, Visitor, served, write
@@ -279,7 +279,7 @@ def test_an_asset_has_its_own_name_only(visitor: Visitor) -> None:
 def test_the_document_of_the_api_is_true_of_every_answer(visitor: Visitor) -> None:
     document = visitor.json("/api/v1/openapi.json")
     assert document == msgspec.json.decode(msgspec.json.encode(openapi.document()))
-    assert set(document["paths"]) == {page.twin for page in pages()} | {act.twin for act in acts()}
+    assert set(document["paths"]) == {page.twin for page in pages()} | {act.twin for act in acts()} | {exports.PATH}
     asked = {
         "/api/v1/loop": "/api/v1/loop",
         "/api/v1/runs": "/api/v1/runs",
@@ -333,3 +333,13 @@ def test_an_empty_project_says_what_to_do_next(tmp_path: Path) -> None:
         assert visitor.ask("/hooks/retrain", "POST", Authorization=f"Bearer {TOKENS['admin']}")[0].status == 404
     # Who only looks leaves nothing behind.
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"),
+    [("/api/v1/runs", "OPTIONS", "GET, HEAD, POST"), ("/runs/1", "DELETE", "GET, HEAD"), ("/leave", "GET", "POST")],
+)
+def test_an_address_says_in_which_ways_it_may_be_asked(visitor: Visitor, path: str, method: str, allowed: str) -> None:
+    answer, text = visitor.ask(path, method)
+    assert (answer.status, answer.getheader("allow")) == (405, allowed)
+    assert ("POST" in msgspec.json.decode(text)["remedy"]) == ("GET" not in allowed)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from headway.errors import Conflict, HeadwayError, LogTrouble, Mistake, NameUnknown, StoreTrouble, TableTrouble
 from headway.terminal import trouble
@@ -102,10 +103,14 @@ async def not_found(request: Request, _error: Exception) -> Response:
     return refusal(request, 404, "there is nothing here", "begin at the first page, /")
 
 
-async def not_allowed(request: Request, error: Exception) -> Response:
-    """Asked in a way that the address does not take."""
-    headers = getattr(error, "headers", None)
-    return refusal(request, 405, f"{request.method} is not for this address", "ask with GET to look", headers)
+async def not_allowed(request: Request, _error: Exception) -> Response:
+    """Asked in a way that the address does not take; says in which it does, by all routes to it."""
+    path = request.url.path
+    routes = [one for one in request.app.routes if isinstance(one, Route) and one.path_regex.match(path)]
+    allowed = sorted({method for one in routes for method in one.methods or ()})
+    remedy = "ask with GET to look" if "GET" in allowed else f"ask with {' or '.join(allowed)}"
+    headers = {"allow": ", ".join(allowed)}
+    return refusal(request, 405, f"{request.method} is not for this address", remedy, headers)
 
 
 # Any: `access.Who`, which is above this file; templates read its name and role.

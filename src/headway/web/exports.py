@@ -25,6 +25,16 @@ PATH = f"{API}/audit/export"
 
 COLUMNS = ("seq", "at", "by", "about", "kind", "text", "why", "hash")
 
+KINDS = ("text/csv; charset=utf-8", "application/x-ndjson")
+
+ASKS = {
+    "format": "csv, jsonl (default), or log: all facts as they lie there",
+    "by": "who did it",
+    "about": "what it was done to: model, endpoint/churn",
+    "kind": "a kind of fact",
+    "since": "so long ago (7d), or a date",
+}
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -34,10 +44,11 @@ Portion = tuple[bytes, int, bool]
 
 def endpoint(site: Site) -> Endpoint:
     """What answers: `?format=csv`, `jsonl` or `log`, and for the first two what the page takes."""
+    csv_, lines = KINDS
     kinds: dict[str, tuple[str, Callable[[Site, Sought, int], Portion]]] = {
-        "csv": ("text/csv; charset=utf-8", _csv),
-        "jsonl": ("application/x-ndjson", _jsonl),
-        "log": ("application/x-ndjson", _log),
+        "csv": (csv_, _csv),
+        "jsonl": (lines, _jsonl),
+        "log": (lines, _log),
     }
 
     async def answer(request: Request) -> Response:

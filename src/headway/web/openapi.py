@@ -1,6 +1,7 @@
 """The OpenAPI document of the pages' JSON twins, made from the types that they give."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -9,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headway import __version__
-from headway.web.acts import Act, Done, acts
+from headway.web import exports
+from headway.web.acts import LONGEST_WHY, Act, Done, acts
 from headway.web.pages import pages
 
 
@@ -24,9 +26,11 @@ def document() -> dict[str, Any]:
     schemas, components = _with_null(schemas), _with_null(components)
     paths: dict[str, dict[str, Any]] = {}
     for page, schema in zip(pages(), schemas, strict=False):
-        paths.setdefault(page.twin, {})["get"] = _asked(page.twin, schema)
+        paths.setdefault(page.twin, {})["get"] = _asked(page.twin, schema, page.asks)
     for act in acts():
         paths.setdefault(act.twin, {})["post"] = {**_asked(act.twin, schemas[-1]), "requestBody": _body(act)}
+    exported = paths.setdefault(exports.PATH, {})["get"] = _asked(exports.PATH, {}, exports.ASKS)
+    exported["responses"]["200"]["content"] = {kind: {} for kind in exports.KINDS}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Headway", "version": __version__, "description": "What the pages show, as JSON."},
@@ -51,11 +55,25 @@ def _with_null(value: Any) -> Any:  # noqa: ANN401 (as above)
             return value
 
 
-def _asked(path: str, schema: dict[str, Any]) -> dict[str, Any]:
+_TEXT = {"type": "string"}
+
+_ERROR = {
+    "type": "object",
+    "properties": {"error": _TEXT, "problem": _TEXT, "at": _TEXT, "remedy": _TEXT, "faults": {"type": "array"}},
+    "required": ["error", "problem", "remedy"],
+}
+"""As the command line tells it: a code, what is wrong, and what to do."""
+
+
+def _asked(path: str, schema: dict[str, Any], asks: Mapping[str, str] | None = None) -> dict[str, Any]:
     names = re.findall(r"\{(\w+)\}", path)
-    text = {"application/json": {"schema": {"type": "object", "properties": {"problem": {"type": "string"}}}}}
+    text = {"application/json": {"schema": _ERROR}}
+    of_path = [{"name": name, "in": "path", "required": True, "schema": {**_TEXT, "minLength": 1}} for name in names]
+    of_query = [
+        {"name": name, "in": "query", "description": what, "schema": _TEXT} for name, what in (asks or {}).items()
+    ]
     return {
-        "parameters": [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names],
+        "parameters": of_path + of_query,
         "responses": {
             "200": {"description": "What there is", "content": {"application/json": {"schema": schema}}},
             "400": {"description": "It cannot be asked so", "content": text},
@@ -63,7 +81,10 @@ def _asked(path: str, schema: dict[str, Any]) -> dict[str, Any]:
             "403": {"description": "The role does not suffice", "content": text},
             "409": {"description": "Somebody else was first", "content": text},
             "404": {"description": "There is none", "content": text},
+            "405": {"description": "It cannot be done there", "content": text},
+            "421": {"description": "The name in the address is none of ours", "content": text},
             "429": {"description": "Too many requests", "content": text},
+            "500": {"description": "A fault of the server's own", "content": text},
             "503": {"description": "The log or the store cannot be read now", "content": text},
         },
     }
@@ -71,9 +92,10 @@ def _asked(path: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _body(act: Act) -> dict[str, Any]:
     fields = ("why", *act.takes)
+    why = {**_TEXT, "minLength": 1, "maxLength": LONGEST_WHY, "pattern": r"\S"}
     schema = {
         "type": "object",
-        "properties": {name: {"type": "string"} for name in fields},
+        "properties": {name: why if name == "why" else {**_TEXT, "minLength": 1} for name in fields},
         "required": list(fields),
         "additionalProperties": {"type": "string"},
     }

@@ -85,6 +85,14 @@ def _proof(asked: Asked) -> Proof:
 PAGES = (
     Page(
         path="/audit",
+        asks={
+            "by": "who did it",
+            "about": "what it was done to: model, endpoint/churn",
+            "kind": "a kind of fact",
+            "since": "so long ago (7d), or a date",
+            "before": "older than the fact of this number",
+            "verify": "1: read the whole log through",
+        },
         template="audit.html",
         section="/audit",
         gives=AuditPage,

@@ -143,6 +143,10 @@ def _rows(runs: list[RunView]) -> list[CompareRow]:
 PAGES = (
     Page(
         path="/compare",
+        asks={
+            "runs": "two to eight numbers of runs with commas between them",
+            "by": "the parameter or metric that colours",
+        },
         template="compare.html",
         section="/runs",
         gives=ComparePage,

@@ -213,6 +213,10 @@ PAGES = (
     ),
     Page(
         path="/models/{name}/compare",
+        asks={
+            "a": "a version",
+            "b": "another one",
+        },
         template="versions.html",
         section="/models",
         gives=BesidePage,

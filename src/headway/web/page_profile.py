@@ -154,6 +154,9 @@ def _value(one: ColumnProfile, found: Counted, was: ColumnProfile | None) -> Val
 PAGES = (
     Page(
         path="/data/{name}/{version}/profile",
+        asks={
+            "beside": "another version",
+        },
         template="profile.html",
         section="/data",
         gives=ProfilePage,

@@ -266,6 +266,11 @@ def _command(view: Any) -> str:  # noqa: ANN401 (as above)
 PAGES = (
     Page(
         path="/releases",
+        asks={
+            "endpoint": "of this endpoint",
+            "state": "in this state, in words",
+            "sort": "a column; with - before it downwards",
+        },
         template="releases.html",
         section="/releases",
         gives=ReleasesPage,
@@ -296,6 +301,9 @@ PAGES = (
     ),
     Page(
         path="/releases/{endpoint}/{release}/evidence",
+        asks={
+            "width": "of the picture, in pixels",
+        },
         template="evidence.svg",
         section="/releases",
         gives=CoursePage,

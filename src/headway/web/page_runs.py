@@ -238,6 +238,16 @@ def _asked_again(view: Any) -> str:  # noqa: ANN401 (as above)
 PAGES = (
     Page(
         path="/runs",
+        asks={
+            "outcome": "how it ended",
+            "name": "the pipeline",
+            "commit": "its first digits",
+            "trigger": "what started it",
+            "param": "a parameter and its value: train.lr=0.1",
+            "metric": "a metric and a bound: auc>=0.7",
+            "before": "older than the run of this number",
+            "limit": "so many at most",
+        },
         template="runs.html",
         section="/runs",
         gives=RunsPage,

@@ -78,6 +78,11 @@ def view(asked: Asked) -> StoryPage:
 PAGES = (
     Page(
         path="/story",
+        asks={
+            "about": "what it is of: run, endpoint/churn",
+            "since": "so long ago (7d), or a date",
+            "every": "1: the small things, too",
+        },
         template="story.html",
         section="/story",
         gives=StoryPage,

@@ -65,8 +65,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """One page. `view` gives a `gives`, which is all that its template and its JSON twin show.
 
     `command` is what to type for the same on a command line; `refresh_s` how often an open page is looked at anew, 0:
-    never.
-    `way` is what leads there at the top of every page; empty where nothing does. `kind` is what the template makes.
+    never. `asks` are the names that an address may have behind its `?`, and what each means. `way` is what leads there
+    at the top of every page; empty where nothing does. `kind` is what the template makes.
     """
 
     path: str
@@ -81,6 +81,7 @@ class Page(Struct, frozen=True, kw_only=True):
     way: str = ""
     kind: str = "text/html"
     refresh_s: int = 5
+    asks: dict[str, str] = {}
 
     @property
     def twin(self) -> str:
