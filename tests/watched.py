@@ -19,8 +19,8 @@ from headway.core.prediction_log import LabelLine, Line, open_name
 from headway.core.reference import PREDICTION, Calibration, Realised, Reference, layout_id
 from headway.flows.delivery import Delivery, stream
 from headway.flows.predictions import folder_of
-from headway.flows.watch import Watcher, read
-from headway.flows.watch_news import Looked
+from headway.flows.watch import Watcher
+from headway.flows.watch_news import Looked, read
 from headway.flows.watch_news import stream as monitor_stream
 from headway.flows.watch_served import Endpoint, key_of
 from headway.stats.sketch import packed

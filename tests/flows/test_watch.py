@@ -9,9 +9,9 @@ import pytest
 from headway.core import facts as f
 from headway.errors import DiskFull
 from headway.flows.needed import needed
-from headway.flows.watch import look, read
+from headway.flows.watch import look
 from headway.flows.watch_kept import detail_of
-from headway.flows.watch_news import names
+from headway.flows.watch_news import names, read
 from headway.flows.watch_view import view
 from headway.terminal.monitors import status
 from headway.terminal.paint import Paint

@@ -9,6 +9,7 @@ from scipy.stats import binom, norm
 from statsmodels.stats.contingency_tables import mcnemar
 
 from headway.errors import Unmeasurable
+from headway.stats.bounds import Interval
 from headway.stats.compare import (
     Pairs,
     bound_by_movement,
@@ -17,7 +18,7 @@ from headway.stats.compare import (
     tango,
     tango_corrected,
 )
-from headway.stats.interval import Interval, wilson
+from headway.stats.interval import wilson
 
 pairs = st.integers(1, 2000).flatmap(
     lambda n: st.integers(0, n).flatmap(

@@ -8,9 +8,10 @@ from scipy.stats import binom
 
 from headway.errors import Unmeasurable
 from headway.stats.answers import Answers, Places, Rows, Values
+from headway.stats.bounds import Interval
 from headway.stats.compare import square_and_add
 from headway.stats.groups import gap_of, ratio_of
-from headway.stats.interval import Interval, clopper_pearson, wilson
+from headway.stats.interval import clopper_pearson, wilson
 
 
 def people() -> tuple[Rows, Answers, Places]:

@@ -44,3 +44,13 @@ def test_headway_up_says_so_and_does_the_rest(project: Path) -> None:
         finally:
             running.terminate()
     assert "pages and web hooks need starlette and jinja2" in said
+
+
+def test_pages_are_there_before_anything_that_reckons_is_imported() -> None:
+    """It is half of the memory and of the time to start; only evidence that is on its way needs it."""
+    code = (
+        "import sys; from headway.web import app, pages; pages.modules(); "
+        "sys.exit(', '.join(sorted({'numpy', 'scipy', 'polars', 'pyarrow'} & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -21,7 +21,7 @@ from headway.core.rollout_words import Totals, of_harm, of_track, three_digits, 
 from headway.core.strategy import HARM, WATCHED, Stage, Strategy, budget_of
 from headway.core.telling import listed
 from headway.stats.arms import Gap, interval_of_gap
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 Outcome = Literal["promote", "roll-back", "keep-looking", "go-on", "unsure"]
 """`go-on`: the stage is over and another one, or the end, follows; `promote`: the last watched stage is over."""

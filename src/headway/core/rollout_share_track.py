@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from headway.core.guard import Guard, Metric
 from headway.core.rollout_window import CountName, Window
 from headway.stats import share
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 BLOCK_S = 60.0
 """So long is a block at least, in seconds."""

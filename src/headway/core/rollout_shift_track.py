@@ -12,7 +12,7 @@ from headway.core.guard import Guard
 from headway.core.rollout_pending import NO_ARMS, Pending, many_enough
 from headway.core.rollout_window import Window
 from headway.stats import arms as two
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 
 class BinGap(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from headway.core.rollout_share_track import ShareTrack
 from headway.core.rollout_shift_track import ShiftTrack
 from headway.core.rollout_window import CountName, Window
 from headway.stats import arms as two
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 
 class RatioTrack(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from headway.core.rollout_shift_track import ShiftTrack
 from headway.core.rollout_track import RatioTrack, Track
 from headway.core.rollout_window import Units, Window
 from headway.stats.arms import RATIOS, Arms, edge, log_mean
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 
 class Span(Struct, frozen=True, kw_only=True):

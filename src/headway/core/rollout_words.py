@@ -10,7 +10,7 @@ from headway.core.rollout_track import GapTrack, RatioTrack, Track
 from headway.core.rollout_units_track import UnitsTrack
 from headway.core.rollout_window import CountName, Slice, Window
 from headway.core.telling import number, percent
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 _FAILED = {"errors": "failed", "slow": "were slow", "wrong": "were wrong", "disagreement": "differ", "predictions": ""}
 

@@ -4,6 +4,7 @@ Facts carry a headline; here is every column with its numbers. Values only: `wat
 `watch_quality` make them, `watch_view` puts them into lines.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -16,6 +17,9 @@ Side = Literal["input", "output"]
 Beyond = Literal["values", "missing", "unknown"]
 """In what a column is unlike its reference beyond chance and by enough: its values, how many are missing, how many
 are of another type or a value that the reference did not have."""
+
+MOST_TOLD = 3
+"""So many readings of slices are in a headline, the least likely ones; all of them are in the detail."""
 
 
 class Moved(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -183,3 +187,12 @@ class Proven(Struct, frozen=True, kw_only=True, omit_defaults=True):
     n_unknown: int = 0
     n_repeated: int = 0
     notes: tuple[str, ...] = ()
+
+
+def headline(slices: Sequence[SliceSeen]) -> tuple[Reading, ...]:
+    """What of slices counts towards an alarm, the least likely first, of each kind of alarm at least one."""
+    beyond = [reading for one in slices for reading in one.readings if reading.is_beyond]
+    ranked = sorted(beyond, key=lambda one: 0.0 if one.p is None else one.p)
+    first = {one.about: one for one in reversed(ranked)}
+    others = [one for one in ranked if one is not first[one.about]]
+    return (*first.values(), *others[: max(MOST_TOLD - len(first), 0)])

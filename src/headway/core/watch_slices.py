@@ -12,7 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headway.core import facts as f
-from headway.core.facts import Reading
 from headway.core.reference import Layout
 from headway.core.sketch import Sketch
 from headway.core.watch_detail import Guess, SliceSeen
@@ -26,9 +25,6 @@ from headway.core.watch_traffic import traffic_of, traffic_readings
 
 LEAST = 100
 """Of a slice of fewer rows in a window columns are not compared, and nothing is estimated."""
-
-MOST_TOLD = 3
-"""So many readings of slices are in a headline, the least likely ones; all of them are in the detail."""
 
 
 class Place(Struct, frozen=True, kw_only=True, eq=False):
@@ -128,12 +124,3 @@ def _window(one: SliceSeen) -> f.WindowClosed:
         n_failed=one.n_failed,
         readings=tuple(replace(reading, slice="") for reading in one.readings),
     )
-
-
-def headline(slices: Sequence[SliceSeen]) -> tuple[Reading, ...]:
-    """What of slices counts towards an alarm, the least likely first, of each kind of alarm at least one."""
-    beyond = [reading for one in slices for reading in one.readings if reading.is_beyond]
-    ranked = sorted(beyond, key=lambda one: 0.0 if one.p is None else one.p)
-    first = {one.about: one for one in reversed(ranked)}
-    others = [one for one in ranked if one is not first[one.about]]
-    return (*first.values(), *others[: max(MOST_TOLD - len(first), 0)])

@@ -9,7 +9,7 @@ from headway.core.loop import Data, Known, Loop, Served, loop
 from headway.core.pipeline import Pipeline
 from headway.core.trigger import Firings, Limits
 from headway.core.watch import Watch
-from headway.flows import firing, history, rollout_view, watch, watch_news
+from headway.flows import firing, history, rollout_view, watch_news
 from headway.flows.at_work import is_at_work
 from headway.flows.endpoints import endpoints
 from headway.flows.rollout import Delivery, names
@@ -77,7 +77,7 @@ def _served(world: Delivery) -> list[Served]:
 
 def watches(log: Log) -> list[tuple[str, Watch]]:
     """All monitors that ever began, by name, each as its facts tell it."""
-    return [(name, watch.read(log, name)) for name in watch_news.names(log)]
+    return [(name, watch_news.read(log, name)) for name in watch_news.names(log)]
 
 
 def _due(log: Log, pipelines: Sequence[Pipeline], now: float) -> str:

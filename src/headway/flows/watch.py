@@ -20,24 +20,15 @@ from headway.core.watch_words import why
 from headway.errors import AppendConflict, BlobDamaged, BlobMissing
 from headway.flows import watch_begin
 from headway.flows.delivery import Delivery
-from headway.flows.settle import fold
 from headway.flows.watch_begin import Kept
 from headway.flows.watch_kept import detail_of
 from headway.flows.watch_labels import Labels
 from headway.flows.watch_news import Looked, collected, next_look, nothing_serves, stream
 from headway.flows.watch_served import Endpoint, Served, key_of
 from headway.flows.watch_windows import Windows
-from headway.ports import Log
 
 TRIES = 5
 """How often a pass begins anew because somebody else looked at the same time."""
-
-
-def read(log: Log, name: str) -> Watch:
-    """A monitor as the log tells it."""
-    watch = Watch()
-    fold(watch, log=log, stream=stream(name))
-    return watch
 
 
 # Mapping: as a compiled pipeline keeps monitors.

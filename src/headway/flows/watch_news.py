@@ -11,12 +11,14 @@ from msgspec import Struct
 
 from headway.core import facts as f
 from headway.core.monitor_grammar import HOUR_S, Plan
+from headway.core.watch import Watch
 from headway.core.watch_due import Due
 from headway.core.watch_spans import GRACE_S
 from headway.errors import TargetUnavailable
 from headway.flows.delivery import Delivery
 from headway.flows.labels import Seen, Sweep, Swept
 from headway.flows.predictions import files_of, folder_of
+from headway.flows.settle import fold
 from headway.flows.watch_served import Endpoint, Served, key_of
 from headway.ports import Log
 
@@ -40,6 +42,13 @@ class Looked(Struct, frozen=True, kw_only=True):
     next_at: float = 0.0
     version: int | None = None
     notes: tuple[str, ...] = ()
+
+
+def read(log: Log, name: str) -> Watch:
+    """A monitor as the log tells it."""
+    watch = Watch()
+    fold(watch, log=log, stream=stream(name))
+    return watch
 
 
 def stream(name: str) -> str:

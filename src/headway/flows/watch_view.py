@@ -13,9 +13,8 @@ from headway.core.watch_detail import Detail, Proven, Skewed
 from headway.core.watch_marks import Map
 from headway.core.watch_view import MonitorView, Newest, view_of
 from headway.errors import BlobDamaged, BlobMissing, NameUnknown
-from headway.flows.watch import read
 from headway.flows.watch_kept import detail_of
-from headway.flows.watch_news import names
+from headway.flows.watch_news import names, read
 from headway.ports import Blobs, Log
 
 WINDOWS = 30

@@ -17,12 +17,11 @@ from headway.core import facts as f
 from headway.core.monitor_grammar import DAY_S, Plan
 from headway.core.sketch import UNIT, Sketch, merge
 from headway.core.watch import Watch, tells
-from headway.core.watch_detail import Detail, Guess, Skewed
+from headway.core.watch_detail import Detail, Guess, Skewed, headline
 from headway.core.watch_estimate import Asked, guesses, not_estimated
 from headway.core.watch_judge import Around, Extra, judge, spending
 from headway.core.watch_quality import Promise
 from headway.core.watch_rhythm import Rhythm, added, lost, rhythm_of, spans_of
-from headway.core.watch_slices import headline
 from headway.core.watch_spans import Past, Span, over
 from headway.flows.delivery import Delivery
 from headway.flows.predictions import folder_of

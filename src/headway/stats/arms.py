@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 
 class Arms(Struct, frozen=True, kw_only=True):

@@ -12,8 +12,9 @@ from msgspec import Struct
 from scipy import special
 
 from headway.errors import Unmeasurable
+from headway.stats.bounds import Interval
 from headway.stats.compare import bound_by_movement
-from headway.stats.interval import Interval, normal_quantile
+from headway.stats.interval import normal_quantile
 
 FEW_OF_A_CLASS = 10
 """Below so many rows of either class (for a difference: so many that moved) a variance of placements misleads."""

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy import special
 
 from headway.errors import Unmeasurable
+from headway.stats.bounds import Interval
 from headway.stats.compare import Pairs
-from headway.stats.interval import Interval
 
 Values = npt.NDArray[np.float64]
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from headway.stats.answers import Column, Values
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 N_RESAMPLES = 2000
 """At 2,000 the bounds of a 0.90 interval vary by about a thirtieth of its width from seed to seed."""

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from headway.errors import Unmeasurable
-from headway.stats.interval import Interval, clopper_pearson, normal_quantile
+from headway.stats.bounds import Interval
+from headway.stats.interval import clopper_pearson, normal_quantile
 
 
 class Pairs(Struct, frozen=True, kw_only=True):

@@ -6,18 +6,10 @@ Two numbers on the same rows are `compare`'s business. Nothing here knows of lim
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
 from scipy import special
 
 from headway.errors import Unmeasurable
-
-
-class Interval(Struct, frozen=True, kw_only=True):
-    """The values that the data do not contradict: `low` to `high`, both within, at the two-sided `level` in (0, 1)."""
-
-    low: float
-    high: float
-    level: float
+from headway.stats.bounds import Interval
 
 
 def wilson(hits: int, trials: int, level: float = 0.95) -> Interval:

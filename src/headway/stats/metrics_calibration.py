@@ -12,8 +12,9 @@ from scipy import special
 
 from headway.stats import bootstrap
 from headway.stats.answers import Answers, Places, Rows, Values, chances_of_one, positives
+from headway.stats.bounds import Interval
 from headway.stats.compare import square_and_add
-from headway.stats.interval import Interval, normal_quantile
+from headway.stats.interval import normal_quantile
 from headway.stats.metrics_estimate import FEW_UNITS, Bounds, Estimate, Metric, alone, compared, unit_codes
 
 N_BINS = 10

@@ -7,7 +7,8 @@ import numpy as np
 
 from headway.stats import classes, compare
 from headway.stats.answers import Answers, Flags, Rows
-from headway.stats.interval import Interval, clopper_pearson
+from headway.stats.bounds import Interval
+from headway.stats.interval import clopper_pearson
 from headway.stats.metrics_estimate import Bounds, Estimate, Metric, alone, compared
 from headway.stats.metrics_linear import Linear, Scale, linear, logit
 from headway.stats.metrics_losses import probabilities_of

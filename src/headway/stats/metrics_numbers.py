@@ -8,7 +8,7 @@ from scipy import special
 from headway.errors import Unmeasurable
 from headway.stats import compare, ratio
 from headway.stats.answers import Answers, Rows, Values, numbers
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 from headway.stats.metrics_estimate import (
     FEW_ROWS,
     FEW_UNITS,

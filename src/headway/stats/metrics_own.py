@@ -16,7 +16,7 @@ from scipy import special
 from headway.errors import Unmeasurable
 from headway.stats import bootstrap
 from headway.stats.answers import Answers, Column, Places, Rows, Values
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 from headway.stats.metrics_estimate import (
     FEW_ROWS,
     Bounds,

@@ -6,8 +6,9 @@ import numpy as np
 
 from headway.stats import compare, ratio
 from headway.stats.answers import Answers, Rows, positives, right_answers
+from headway.stats.bounds import Interval
 from headway.stats.classes import alike
-from headway.stats.interval import Interval, clopper_pearson, wilson
+from headway.stats.interval import clopper_pearson, wilson
 from headway.stats.metrics_estimate import FEW_ROWS, Bounds, Estimate, Metric, alone, bound_linear, compared
 
 

@@ -11,7 +11,8 @@ from scipy import special
 
 from headway.stats import compare
 from headway.stats.answers import Answers, Flags, Rows, positives, right_answers, some
-from headway.stats.interval import Interval, clopper_pearson
+from headway.stats.bounds import Interval
+from headway.stats.interval import clopper_pearson
 from headway.stats.metrics_estimate import (
     FEW_UNITS,
     Bounds,

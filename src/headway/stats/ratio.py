@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from headway.stats.answers import Answers, Flags, Rows, Values, called_positive, positives, some
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 from headway.stats.metrics_estimate import sum_by_unit
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from headway.errors import Unmeasurable
 from headway.stats.arms import edge, log_mean
-from headway.stats.interval import Interval
+from headway.stats.bounds import Interval
 
 BLOCK_BETS = (0.05, 0.1, 0.2, 0.4, 0.7, 0.9)
 """Parts of the stake that a block without any bad request loses."""

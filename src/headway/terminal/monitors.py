@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from headway.core.telling import percent
 from headway.core.watch import Alarm
+from headway.core.watch_detail import headline as of_slices
 from headway.core.watch_quality import is_less_better
-from headway.core.watch_slices import headline as of_slices
 from headway.core.watch_view import MonitorView, Point, Series
 from headway.core.watch_words import cause, day, name
 from headway.core.watch_words import one as in_words

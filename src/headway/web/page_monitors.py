@@ -9,7 +9,7 @@ from headway.core.watch_detail import Moved
 from headway.core.watch_marks import Map
 from headway.core.watch_view import MonitorView, Series
 from headway.errors import NameUnknown
-from headway.flows import watch, watch_view
+from headway.flows import watch_news, watch_view
 from headway.flows.loop import watches
 from headway.terminal.monitors import COMMANDS, headline
 from headway.web.pages import Asked, Page
@@ -99,7 +99,7 @@ def _view(asked: Asked) -> MonitorView:
 
 def _monitor(asked: Asked) -> MonitorPage:
     view = _view(asked)
-    state, words = look_of(watch.read(asked.parts.log, view.monitor))
+    state, words = look_of(watch_news.read(asked.parts.log, view.monitor))
     moved = () if view.detail is None else sorted(view.detail.moved, key=lambda one: -one.psi)
     return MonitorPage(
         view=view,
