@@ -12,7 +12,7 @@ from headway.config import Settings
 from headway.core.access import ROLES, Role, may
 from headway.web import access, passes
 from headway.web.access import Access
-from headway.web.app import ways
+from headway.web.app import Way, ways
 from headway.web.passes import KeptKeys, OwnKeys, Pass
 from headway.web.site import Site
 from web_world import NOW, TOKENS, Visitor, served, write
@@ -38,15 +38,30 @@ OPEN = {"/health", "/hooks/{path:path}", "/static/{digest}/{name}", "/enter"}
 """What anybody may ask for; everything else takes a role."""
 
 
+ACTS: dict[str, Role] = {
+    "/leave": "viewer",
+    "/runs": "operator",
+    "/releases/{endpoint}/{release}/act": "approver",
+}
+"""The role that each act takes; to look at anything takes that of a viewer."""
+
+
+def address(way: Way) -> str:
+    return re.sub(r"{(\w+)(:path)?}", lambda found: PLACES[found[1]], way.path)
+
+
 def test_every_route_times_every_role(settings: Settings) -> None:
     site = Site(settings=settings)
     routes = ways(site, Access(site))
     assert {way.path for way in routes if way.role is None} == OPEN
+    acts = {way.path.removeprefix("/api/v1"): way.role for way in routes if way.role and way.methods != ("GET",)}
+    assert acts == ACTS
+    assert {way.role for way in routes if way.role and way.methods == ("GET",)} == {"viewer"}
     # Time goes on with every question: nobody is sent away for guessing too often.
     clock = itertools.count(NOW, 60.0)
     with served(settings, now=lambda: next(clock)) as visitor:
         for way in routes:
-            path = re.sub(r"{(\w+)(:path)?}", lambda found: PLACES[found[1]], way.path)
+            path = address(way)
             for method in way.methods:
                 if way.role is None:
                     continue
@@ -56,6 +71,44 @@ def test_every_route_times_every_role(settings: Settings) -> None:
                     status = visitor.ask(path, method, Authorization=f"Bearer {TOKENS[role]}")[0].status
                     assert (status == 403) == (not may(role, way.role)), (path, role)
                     assert status not in (401, 500), (path, role)
+
+
+def test_every_route_times_every_session_that_is_none_or_is_used_by_another_site(settings: Settings) -> None:
+    keys = OwnKeys()
+    token = settings.web_tokens[-1]
+
+    def session(until: float, *, nonce: str = "n", token: str = "", secret: bytes = keys.secret) -> str:
+        value = Pass(kind="session", name="ann", role="admin", until=until, nonce=nonce, token=token)
+        return f"{Access(site)._cookie}={passes.seal(secret, value)}"
+
+    site = Site(settings=settings, keys=keys)
+    keys.use(Pass(kind="session", name="ann", role="admin", until=NOW + 60.0**4, nonce="left"), NOW)
+    strangers = {
+        "over": session(NOW - 1),
+        "sealed by somebody else": session(NOW + 60.0**4, secret=b"x" * 32),
+        "signed out": session(NOW + 60.0**4, nonce="left"),
+        "of a token that was taken back": session(NOW + 60.0**4, token="sha256:" + "0" * 64),
+    }
+    clock = itertools.count(NOW, 1.0)
+    with served(settings, keys=keys, now=lambda: next(clock)) as visitor:
+        for way in ways(site, Access(site)):
+            if way.role is None:
+                continue
+            for what, cookie in strangers.items():
+                assert visitor.ask(address(way), way.methods[0], Cookie=cookie)[0].status == 401, (way.path, what)
+            known = session(NOW + 60.0**4, token=token.digest)
+            status = visitor.ask(address(way), way.methods[0], Cookie=known, Sec_Fetch_Site="cross-site")[0].status
+            # To look harms nobody; whatever else another site asks for is not done.
+            assert (status == 403) == (way.methods != ("GET",)), way.path
+
+
+def test_pages_that_only_read_have_no_act(settings: Settings) -> None:
+    site = Site(settings=settings, reading=True)
+    routes = ways(site, Access(site))
+    assert {way.path for way in routes if "POST" in way.methods} == {"/enter", "/leave"}
+    with served(settings, reading=True) as visitor:
+        for path in ("/runs", "/api/v1/runs", "/releases/e/2/act", "/hooks/retrain"):
+            assert visitor.ask(path, "POST", Authorization=f"Bearer {TOKENS['admin']}")[0].status in (404, 405)
 
 
 def test_a_link_lets_one_browser_in_and_no_second_one(visitor: Visitor) -> None:
