@@ -36,7 +36,7 @@ def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -
 
 def wants_page(request: Request) -> bool:
     """Whether a person looks: a browser asks for HTML, and nothing under /api/ is any."""
-    return not request.url.path.startswith(API) and "text/html" in request.headers.get("accept", "")
+    return not request.scope["path"].startswith(API) and "text/html" in request.headers.get("accept", "")
 
 
 def refusal(
@@ -105,7 +105,7 @@ async def not_found(request: Request, _error: Exception) -> Response:
 
 async def not_allowed(request: Request, _error: Exception) -> Response:
     """Asked in a way that the address does not take; says in which it does, by all routes to it."""
-    path = request.url.path
+    path = request.scope["path"]
     routes = [one for one in request.app.routes if isinstance(one, Route) and one.path_regex.match(path)]
     allowed = sorted({method for one in routes for method in one.methods or ()})
     remedy = "ask with GET to look" if "GET" in allowed else f"ask with {' or '.join(allowed)}"
