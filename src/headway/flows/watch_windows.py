@@ -99,7 +99,7 @@ class Windows:
         cells = merge(span.cells) if span.cells else None
         day = self._day(span, watch)
         around = self._around(span, day, watch)
-        judged = judge(span, cells, self._plan, around, self._extra(span, day, around.rhythm, watch))
+        judged = judge(span, cells, self._plan, around, self._extra(span, cells, around.rhythm, watch, day=day))
         detail = replace(judged.detail, causes=self._explained(around.day, judged.detail))
         return f.WindowClosed(
             monitor=self._plan.name,
@@ -164,12 +164,11 @@ class Windows:
         assert began is not None
         return rhythm_of(self._all(), day.since, day.until, began=began.since) if self._plan.window_s else None
 
-    def _extra(self, span: Span, day: Span, rhythm: Rhythm | None, watch: Watch) -> Extra:
+    def _extra(self, span: Span, cells: Sketch | None, rhythm: Rhythm | None, watch: Watch, *, day: Span) -> Extra:
         began, reference = watch.began, self._kept.reference
         assert began is not None
-        if not span.cells:
+        if cells is None:
             return Extra()
-        cells = merge(span.cells)
         others, of_others = self._columns.look(span, cells, watch)
         if not cells.n_rows:
             return Extra(others=others, of_others=tuple(of_others))
