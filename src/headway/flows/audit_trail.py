@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from headway.core import facts as f
 from headway.core.audit_trail import KINDS, Deed, Sought, deed_of, is_sought
-from headway.core.story import Releases
 from headway.errors import UsageMistaken
+from headway.flows.story import releases
 from headway.ports import Log
 
 PART = 2000
@@ -34,7 +34,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 def newest(log: Log, sought: Sought, *, most: int, before: int = 0) -> Trail:
     """The newest deeds of those, older than the fact `before` (0: all). Raises UsageMistaken for an unknown kind."""
-    known, kinds = _releases(log), _kinds(sought)
+    known, kinds = releases(log), _kinds(sought)
     found: list[Deed] = []
     for entry in log.scan(kinds, newest_first=True):
         if before and entry.seq >= before:
@@ -50,7 +50,7 @@ def newest(log: Log, sought: Sought, *, most: int, before: int = 0) -> Trail:
 
 def part(log: Log, sought: Sought, *, after: int) -> Part:
     """The deeds in the next facts after `after`. Raises UsageMistaken for an unknown kind."""
-    known = _releases(log)
+    known = releases(log)
     entries = list(log.scan(_kinds(sought), after_seq=after, limit=PART))
     told = [deed for entry in entries if (deed := deed_of(entry, known)) is not None and is_sought(deed, sought)]
     return Part(deeds=tuple(told), seq=entries[-1].seq if entries else after, is_last=len(entries) < PART)
@@ -70,11 +70,3 @@ def _kinds(sought: Sought) -> tuple[str, ...]:
             f"nobody does {sought.kind!r}", at="kind", remedy=f"choose one of {', '.join(KINDS[:6])}, … or none"
         )
     return (sought.kind,) if sought.kind else KINDS
-
-
-def _releases(log: Log) -> Releases:
-    return {
-        (one.endpoint, one.release): one
-        for entry in log.scan(("ReleaseStarted",))
-        if isinstance(one := entry.fact, f.ReleaseStarted)
-    }

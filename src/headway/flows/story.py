@@ -9,7 +9,7 @@ from typing import get_args
 from msgspec import Struct, structs
 
 from headway.core import facts as f
-from headway.core.story import DETAILS, Line, is_detail, labels_text, line_of
+from headway.core.story import DETAILS, Line, Releases, is_detail, labels_text, line_of
 from headway.errors import UsageMistaken
 from headway.ports import Log
 
@@ -51,11 +51,7 @@ class Story(Struct, frozen=True, kw_only=True):
 
 def story(log: Log, asked: Asked) -> Story:
     """The part of the story that is asked for. Reads back from the newest fact. Raises UsageMistaken."""
-    releases = {
-        (one.endpoint, one.release): one
-        for entry in log.scan(("ReleaseStarted",))
-        if isinstance(one := entry.fact, f.ReleaseStarted)
-    }
+    known = releases(log)
     found: list[Told] = []
     files: list[f.LabelsAdded] = []
     n_old = 0
@@ -65,7 +61,7 @@ def story(log: Log, asked: Asked) -> Story:
             break
         if n_old:
             continue
-        line = None if is_detail(entry.fact) and not asked.every else line_of(entry, releases)
+        line = None if is_detail(entry.fact) and not asked.every else line_of(entry, known)
         if line is None:
             continue
         files = [entry.fact, *files] if isinstance(entry.fact, f.LabelsAdded) and not asked.every else []
@@ -79,6 +75,15 @@ def story(log: Log, asked: Asked) -> Story:
             return Story(told=tuple(reversed(found)), is_whole=False)
         found.append(Told(line=line, entry=entry))
     return Story(told=tuple(reversed(found)))
+
+
+def releases(log: Log) -> Releases:
+    """How each release began, by which lines tell what a fact of one is about."""
+    return {
+        (one.endpoint, one.release): one
+        for entry in log.scan(("ReleaseStarted",))
+        if isinstance(one := entry.fact, f.ReleaseStarted)
+    }
 
 
 def _newest_first(log: Log, asked: Asked) -> Iterator[f.Entry]:
