@@ -7,6 +7,7 @@ import pytest
 from headway.core.monitor_grammar import Plan, plan_of
 from headway.errors import HeadwayError
 from headway.flows.watch_here import Here
+from headway.flows.watch_news import SOON_S
 from headway.flows.watch_run import FIRST_PAUSE_S, ROUND_S, Heard, Rounds
 from watched import HOUR_S, Project, day, rows_of
 
@@ -79,6 +80,37 @@ def test_a_monitor_that_is_described_otherwise_begins_anew_and_one_that_is_gone_
     plans.clear()
     assert every.do(day(1)) == []
     assert every.next_at(day(1)) == day(1) + ROUND_S
+
+
+def test_what_had_to_be_judged_makes_labels_wait_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(str(tmp_path), labels="labels")
+    project.release(1)
+    project.begin(rows_of(100, 2000))
+    rows = rows_of(0, N)
+    first = int(project.answer(rows, at=day(0) + HOUR_S)[1:])
+    (tmp_path / "labels").mkdir()
+    project.now = day(400)
+    # Each pass takes a quarter of a minute of the processor.
+    used = iter(range(0, 1000, 15))
+    monkeypatch.setattr("headway.flows.watch_run._processor_s", lambda: float(next(used)))
+    every = rounds(project)
+    now = day(1) + 120
+    assert [told(one) for one in every.do(now)] == ["WindowClosed"]
+
+    def until_told(name: str, part: range) -> float:
+        lines = "".join(f"r{first + i},{rows['prediction'][i]}\n" for i in part)
+        (tmp_path / "labels" / name).write_text("request_id,label\n" + lines)
+        began = now
+        for waited in range(1, 1000):
+            if any("QualitySeen" in told(one) for one in every.do(began + waited)):
+                return waited
+        raise AssertionError("never told")
+
+    waited = until_told("first.csv", range(N // 2))
+    assert waited <= SOON_S
+    # These may be in vain: so the next ones wait.
+    now += waited
+    assert 20 * 15 <= until_told("second.csv", range(N // 2, N)) <= 20 * 15 + SOON_S
 
 
 def test_labels_that_arrive_in_its_folder_are_taken_in_first(tmp_path: Path) -> None:

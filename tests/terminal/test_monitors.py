@@ -51,14 +51,22 @@ PROVEN = Proven(
 )
 
 
-def watch(n: int = 20, *, alarm: bool = True) -> Watch:
+def watch(n: int = 20, *, alarm: bool = True, usual_high: float | None = None) -> Watch:
     found = Watch()
     found.after(BEGAN, START)
     rng = np.random.default_rng(1)
     for i in range(n):
         psi = 0.01 if i < n - 2 else 0.3
         readings = (
-            f.Reading(of="requests", measure="an hour", value=40 + float(rng.normal()), about="traffic"),
+            f.Reading(
+                of="requests",
+                measure="an hour",
+                value=40 + float(rng.normal()),
+                about="traffic",
+                was=40.0,
+                usual_low=0.0,
+                usual_high=usual_high,
+            ),
             f.Reading(of="age", measure="psi", value=psi, usual_high=0.02, is_beyond=psi > 0.1),
             f.Reading(of="prediction", measure="psi", value=0.01, usual_high=0.02),
             f.Reading(
@@ -113,6 +121,16 @@ def test_an_alarm_leads_and_everything_is_told() -> None:
     assert lines[9] == "  worst of its slices is region=south: accuracy 0.7 (0.6 to 0.8), 50 rows"
     assert "0 of 56 windows, 0.31 may be" in " ".join(lines[10:])
     assert lines[-1] == "  a note"
+
+
+@pytest.mark.parametrize(("usual_high", "is_told"), [(900.0, True), (2.9e27, False)])
+def test_what_is_usual_is_told_where_it_is_known(usual_high: float, is_told: bool) -> None:
+    shown = view_of("live", watch(usual_high=usual_high), Newest(), now=START + 20.5 * DAY_S, most=30)
+    (line,) = [line for line in told(shown) if line.startswith("  requests an hour")]
+    assert line.endswith(", usually 0 to 900") == is_told
+    assert ("usually" in line) == is_told
+    requests = shown.series[0]
+    assert requests.points[-1].usual_high == (usual_high if is_told else None)
 
 
 @pytest.mark.parametrize(("weeks", "said"), [(0.25, "which is new"), (0.01, "so it has been for a while")])

@@ -19,6 +19,9 @@ from headway.errors import StepNotStarted
 
 LOOP = "loop.yaml"
 
+HOLD = "data/hold"
+"""While there is such a file, the passengers' next day does not begin."""
+
 PATIENCE_S = 900.0
 """So long something may take to happen: ten times as long as it takes on a machine with nothing else to do."""
 
@@ -49,10 +52,16 @@ def tell(story: Story, folder: str, environ: Mapping[str, str], port: int) -> No
         facts = _Facts(folder)
         running.enter_context(_Beside(folder, environ, ("headway", "up", LOOP)))
         facts.wait("the data being watched", (f.SourceWatched,), lambda _: True)
-        story.say("June. Passengers ask, about a day a second; which flights were late is known a month later.")
+        story.say(
+            "June. Passengers ask, about a day a second (no day begins while a model is trained, which takes longer)."
+        )
+        story.say("Which flights were late is known two weeks later.")
+        held = _Held(folder)
         asking = ("python", "replay.py", "2013-06", "2013-12", "--endpoint", f"127.0.0.1:{port}")
         running.enter_context(_Beside(folder, environ, asking))
         facts.wait("an alarm", (f.AlarmRaised,), lambda fact: fact.says == "retrain")
+        with held:
+            facts.wait("a new model beside the old one", (f.StageBegan,), lambda fact: fact.stage == 0)
         facts.wait("a better model that took over", (f.EndpointSwitched,), lambda _: True)
         story.say("Nobody did anything: a new model serves. Now June's data are delivered, with the faults of April:")
         story.command("python", "fetch_data.py", "--broken")
@@ -62,6 +71,8 @@ def tell(story: Story, folder: str, environ: Mapping[str, str], port: int) -> No
         )
         story.say("tests, gate: all agree. Only the passengers' requests are as they always were.")
         story.command("python", "fetch_data.py", "--through", "2013-06", "--migrated")
+        with held:
+            facts.wait("the next model beside it", (f.StageBegan,), lambda fact: fact.stage == 0)
         facts.wait("a release that is rolled back", (f.ReleaseFinished,), lambda fact: fact.outcome == "rolled-back")
         story.say("Labels showed what no test could, and the model before serves again. The whole story:")
     story.headway("log", "--since", "1h")
@@ -103,6 +114,23 @@ class _Beside:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             print(f"  {self._name}: {line}", end="", flush=True)
+
+
+class _Held:
+    """The passengers' calendar stands still while this is entered: a month of it passes faster than a training."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = os.path.join(folder, HOLD)
+
+    def __enter__(self) -> None:
+        with open(self._path, "w", encoding="utf-8"):
+            pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del kind, error, trace
+        os.remove(self._path)
 
 
 class _Facts:

@@ -21,6 +21,9 @@ from headway.core.watch_words import name
 MOST_COLUMNS = 4
 """So many columns that go in are drawn: those that moved most in the newest window."""
 
+USUAL_TIMES = 100.0
+"""What is usual up to so many times what is usual in the middle is not known yet: there were few windows."""
+
 
 class Point(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A number of a window, None where it has none; `low` and `high` bound it, `is_beyond`: it counted for an alarm."""
@@ -169,21 +172,30 @@ def _reading(window: f.WindowClosed, of: str, measure: str) -> Reading | None:
 def _point(reading: Reading | None) -> Point:
     if reading is None:
         return Point()
+    usual_low, usual_high = _usual(reading)
     return Point(
         value=reading.value,
         low=reading.low,
         high=reading.high,
-        usual_low=reading.usual_low,
-        usual_high=reading.usual_high,
+        usual_low=usual_low,
+        usual_high=usual_high,
         is_beyond=reading.is_beyond,
     )
+
+
+def _usual(reading: Reading) -> tuple[float | None, float | None]:
+    """From where to where it usually is; by few windows, of which almost everything is usual, that is not said."""
+    high = reading.usual_high
+    if high is None or (reading.was is not None and high > USUAL_TIMES * max(reading.was, reading.value)):
+        return None, None
+    return reading.usual_low, high
 
 
 def _told(reading: Reading) -> str:
     """The newest number, with what is usual."""
     scale, unit, digits = {"share": (100.0, " %", 2), "p95 ms": (1.0, " ms", 3)}.get(reading.measure, (1.0, "", 3))
     told = f"{scale * reading.value:.{digits}g}{unit}"
-    low, high = reading.usual_low, reading.usual_high
+    low, high = _usual(reading)
     if high is None:
         return told
     if low is None or reading.measure == "share":

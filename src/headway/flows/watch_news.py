@@ -22,8 +22,8 @@ from headway.flows.settle import fold
 from headway.flows.watch_served import Endpoint, Served, key_of
 from headway.ports import Log
 
-SOON_S = 60.0
-"""How long to wait before the next look where a window of rows may be full, or labels may have come."""
+SOON_S = 20.0
+"""How long to wait before it is seen again whether a window of rows may be full, or labels may have come."""
 
 LATEST_S = 300.0
 """However long its window is, so often a monitor sees whether another version serves."""

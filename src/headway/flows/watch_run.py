@@ -123,7 +123,10 @@ class Rounds:
             one.n_failed, one.at = 0, heard.looked.next_at
             one.outlook.judged(seen[heard.monitor], heard.swept, heard.looked.notes)
             told.append(heard)
-        self._not_before = now + PATIENCE * (_processor_s() - began_at)
+        # What was sure to be needed spends nothing of what may be spent in vain: the reference of a new version alone
+        # would have labels wait for five minutes.
+        if not any(news.is_sure for news in seen.values()):
+            self._not_before = now + PATIENCE * (_processor_s() - began_at)
         return told
 
     def _failed(self, name: str, one: _Due, trouble: HeadwayError) -> Heard:
