@@ -82,6 +82,13 @@ class Blobs(Protocol):
     def get(self, digest: Digest) -> bytes:
         """The content, verified. Raises BlobMissing, BlobDamaged."""
 
+    def slice(self, digest: Digest, start: int, size: int) -> bytes:
+        """Up to `size` bytes of the content from byte `start`, fewer at its end; of a large one no more is read.
+
+        What is kept in pieces is verified piece by piece; of a large file of its own, a part cannot be. Raises
+        BlobMissing, BlobDamaged.
+        """
+
     def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
         """Write the content to `path`, verified, atomically, replacing what is there. Raises BlobMissing, BlobDamaged.
 

@@ -73,6 +73,10 @@ class MemoryBlobs:
             raise _damaged(digest)
         return data
 
+    def slice(self, digest: Digest, start: int, size: int) -> bytes:
+        """A part of the content. See `Blobs`."""
+        return self.get(digest)[start : start + size]
+
     def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
         """Write the content to a file. See `Blobs`."""
         data = self.get(digest)

@@ -57,6 +57,15 @@ class CachedBlobs:
             self._need([digest])
             return self._near.get(digest)
 
+    def slice(self, digest: Digest, start: int, size: int) -> bytes:
+        """A part of the content. See `Blobs`; whoever looks at a part looks at more, so all of it is brought nearby."""
+        self._need([digest])
+        try:
+            return self._near.slice(digest, start, size)
+        except BlobDamaged:
+            self._need([digest])
+            return self._near.slice(digest, start, size)
+
     def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
         """Write the content to a file. See `Blobs`."""
         self._need([digest])

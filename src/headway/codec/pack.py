@@ -198,3 +198,16 @@ def listed(data: bytes, *, at: str) -> Sequence[tuple[bytes, int]]:
     if len(data) % _LISTED.size:
         raise BlobDamaged("a list of pieces is damaged", at=at, remedy="`headway data verify`")
     return list(_LISTED.iter_unpack(data))
+
+
+def overlapping(data: bytes, start: int, size: int, *, at: str) -> Iterator[tuple[bytes, int, int]]:
+    """Of a list, the pieces that hold bytes `start` to `start + size` of the blob: digest, and from where to where.
+
+    Raises BlobDamaged.
+    """
+    before = 0
+    for digest, n in listed(data, at=at):
+        low, high = max(start - before, 0), min(start + size - before, n)
+        if low < high:
+            yield digest, low, high
+        before += n

@@ -90,6 +90,12 @@ class BlobsContract(ABC):
         assert blobs.get(digest_of(data)) == data
         assert move or _read(path) == data
 
+    def test_a_part_of_the_content_can_be_had(self, blobs: Blobs, folder: str) -> None:
+        for data in (b"", b"abc" * 999, NOISE):
+            for digest in (blobs.put_file(_written(os.path.join(folder, "f"), data), move=True)[0], blobs.put(data)):
+                for start, n in ((0, 10), (0, len(data)), (len(data) // 3, len(data) // 2), (len(data), 1)):
+                    assert blobs.slice(digest, start, n) == data[start : start + n]
+
     @pytest.mark.parametrize("data", CONTENTS, ids=len)
     def test_content_is_written_to_a_file(self, blobs: Blobs, folder: str, data: bytes) -> None:
         path = os.path.join(folder, "f")
@@ -164,10 +170,9 @@ class BlobsContract(ABC):
         assert _read(outside) == b"keep me"
 
     def test_what_is_not_there_is_said_to_be_missing(self, blobs: Blobs, folder: str) -> None:
-        with pytest.raises(BlobMissing):
-            blobs.get(ABSENT)
-        with pytest.raises(BlobMissing):
-            blobs.fetch(ABSENT, os.path.join(folder, "f"))
+        for read in (blobs.get, lambda it: blobs.slice(it, 0, 1), lambda it: blobs.fetch(it, f"{folder}/f")):
+            with pytest.raises(BlobMissing):
+                read(ABSENT)
         assert os.listdir(folder) == []
 
     def test_a_file_that_is_not_there_cannot_be_stored(self, blobs: Blobs, folder: str) -> None:

@@ -85,6 +85,11 @@ class FileBlobs:
         with files.translated(self._root):
             return read.whole(self._folder, digest)
 
+    def slice(self, digest: Digest, start: int, size: int) -> bytes:
+        """A part of the content. See `Blobs`."""
+        with files.translated(self._root):
+            return read.some(self._folder, digest, start, size)
+
     def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
         """Write the content to a file. See `Blobs`; the file is new and gets the usual rights of a new file."""
         fresh = os.path.join(os.path.dirname(path), f".headway-{os.urandom(8).hex()}.tmp")

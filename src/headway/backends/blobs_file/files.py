@@ -98,6 +98,15 @@ def read(fd: int) -> bytes:
     return b"".join(parts)
 
 
+def read_at(fd: int, size: int, at: int) -> bytes:
+    """Up to `size` bytes of a file from the place `at`, fewer at its end."""
+    parts: list[bytes] = []
+    while size > 0 and (data := os.pread(fd, size, at)):
+        parts.append(data)
+        at, size = at + len(data), size - len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 def write(fd: int, data: bytes | memoryview) -> None:
     """All of `data`, however little the system takes at a time."""
     done = os.write(fd, data)

@@ -33,6 +33,22 @@ def whole(folder: Folder, digest: Digest) -> bytes:
     return _piece(folder, digest, found)
 
 
+def some(folder: Folder, digest: Digest, start: int, size: int) -> bytes:
+    """Up to `size` bytes of a blob's content from `start`. See `Blobs`."""
+    found = folder.index.find(digest)
+    if found is None:
+        fd = _opened(folder, digest)
+        try:
+            return files.read_at(fd, size, start)
+        finally:
+            os.close(fd)
+    data = _piece(folder, digest, found)
+    if found[1].form != LIST:
+        return data[start : start + size]
+    cut = pack.overlapping(data, start, size, at=folder.root)
+    return b"".join(whole(folder, Digest(part.hex()))[a:b] for part, a, b in cut)
+
+
 def write_to(folder: Folder, digest: Digest, target: int) -> bool:
     """Write a blob's content to an empty file; False when it is another's, of which nothing may be used.
 

@@ -91,6 +91,15 @@ class ObjectBlobs:
             raise read.damaged(self._bucket, digest)
         return data
 
+    def slice(self, digest: Digest, start: int, size: int) -> bytes:
+        """A part of the content. See `Blobs`."""
+        found = self._index.find(digest)
+        if found is None or found[1].form != LIST:
+            return self.get(digest)[start : start + size]
+        data = read.one(self._bucket, self._index, digest, found)
+        cut = pack.overlapping(data, start, size, at=self._bucket.url)
+        return b"".join(self.get(Digest(part.hex()))[a:b] for part, a, b in cut)
+
     def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
         """Write the content to a file. See `Blobs`."""
         fresh = os.path.join(os.path.dirname(path), f".headway-{os.urandom(8).hex()}.tmp")
