@@ -176,8 +176,13 @@ def write(folder: Path) -> config.Settings:
         for stream, facts in streams().items():
             for i, fact in enumerate(facts):
                 parts.log.append(stream, [fact], expect=i, at=AT + 60 * i)
+    return msgspec.structs.replace(with_tokens(settings), environ={"RETRAIN_KEY": "of the caller"})
+
+
+def with_tokens(settings: config.Settings) -> config.Settings:
+    """Settings that know the four tokens."""
     tokens = tuple(Token(name=f"{role}-1", role=role, digest=passes.digest_of(token)) for role, token in TOKENS.items())
-    return msgspec.structs.replace(settings, web_tokens=tokens, environ={"RETRAIN_KEY": "of the caller"})
+    return msgspec.structs.replace(settings, web_tokens=tokens)
 
 
 class Visitor:

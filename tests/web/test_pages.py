@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from headway.config import Settings, load
-from headway.web import exports, openapi, static
+from headway.web import downloads, exports, openapi, static
 from headway.web.acts import acts
 from headway.web.pages import pages
 from web_world import TOKENS, Visitor, served, write
@@ -29,6 +29,7 @@ PATHS = [
     "/runs/2",
     "/runs/3",
     "/runs/2/steps/gate",
+    "/runs/2/steps/gate/log",
     "/models",
     "/models/m",
     "/models/m/2",
@@ -279,12 +280,14 @@ def test_an_asset_has_its_own_name_only(visitor: Visitor) -> None:
 def test_the_document_of_the_api_is_true_of_every_answer(visitor: Visitor) -> None:
     document = visitor.json("/api/v1/openapi.json")
     assert document == msgspec.json.decode(msgspec.json.encode(openapi.document()))
-    assert set(document["paths"]) == {page.twin for page in pages()} | {act.twin for act in acts()} | {exports.PATH}
+    handed = {exports.PATH, *downloads.ASKS}
+    assert set(document["paths"]) == {page.twin for page in pages()} | {act.twin for act in acts()} | handed
     asked = {
         "/api/v1/loop": "/api/v1/loop",
         "/api/v1/runs": "/api/v1/runs",
         "/api/v1/runs/{run}": "/api/v1/runs/2",
         "/api/v1/runs/{run}/steps/{step}": "/api/v1/runs/2/steps/gate",
+        "/api/v1/runs/{run}/steps/{step}/log": "/api/v1/runs/2/steps/gate/log?q=x",
         "/api/v1/compare": "/api/v1/compare?runs=1,2",
         "/api/v1/models": "/api/v1/models",
         "/api/v1/models/{name}": "/api/v1/models/m",

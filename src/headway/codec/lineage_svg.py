@@ -1,6 +1,7 @@
-"""Draws a lineage as boxes in columns, each leading to its page, as a picture that is a part of a page.
+"""Draws a lineage, or a run, as boxes in columns, each leading to its page, as a picture that is a part of a page.
 
-Colours come from the page. Neighbours: `core/lineage_picture` says what stands where, `loop_svg` draws the loop.
+Colours come from the page. Neighbours: `core/lineage_picture` and `core/run_graph` say what stands where, `loop_svg`
+draws the loop.
 """
 
 from headway.codec.page import text
@@ -10,23 +11,30 @@ WIDTH = 1000
 _TOP, _TALL, _GAP, _SPACE = 30, 44, 14, 46
 
 
-def drawn(picture: Picture) -> str:
-    """The picture of at least one box."""
+def drawn(picture: Picture, name: str = "Lineage", *, least: int = 0) -> str:
+    """The picture of at least one box; with `least` no box is less wide, and the picture as wide as that takes."""
     n = len(picture.columns)
-    wide = (WIDTH - _SPACE * (n - 1)) / n
+    width = max(WIDTH, n * (least + _SPACE) - _SPACE)
+    wide = (width - _SPACE * (n - 1)) / n
+    # Where boxes have a least width, few of them need not fill a page.
+    if least:
+        wide = min(wide, 1.5 * least)
+        width = round(n * (wide + _SPACE) - _SPACE)
+    top = _TOP if any(picture.columns) else 6
     counts = [sum(box.column == i for box in picture.boxes) for i in range(n)]
     tall = max(counts) * (_TALL + _GAP) - _GAP
-    height = _TOP + tall + 6
+    height = top + tall + 6
     places: list[tuple[float, float]] = []
     seen = [0] * n
     for box in picture.boxes:
         # Columns stand in the middle beside the longest.
         above = (tall - (counts[box.column] * (_TALL + _GAP) - _GAP)) / 2
-        places.append((box.column * (wide + _SPACE), _TOP + above + seen[box.column] * (_TALL + _GAP)))
+        places.append((box.column * (wide + _SPACE), top + above + seen[box.column] * (_TALL + _GAP)))
         seen[box.column] += 1
     heads = "".join(
-        f'<text class="soft" x="{i * (wide + _SPACE):.0f}" y="16" font-size="13">{text(name)}</text>'
-        for i, name in enumerate(picture.columns)
+        f'<text class="soft" x="{i * (wide + _SPACE):.0f}" y="16" font-size="13">{text(head)}</text>'
+        for i, head in enumerate(picture.columns)
+        if head
     )
     ways = "".join(
         _way(places[a][0] + wide, places[a][1] + _TALL / 2, places[b][0], places[b][1] + _TALL / 2)
@@ -34,8 +42,8 @@ def drawn(picture: Picture) -> str:
     )
     boxes = "".join(_box(box, *place, wide) for box, place in zip(picture.boxes, places, strict=True))
     return (
-        f'<svg class="lineage-graph" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" '
-        f'role="group" aria-label="{text(f"Lineage: {picture.told}")}">{heads}{ways}{boxes}</svg>'
+        f'<svg class="{"run-graph" if least else "lineage-graph"}" viewBox="0 0 {width} {height:.0f}" width="{width}" '
+        f'height="{height:.0f}" role="group" aria-label="{text(f"{name}: {picture.told}")}">{heads}{ways}{boxes}</svg>'
     )
 
 

@@ -22,6 +22,7 @@ _NAMES = {
     405: "method-not-allowed",
     408: "timeout",
     413: "too-large",
+    416: "range-not-satisfiable",
     421: "misdirected",
     429: "too-many-requests",
     503: "unavailable",

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from headway import __version__
 from headway.core.access import Role
 from headway.errors import HeadwayError
-from headway.web import acts, answers, exports, live, openapi, static
+from headway.web import acts, answers, downloads, exports, live, openapi, static
 from headway.web.access import Access, Endpoint
 from headway.web.guard import Guard
 from headway.web.hooks import Hooks
@@ -45,6 +45,9 @@ def ways(site: Site, access: Access, streams: live.Live | None = None) -> Sequen
         Way(path=exports.PATH, endpoint=exports.endpoint(site), role="viewer"),
         Way(path=f"{API}/openapi.json", endpoint=openapi.handed_out, role="viewer"),
     ]
+    for path, find in ((downloads.LOG, downloads.log), (downloads.OUTPUT, downloads.output)):
+        answer = downloads.endpoint(site, find)
+        found += [Way(path=one, endpoint=answer, role="viewer") for one in (path, API + path)]
     if not site.reading:
         found.append(Way(path="/hooks/{path:path}", endpoint=Hooks(site).receive, methods=("POST",)))
         for act in acts.acts():

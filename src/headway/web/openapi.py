@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headway import __version__
-from headway.web import exports
+from headway.web import downloads, exports
 from headway.web.acts import LONGEST_WHY, Act, Done, acts
 from headway.web.pages import pages
 
@@ -31,6 +31,11 @@ def document() -> dict[str, Any]:
         paths.setdefault(act.twin, {})["post"] = {**_asked(act.twin, schemas[-1]), "requestBody": _body(act)}
     exported = paths.setdefault(exports.PATH, {})["get"] = _asked(exports.PATH, {}, exports.ASKS)
     exported["responses"]["200"]["content"] = {kind: {} for kind in exports.KINDS}
+    for path, asks in downloads.ASKS.items():
+        handed = paths.setdefault(path, {})["get"] = _asked(path, {}, asks)
+        handed["responses"]["200"]["content"] = {"application/octet-stream": {}, "text/plain": {}, "image/*": {}}
+        handed["responses"]["206"] = {**handed["responses"]["200"], "description": "The part that was asked for"}
+        handed["responses"]["416"] = {**handed["responses"]["404"], "description": "There is no such part"}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Headway", "version": __version__, "description": "What the pages show, as JSON."},

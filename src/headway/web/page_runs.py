@@ -1,20 +1,22 @@
 """Runs: the list with its filters, one run with its steps, and one step with what it printed."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headway.codec import lineage_svg
 from headway.codec.curve_svg import drawn
 from headway.codec.loop_svg import spans
+from headway.core import run_graph
 from headway.core.history import RunView, StepView
 from headway.core.ids import RunId
 from headway.core.loop import State, state_of
+from headway.core.pipeline import Pipeline
 from headway.core.trigger import HAND
-from headway.errors import BlobMissing, NameUnknown, UsageMistaken
-from headway.flows import history
+from headway.errors import BlobMissing, NameUnknown
 from headway.flows.at_work import is_at_work
 from headway.flows.event_hand import Asked as ByHand
 from headway.flows.event_hand import ask
@@ -22,6 +24,7 @@ from headway.flows.events import World
 from headway.flows.run_list import MOST, Question, RunLine, metrics_of, runs
 from headway.terminal.words import took
 from headway.web.acts import Act, Doing, Done
+from headway.web.page_log import LogPart, end_of, number, stands, step_of
 from headway.web.pages import Asked, Page
 
 FEW = 50
@@ -30,13 +33,11 @@ FEW = 50
 N_METRICS, STEP_METRICS = 3, 6
 """Numbers that are shown of a run of the list, and of a step of a run."""
 
+BOX = 150
+"""A step of the graph is so wide at least: its name can be read."""
+
 CURVES = 24
 """Numbers of a run that are drawn as curves."""
-
-TAIL_BYTES = 256 * 1024
-"""Of what a step printed, the end is shown."""
-
-_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
 
 OUTCOMES = ("running", "passed", "failed", "refused", "held", "invalid", "rolled-back", "interrupted")
 
@@ -63,7 +64,9 @@ class RunsPage(Struct, frozen=True, kw_only=True):
 
 
 class RunPage(Struct, frozen=True, kw_only=True):
-    """One run; `picture` is an SVG of when each step ran, `gates` are the steps that kept a verdict.
+    """One run; `picture` is an SVG of when each step ran, `graph` of what waits for what, empty where that is unknown.
+
+    `gates` are the steps that kept a verdict.
 
     `curves` are SVGs, one for each number that was reported at several steps of a training; `numbers` are those that
     each step reported last.
@@ -74,35 +77,26 @@ class RunPage(Struct, frozen=True, kw_only=True):
     state: State
     states: dict[str, State]
     picture: str = ""
+    graph: str = ""
     gates: tuple[str, ...] = ()
     curves: tuple[str, ...] = ()
     numbers: dict[str, dict[str, float]] = {}
 
 
 class StepPage(Struct, frozen=True, kw_only=True):
-    """One step of a run. `printed` is the end of what it printed, of which `skipped_bytes` came before."""
+    """One step of a run. `log` has the end of what it printed."""
 
     run: RunId
     name: str
     step: StepView
     state: State
-    printed: str
-    skipped_bytes: int = 0
-
-
-def _number(asked: Asked, name: str, default: int) -> int:
-    text = asked.query.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 12):
-        raise UsageMistaken(f"{text!r} is no number", at=name, remedy="give a whole number")
-    return int(text)
+    log: LogPart
 
 
 def _runs(asked: Asked) -> RunsPage:
-    limit = min(max(_number(asked, "limit", FEW), 1), MOST)
+    limit = min(max(number(asked, "limit", FEW), 1), MOST)
     wanted = {name: asked.query.get(name, "").strip() for name in ASKED}
-    question = Question(before=_number(asked, "before", 0), **wanted)
+    question = Question(before=number(asked, "before"), **wanted)
     found = runs(asked.parts.log, question, limit=limit)
     numbers = metrics_of(asked.parts.log, [line.run for line in found.lines], N_METRICS)
     rows = [_row(line, numbers[line.run], asked) for line in found.lines]
@@ -120,24 +114,8 @@ def _row(line: RunLine, metrics: dict[str, float], asked: Asked) -> RunRow:
     return RunRow(line=line, state=state_of(line.outcome), metrics=metrics)
 
 
-def _found(asked: Asked) -> RunView:
-    text = asked.path["run"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 12):
-        raise NameUnknown(f"{text!r} is no run", at="run", remedy="`headway runs` lists them")
-    return history.run_view(RunId(int(text)), asked.parts.log)
-
-
-def _stands(asked: Asked) -> tuple[RunView, str]:
-    """The run, and how it stands; of one that was left nobody is at work on any step."""
-    run = _found(asked)
-    if run.outcome != "running" or is_at_work(asked.parts.leases, run.run, now=asked.now):
-        return run, run.outcome
-    steps = {name: replace(step, state="left") if step.state == "running" else step for name, step in run.steps.items()}
-    return replace(run, steps=steps), "unfinished"
-
-
 def _run(asked: Asked) -> RunPage:
-    run, outcome = _stands(asked)
+    run, outcome = stands(asked)
     states = {step.step: state_of(step.state) for step in run.steps.values()}
     timed = [step for step in run.steps.values() if step.started_at is not None]
     bars = [(step.step, states[step.step], *_when(step, run, asked.now)) for step in timed]
@@ -151,10 +129,23 @@ def _run(asked: Asked) -> RunPage:
         state=state_of(outcome),
         states=states,
         picture=picture,
+        graph=_graph(asked, run),
         gates=gates,
         curves=tuple(_curves(run)),
         numbers={step.step: _numbers(step) for step in run.steps.values()},
     )
+
+
+def _graph(asked: Asked, run: RunView) -> str:
+    """What waits for what, as the pipeline was when the run began."""
+    try:
+        pipeline = msgspec.json.decode(asked.parts.blobs.get(run.started.pipeline), type=Pipeline)
+    except (BlobMissing, msgspec.MsgspecError):
+        # The list of steps says how each stands.
+        return ""
+    words = {step.step: f"{step.state}, {took(step.seconds)}" for step in run.steps.values() if step.seconds}
+    found = run_graph.graph(pipeline.steps, run, words)
+    return "" if found is None else lineage_svg.drawn(found, "Steps", least=BOX)
 
 
 def _numbers(step: StepView) -> dict[str, float]:
@@ -179,28 +170,10 @@ def _when(step: StepView, run: RunView, now: float) -> tuple[float, float]:
 
 
 def _step(asked: Asked) -> StepPage:
-    run, _ = _stands(asked)
-    step = run.steps.get(asked.path["step"])
-    if step is None:
-        raise NameUnknown(
-            f"run {run.run} has no step {asked.path['step']!r}", at="step", remedy=f"see the page of run {run.run}"
-        )
-    tail = bytearray()
-    n_bytes = 0
-    try:
-        for block in history.printed(asked.parts.blobs, asked.site.settings.home, run, step.step):
-            n_bytes += len(block)
-            tail += block
-            del tail[:-TAIL_BYTES]
-    except BlobMissing:
-        tail += b"what it printed is not in the store any more"
+    run, _ = stands(asked)
+    step = step_of(run, asked)
     return StepPage(
-        run=run.run,
-        name=run.started.name,
-        step=step,
-        state=state_of(step.state),
-        printed=_ESCAPES.sub("", tail.decode("utf-8", "replace")),
-        skipped_bytes=max(n_bytes - TAIL_BYTES, 0),
+        run=run.run, name=run.started.name, step=step, state=state_of(step.state), log=end_of(asked, run, step)
     )
 
 

@@ -27,6 +27,7 @@ def templates() -> "Environment":
         lstrip_blocks=True,
     )
     made.filters.update(took=words.took, size=words.size, moment=moment, number=number, short=short, coded=coded)
+    made.filters.update(marked=marked)
     made.globals.update(asset=static.address, headway_version=__version__, ago=ago)
     return made
 
@@ -52,6 +53,23 @@ def coded(text: str) -> "Markup":
         return escape(text)
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
+
+
+def marked(text: str, words: str) -> "Markup":
+    """A text in which what was looked for is marked; small letters stand for capitals, too. Everything is escaped.
+
+    >>> str(marked("<Error>: no error", "error"))
+    '&lt;<mark>Error</mark>&gt;: no <mark>error</mark>'
+    """
+    import re
+
+    from markupsafe import Markup, escape
+
+    flags = re.IGNORECASE if words == words.lower() else 0
+    parts = re.split(f"({re.escape(words)})", text, flags=flags) if words else [text]
+    return Markup("").join(
+        Markup("<mark>{}</mark>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
     )
 
 

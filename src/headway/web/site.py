@@ -11,6 +11,7 @@ from headway.config import Settings
 from headway.core.pipeline import Pipeline
 from headway.flows import pipeline
 from headway.flows.made import Remembered
+from headway.flows.printed import Shelf
 from headway.steps import Usable
 from headway.web.passes import Keys, OwnKeys
 from headway.web.profiles import Profiles
@@ -26,7 +27,7 @@ class Site(Struct, frozen=True, kw_only=True):
     `files` are the pipelines' files, as seen from the project's folder. `heard` is called with a pipeline's name, from
     any thread, when an event of it was written down. `tell` takes a line for whoever runs the server. `keys` let people
     in. Who is `reading` takes no hooks: nothing is ever written then. `steps` remember which step made what,
-    `profiles` what data are like.
+    `profiles` what data are like, `shelf` where the lines of what steps printed end.
     """
 
     settings: Settings
@@ -38,6 +39,7 @@ class Site(Struct, frozen=True, kw_only=True):
     reading: bool = False
     steps: Remembered = field(default_factory=Remembered)
     profiles: Profiles = field(default_factory=Profiles)
+    shelf: Shelf = field(default_factory=Shelf)
 
     def pipelines(self) -> Iterator[Pipeline]:
         """The pipelines as their files are now, from compiled copies where nothing changed. Raises FileFaulty.
