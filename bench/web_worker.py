@@ -13,6 +13,7 @@ import json
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -36,7 +37,13 @@ PAGES = {
     "releases": "/releases",
     "monitors": "/monitors",
     "story": "/story",
+    "a log's end": "/runs/{log}/steps/say/log",
+    "a log's middle": "/runs/{log}/steps/say/log?line=6250000",
 }
+LOG_LINES = 12_500_000
+"""Of 80 bytes each."""
+
+N_TOLD = 20
 
 
 def main() -> None:
@@ -48,7 +55,10 @@ def main() -> None:
         try:
             assert server.stdout is not None
             told = json.loads(server.stdout.readline())
-            counts = {"s to answer": time.monotonic() - began, **measured(server.pid, told["url"], told["link"])}
+            counts = {
+                "s to answer": time.monotonic() - began,
+                **measured(server.pid, told["url"], told["link"], n_runs + 1),
+            }
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(60)
@@ -94,10 +104,51 @@ def write(n_runs: int) -> None:
                 data=(data,),
             )
             parts.log.append("model/m", [made], expect=version - 1, at=1_790_000_000.0 + version)
+        with open("log", "wb") as file:
+            file.writelines(b"line %012d %s\n" % (n, b"." * 61) for n in range(LOG_LINES))
+        printed, size = parts.blobs.put_file("log", move=True)
+        said: list[f.Fact] = [
+            f.RunStarted(
+                run=RunId(n_runs + 1),
+                name="p",
+                file="pipeline.yaml",
+                pipeline=digest,
+                options=f.RunOptions(),
+                params={},
+            ),
+            f.StepStarted(step="say"),
+            f.StepFinished(step="say", outcome="passed", exit_code=0, seconds=1.0, log=printed, log_bytes=size),
+            f.RunFinished(outcome="passed", exit_code=0, seconds=2.0),
+        ]
+        parts.log.append(f"run/{n_runs + 1}", said, expect=0, at=1_790_000_000.0)
 
 
-def measured(pid: int, url: str, link: str) -> dict[str, float]:
-    """What pages cost the server and the wire. Of each page the first answer is thrown away."""
+def told_after(url: str, cookie: str) -> float:
+    """Seconds until an open page is told that a fact was appended, the median."""
+    from headway import config, wiring
+    from headway.core import facts as f
+
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection.request("GET", "/live?after=0", headers={"Accept": "text/event-stream", "Cookie": cookie})
+    answer = connection.getresponse()
+    seen: list[float] = []
+    with wiring.open(config.load(folder=".")) as parts:
+        for n in range(N_TOLD + 1):
+            moved = f.AliasMoved(model="m", alias="a", version=1 + n % 2)
+            began = time.monotonic()
+            parts.log.append("model/m", [moved], expect=N_VERSIONS + n, at=1_790_100_000.0 + n)
+            last = next(parts.log.scan(newest_first=True, limit=1)).seq
+            while True:
+                line = answer.readline().decode()
+                if line.startswith("data:") and int(line[5:]) >= last:
+                    break
+            seen.append(time.monotonic() - began)
+    connection.close()
+    return statistics.median(seen[1:])
+
+
+def measured(pid: int, url: str, link: str, log: int) -> dict[str, float]:
+    """What pages cost the server and the wire. Of each page the first answer is thrown away, but for a log's."""
     connection = HTTPConnection(urlsplit(url).netloc, timeout=600)
     cookie = ""
 
@@ -113,17 +164,30 @@ def measured(pid: int, url: str, link: str) -> dict[str, float]:
 
     cookie = ask(link.removeprefix(url))[0].decode()
     found: dict[str, float] = {}
-    for name, path in PAGES.items():
+    for name, page in PAGES.items():
+        path = page.format(log=log)
+        began = time.monotonic()
         text, n_bytes = ask(path)
+        if name == "a log's end":
+            found["s: a log's end, the first time"] = time.monotonic() - began
         if name == "first page":
             assets = set(re.findall(rb'"(/static/[^"]+)"', text))
             sizes = {asset.decode(): ask(asset.decode())[1] for asset in assets}
             found["KB cold"] = (n_bytes + sum(sizes.values())) / 1000
             found["KB of scripts"] = sum(size for asset, size in sizes.items() if asset.endswith(".js")) / 1000
-        before = cpu_s(pid)
+        before, there = cpu_s(pid), []
         for _ in range(N_ASKED):
+            began = time.monotonic()
             ask(path)
+            there.append((time.monotonic() - began) * 1000)
         found[f"ms: {name}"] = (cpu_s(pid) - before) * 1000 / N_ASKED
+        found[f"ms there, p95: {name}"] = statistics.quantiles(there, n=20)[-1]
+    began, line = time.monotonic(), "1"
+    while line:
+        text, _ = ask(f"/runs/{log}/steps/say/log?q=nowhere&from={line}")
+        line = next(iter(re.findall(rb"&amp;from=(\d+)\">Go on", text)), b"").decode()
+    found["s: a log searched to its end"] = time.monotonic() - began
+    found["s until told"] = told_after(url, cookie)
     status = Path(f"/proc/{pid}/status").read_text()
     found["MB"] = int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
     connection.close()
