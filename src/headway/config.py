@@ -4,16 +4,20 @@ What each wins over: a flag over HEADWAY_… in the environment over headway.tom
 """
 
 import os
+import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct, field
 
 from headway.core.access import Token
 from headway.core.notifier import Notifying
+from headway.core.oidc import Oidc
 from headway.core.placement import Placement
 from headway.core.redact import redacted
 from headway.errors import Fault, FileFaulty, FileMissing, UsageMistaken
+
+T = TypeVar("T")
 
 HOME = ".headway"
 """The embedded default's folder: log, blobs, workspaces; ignored by Git."""
@@ -55,6 +59,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Where people reach the pages, behind a proxy. Default: where the server listens."""
     web_tokens: tuple[Token, ...] = ()
     """Who may open the pages with a token, and in which role. Default: nobody."""
+    web_oidc: Oidc | None = None
+    """The provider that people may sign in with. Default: none."""
     notify: tuple[Notifying, ...] = ()
     """Who is told of alarms, runs and releases. Default: nobody."""
 
@@ -112,6 +118,7 @@ def load(*, folder: str | None = None) -> Settings:
         kubernetes=_json(file.kubernetes) if file.kubernetes.image else "",
         web_url=file.web.url.rstrip("/"),
         web_tokens=file.web.tokens,
+        web_oidc=file.web.oidc if file.web.oidc.issuer else None,
         notify=file.notify,
     )
 
@@ -167,6 +174,8 @@ class _Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """As in https://headway.example.com; empty: the server's own address."""
     tokens: tuple[Token, ...] = ()
     """A name, a role and a digest each, as `headway ui --token` prints them."""
+    oidc: Oidc = Oidc()
+    """Without an `issuer`: none."""
 
 
 def _json(value: Struct) -> str:
@@ -241,9 +250,9 @@ def _shown(text: str, values: dict[str, Any]) -> str:
     """The file as lines of it may be shown."""
     match values:
         case {"log": {"url": str(url)}}:
-            return text.replace(url, redacted(url))
-        case _:
-            return text
+            text = text.replace(url, redacted(url))
+    # Whoever has a client's secret at hand may write it here.
+    return re.sub(r"(client-secret[\w-]*[\"']?\s*=\s*).*", r"\1***", text)
 
 
 # Any: as above.
@@ -254,8 +263,6 @@ def _limits(values: dict[str, Any]) -> list[Fault]:
         case {"run": {"jobs": int(jobs)}} if jobs < 1 and not isinstance(jobs, bool):
             remedy = "write a number from 1, or leave it out"
             found.append(Fault(f"`jobs` is {jobs}", where="run.jobs", remedy=remedy))
-        case _:
-            pass
     match values:
         case {"trust": {"keys": [*keys]}}:
             from headway.core.signing import read_key
@@ -264,40 +271,43 @@ def _limits(values: dict[str, Any]) -> list[Fault]:
             for n, key in enumerate(keys):
                 if isinstance(key, str) and read_key(key) is None:
                     found.append(Fault(f"{key!r} is no public key", where=f"trust.keys[{n}]", remedy=remedy))
-        case _:
-            pass
-    match values:
-        case {"web": {"tokens": [*tokens]}}:
-            import re
-
-            remedy = "write it as `headway ui --token NAME` prints it: sha256: and 64 hexadecimal digits"
-            for n, one in enumerate(tokens):
-                digest = one.get("digest") if isinstance(one, dict) else None
-                if isinstance(digest, str) and not re.fullmatch("sha256:[0-9a-f]{64}", digest):
-                    found.append(Fault("this is no digest of a token", where=f"web.tokens[{n}].digest", remedy=remedy))
-        case _:
-            pass
+    if isinstance(web := values.get("web"), dict):
+        found += _of_web(web)
     match values:
         case {"notify": [*written]} if written:
             found += _of_notifiers(written)
-        case _:
-            pass
     return found
+
+
+def _read(written: object, kind: type[T]) -> T | None:
+    """What was written, as far as its values are of the right kinds; else None, and `check` says why."""
+    import msgspec
+
+    from headway.codec.kinds import problems_of
+
+    problems, values = problems_of(written, kind)
+    return None if problems else msgspec.convert(values, kind)
 
 
 # Any: as above.
 def _of_notifiers(written: list[Any]) -> list[Fault]:
-    """What is wrong with those who are told, as far as their values are of the right kinds."""
-    import msgspec
-
-    from headway.codec.kinds import problems_of
+    """What is wrong with those who are told."""
     from headway.core.notifier import wrong
 
-    read = problems_of(written, tuple[Notifying, ...])
-    if read[0]:
-        return []
-    found = wrong(msgspec.convert(read[1], tuple[Notifying, ...]))
+    found = wrong(_read(written, tuple[Notifying, ...]) or ())
     return [Fault(one.problem, where=f"notify[{one.n}].{one.field}", remedy=one.remedy) for one in found]
+
+
+# Any: as above.
+def _of_web(web: dict[str, Any]) -> list[Fault]:
+    """What is wrong with those who may open the pages, and with the provider that they sign in with."""
+    from headway.core.access import wrong_tokens
+    from headway.core.oidc import wrong
+
+    provider = _read(web["oidc"], Oidc) if "oidc" in web else None
+    found = wrong(provider, str(web.get("url", ""))) if provider is not None else []
+    told = [Fault(one.problem, where=f"web.oidc.{one.field}".rstrip("."), remedy=one.remedy) for one in found]
+    return [*wrong_tokens(web.get("tokens")), *told]
 
 
 def _project(start: str) -> str:

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from headway.errors import Fault
+
 Role = Literal["viewer", "operator", "approver", "admin"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -32,3 +34,16 @@ def may(role: Role, needed: Role) -> bool:
     (True, False)
     """
     return ROLES.index(role) >= ROLES.index(needed)
+
+
+def wrong_tokens(written: object) -> list[Fault]:
+    """Digests under `web.tokens` that are none; what is not even of the right kind is told elsewhere."""
+    import re
+
+    remedy = "write it as `headway ui --token NAME` prints it: sha256: and 64 hexadecimal digits"
+    found = []
+    for n, one in enumerate(written if isinstance(written, list) else []):
+        digest = one.get("digest") if isinstance(one, dict) else None
+        if isinstance(digest, str) and not re.fullmatch("sha256:[0-9a-f]{64}", digest):
+            found.append(Fault("this is no digest of a token", where=f"web.tokens[{n}].digest", remedy=remedy))
+    return found

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -56,14 +57,29 @@ def busy(request: Request, problem: str, wait_s: float) -> Response:
     return refusal(request, 429, problem, f"try again in {after} s", {"retry-after": after})
 
 
-def stranger(request: Request, why: str = "") -> Response:
+class Door(Struct, frozen=True, kw_only=True):
+    """What the page by which people come in has besides a form for tokens.
+
+    `host` is the provider's, empty where there is none; `next` the page that they asked for, as it stands behind a `?`.
+    `has_left`: they signed out here, and may still be signed in there.
+    """
+
+    host: str = ""
+    next: str = ""
+    has_left: bool = False
+
+
+def stranger(
+    request: Request, why: str = "", *, remedy: str = "", status: int = 401, door: Door | None = None
+) -> Response:
     """Nobody we know: the page that asks for a token, and says where a link is to be had."""
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
     if wants_page(request):
-        body = rendered("enter.html", title="Come in", why=why, who=None)
-        return Response(body, 401, {"www-authenticate": "Bearer"}, media_type="text/html")
+        body = rendered("enter.html", title="Come in", why=why, remedy=remedy, door=door or Door(), who=None)
+        return Response(body, status, headers, media_type="text/html")
     problem = why or "this is for those who were let in"
-    remedy = "send a token (Authorization: Bearer …), or open the link that `headway ui` prints"
-    return refusal(request, 401, problem, remedy, {"www-authenticate": "Bearer"})
+    remedy = remedy or "send a token (Authorization: Bearer …), or open the link that `headway ui` prints"
+    return refusal(request, status, problem, remedy, headers)
 
 
 def status_of(error: HeadwayError) -> int:

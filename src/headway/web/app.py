@@ -13,8 +13,8 @@ from starlette.routing import Route
 from headway import __version__
 from headway.core.access import Role
 from headway.errors import HeadwayError
-from headway.web import acts, answers, downloads, exports, live, openapi, static
-from headway.web.access import Access, Endpoint
+from headway.web import acts, answers, downloads, exports, live, oidc, openapi, static
+from headway.web.access import OIDC_PATHS, Access, Endpoint
 from headway.web.guard import Guard
 from headway.web.hooks import Hooks
 from headway.web.pages import API, endpoint, pages
@@ -48,6 +48,12 @@ def ways(site: Site, access: Access, streams: live.Live | None = None) -> Sequen
     for path, find in ((downloads.LOG, downloads.log), (downloads.OUTPUT, downloads.output)):
         answer = downloads.endpoint(site, find)
         found += [Way(path=one, endpoint=answer, role="viewer") for one in (path, API + path)]
+    if access.provider is not None:
+        sign_in = oidc.SignIn(site, access, access.provider)
+        found += [
+            Way(path=path, endpoint=does)
+            for path, does in zip(OIDC_PATHS, (sign_in.begin, sign_in.back, sign_in.end), strict=True)
+        ]
     if not site.reading:
         found.append(Way(path="/hooks/{path:path}", endpoint=Hooks(site).receive, methods=("POST",)))
         for act in acts.acts():
@@ -64,6 +70,12 @@ def make(site: Site) -> Starlette:
     """The application of one project; `state.live` are its streams, which whoever stops it ends."""
     access = Access(site)
     streams = live.Live(site, access)
+    if access.provider is not None:
+        try:
+            access.provider.ready()
+        except HeadwayError as e:
+            # Not raised: tokens and links let people in all the same.
+            site.tell(f"signing in: {e}")
     routes = [
         Route(
             way.path,

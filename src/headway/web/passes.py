@@ -9,7 +9,7 @@ import hmac
 import os
 import secrets
 from contextlib import suppress
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -22,13 +22,19 @@ LINK_S = 15 * 60.0
 
 SESSION_S = 12 * 3600.0
 
+SIGN_IN_S = 10 * 60.0
+"""How long somebody may take at a provider that asks for a password and more."""
+
 TOKEN_PREFIX = "hw_"  # noqa: S105 (what tokens begin with, so that scanners of secrets know one)
 
 _FOLDER = "web"
 
 
 class Pass(Struct, frozen=True, kw_only=True):
-    """What is sealed: who it is for, until when (UTC seconds). `token` is the digest of the token that gave it."""
+    """What is sealed: who it is for, until when (UTC seconds). `token` is the digest of the token that gave it.
+
+    `provider` is the mark of the provider that somebody signed in with, and `groups` what it said of them.
+    """
 
     kind: Literal["link", "session"]
     name: str
@@ -36,9 +42,23 @@ class Pass(Struct, frozen=True, kw_only=True):
     until: float
     nonce: str
     token: str = ""
+    provider: str = ""
+    groups: tuple[str, ...] = ()
 
 
-def seal(secret: bytes, value: Pass) -> str:
+class Begun(Struct, frozen=True, kw_only=True):
+    """A sign-in that one browser began: `nonce` is told to the provider (`state`), `leads_to` is a page of ours."""
+
+    kind: Literal["sign-in"]
+    until: float
+    nonce: str
+    leads_to: str
+
+
+S = TypeVar("S", Pass, Begun)
+
+
+def seal(secret: bytes, value: Pass | Begun) -> str:
     """The text that stands for it in a link or a cookie."""
     said = msgspec.json.encode(value)
     return f"{_text(said)}.{_text(_signed(secret, said))}"
@@ -46,14 +66,42 @@ def seal(secret: bytes, value: Pass) -> str:
 
 def unseal(secret: bytes, text: str, kind: str, now: float) -> Pass | None:
     """What a text stands for; None when we did not write it, it is over, or it is of another kind."""
+    value = _opened(secret, text, Pass)
+    return value if value is not None and value.kind == kind and value.until > now else None
+
+
+def unseal_begun(secret: bytes, text: str, now: float) -> Begun | None:
+    """The sign-in that a text stands for; None when we did not write it, or it took too long."""
+    value = _opened(secret, text, Begun)
+    return value if value is not None and value.until > now else None
+
+
+def _opened(secret: bytes, text: str, kind: type[S]) -> S | None:
     try:
         said, signature = (base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in text.split("."))
         if not hmac.compare_digest(signature, _signed(secret, said)):
             return None
-        value = msgspec.json.decode(said, type=Pass)
+        return msgspec.json.decode(said, type=kind)
     except (ValueError, msgspec.DecodeError):
         return None
-    return value if value.kind == kind and value.until > now else None
+
+
+def derived(secret: bytes, purpose: str, nonce: str) -> str:
+    """A text of 256 bits that only we know before we say it, for one purpose of what `nonce` began.
+
+    So that a browser keeps nothing that opens anything: neither the verifier of PKCE nor the nonce of an ID token.
+    """
+    # What is sealed is JSON and begins with a brace: no text is both.
+    return _text(_signed(secret, f"{purpose}\0{nonce}".encode()))
+
+
+def challenge(verifier: str) -> str:
+    """What PKCE (S256) tells of a verifier beforehand. Source: RFC 7636, appendix B.
+
+    >>> challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
+    """
+    return _text(hashlib.sha256(verifier.encode()).digest())
 
 
 def _signed(secret: bytes, said: bytes) -> bytes:
@@ -71,8 +119,8 @@ class Keys(Protocol):
     def secret(self) -> bytes:
         """What seals them."""
 
-    def use(self, value: Pass, now: float) -> bool:
-        """Use a link up, or end a session; False when somebody did before."""
+    def use(self, value: Pass | Begun, now: float) -> bool:
+        """Use a link or a sign-in up, or end a session; False when somebody did before."""
 
     def is_used(self, value: Pass) -> bool:
         """Whether somebody did."""
@@ -87,7 +135,7 @@ class OwnKeys:
         self.secret = secrets.token_bytes(32)
         self._used: dict[str, float] = {}
 
-    def use(self, value: Pass, now: float) -> bool:
+    def use(self, value: Pass | Begun, now: float) -> bool:
         """See `Keys`."""
         self._used = {nonce: until for nonce, until in self._used.items() if until > now}
         if value.nonce in self._used:
@@ -115,7 +163,7 @@ class KeptKeys:
         self._used = os.path.join(folder, "used")
         self.secret = _secret(os.path.join(folder, "secret"))
 
-    def use(self, value: Pass, now: float) -> bool:
+    def use(self, value: Pass | Begun, now: float) -> bool:
         """See `Keys`; also when it was used in another process."""
         folder = self._used
         os.makedirs(folder, mode=0o700, exist_ok=True)
