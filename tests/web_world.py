@@ -232,12 +232,12 @@ class Visitor:
 
 
 @contextmanager
-def served(settings: config.Settings, **of_site: Any) -> Iterator[Visitor]:
+def served(settings: config.Settings, *, port: int = 0, **of_site: Any) -> Iterator[Visitor]:
     """A server of the project, and one who asks it; the clock stands still at `NOW` unless it is given."""
     told: list[str] = []
     of_site = {"now": lambda: NOW, "tell": told.append, **of_site}
     site = Site(settings=settings, **of_site)
-    server = Server(site)
+    server = Server(site, port=port)
     server.start()
     try:
         yield Visitor(server, site)

@@ -33,6 +33,8 @@ class Head(Struct, frozen=True, kw_only=True):
 
     alg: str
     kid: str | None = None
+    crit: object = None
+    b64: object = None
 
 
 class _Jwk(Struct, frozen=True, kw_only=True):
@@ -79,13 +81,14 @@ def _is_usable(key: "_Jwk") -> bool:
 
 
 def head_of(token: str) -> Head | None:
-    """What a token says of itself; None when it is no signed token."""
+    """What a token says of itself; None when it is no signed token, or wants us to understand what we do not."""
     first, _, rest = token.partition(".")
     try:
         head = msgspec.json.decode(base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)), type=Head)
     except ValueError:
         return None
-    return head if rest.count(".") == 1 else None
+    # `joserfc` passes over `crit`, which says what must not be passed over.
+    return head if rest.count(".") == 1 and head.crit is None and head.b64 is None else None
 
 
 def fitting(head: Head, keys: Jwks) -> Jwks:

@@ -287,8 +287,10 @@ class Provider:
             with build_opener(_Stay).open(request, timeout=SILENCE_S) as answer:
                 return answer.status, self._read(answer, url)
         except HTTPError as e:
-            with e:
+            # Its body is worth a look where it says why, and none is a body as well.
+            with e, suppress(HTTPException, OSError):
                 return e.code, self._read(e.fp, url) if isinstance(e.fp, HTTPResponse) else b""
+            return e.code, b""
         except (URLError, HTTPException, OSError, ValueError) as e:
             # Of others not the words: they may repeat what was sent.
             why = e.reason if isinstance(e, URLError) else e.strerror if isinstance(e, OSError) else type(e).__name__
@@ -302,6 +304,8 @@ class Provider:
                 raise self._silent(f"{url}: more than {ANSWER_BYTES >> 10} KB")
             if time.monotonic() > until:
                 raise self._silent(f"{url}: slower than {PATIENCE_S:g} s")
+        if answer.length:
+            raise self._silent(f"{url}: {answer.length} bytes less than were announced")
         return bytes(data)
 
     def _secret(self) -> str:
