@@ -277,3 +277,45 @@ def test_a_log_in_a_database_is_shared_and_has_no_password_in_the_file(tmp_path:
         loaded(tmp_path, '[log]\nurl = "postgresql://ann:hunter2@db/shop"\n')
     assert [fault.problem for fault in faulty.value.faults] == ["`url` has a password in it"]
     assert "hunter2" not in str(faulty.value) + "".join(fault.excerpt for fault in faulty.value.faults)
+
+
+# --- signing in with a provider ---------------------------------------------------------------------------------
+
+OIDC = """
+[web]
+url = "https://headway.example.com/"
+[web.oidc]
+issuer = "https://id.example.com"
+client-id = "headway"
+roles-claim = "groups"
+[web.oidc.roles]
+admin = ["ml-admins"]
+"""
+
+
+def test_a_provider_is_read_with_what_is_usual(tmp_path: Path) -> None:
+    read = loaded(tmp_path, OIDC).web_oidc
+    assert read is not None
+    assert (read.issuer, read.scopes, read.roles.admin) == (
+        "https://id.example.com", ("openid", "profile", "email"), ("ml-admins",),
+    )  # fmt: skip
+    assert read.default_role is None
+    assert loaded(tmp_path, "").web_oidc is None
+
+
+def test_faults_of_a_provider_are_told_at_their_places(tmp_path: Path) -> None:
+    text = OIDC.replace('url = "https://headway.example.com/"', "").replace("https://id", "http://id")
+    with pytest.raises(FileFaulty) as told:
+        loaded(tmp_path, text)
+    assert [(one.where, one.line) for one in told.value.faults] == [("web.oidc", 4), ("web.oidc.issuer", 5)]
+
+
+@pytest.mark.parametrize(
+    "line", ['client-secret = "p4ss"', "client-secret-env = 'p4ss word'", '"client-secret" = "p4ss"']
+)
+def test_a_secret_in_the_file_is_not_shown(tmp_path: Path, line: str) -> None:
+    with pytest.raises(FileFaulty) as told:
+        loaded(tmp_path, OIDC.replace('client-id = "headway"', f'client-id = "headway"\n{line}'))
+    (fault,) = told.value.faults
+    assert "client-secret-env" in fault.remedy or "the variable's name" in fault.remedy
+    assert "p4ss" not in fault.excerpt + fault.problem + fault.remedy

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -180,7 +180,16 @@ def test_the_whole_file_of_settings_is_one_that_is_read(tmp_path: Path) -> None:
     assert read.jobs == 4
     written = tomllib.loads(toml)
     tables = [(group, table) for group, one in written.items() for table in (one if isinstance(one, list) else [one])]
-    assert set(settings()) == {f"{group}.{key}" for group, table in tables for key in table}
+    assert set(settings()) == {path for group, table in tables for path in paths(table, f"{group}.")}
+
+
+def paths(table: dict[str, Any], above: str) -> Iterator[str]:
+    """The settings of a table and of those below it; one whose keys are a person's own is one setting."""
+    for key, value in table.items():
+        if isinstance(value, dict) and above + key not in settings():
+            yield from paths(value, f"{above}{key}.")
+        else:
+            yield above + key
 
 
 # --- the pipeline -----------------------------------------------------------------------------------------------

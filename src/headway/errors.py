@@ -348,7 +348,7 @@ class KeyNotUnique(TableTrouble):
 
 
 class SourceTrouble(HeadwayError):
-    """Where data comes from cannot be used."""
+    """Where data comes from, or who somebody is, cannot be used."""
 
     code = "source"
 

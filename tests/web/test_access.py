@@ -4,23 +4,33 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from headway.config import Settings
 from headway.core.access import ROLES, Role, may
+from headway.core.oidc import Oidc, Roles
 from headway.web import access, passes
 from headway.web.access import Access
 from headway.web.app import Way, ways
 from headway.web.passes import KeptKeys, OwnKeys, Pass
+from headway.web.provider import Provider
 from headway.web.site import Site
 from web_world import NOW, TOKENS, Visitor, served, write
+
+OIDC = Oidc(issuer="http://127.0.0.1:9", client_id="headway", roles_claim="groups", roles=Roles(admin=("ml-admins",)))
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return write(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def with_provider(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, web_url="http://127.0.0.1:8", web_oidc=OIDC)
 
 
 @pytest.fixture
@@ -37,6 +47,9 @@ PLACES = {
 OPEN = {"/health", "/hooks/{path:path}", "/static/{digest}/{name}", "/enter"}
 """What anybody may ask for; everything else takes a role."""
 
+OF_PROVIDER = {"/sign-in", "/sign-in/callback", "/sign-out"}
+"""The same where people sign in with a provider."""
+
 
 ACTS: dict[str, Role] = {
     "/leave": "viewer",
@@ -50,10 +63,18 @@ def address(way: Way) -> str:
     return re.sub(r"{(\w+)(:path)?}", lambda found: PLACES[found[1]], way.path)
 
 
-def test_every_route_times_every_role(settings: Settings) -> None:
+def test_what_anybody_may_ask_for(settings: Settings, with_provider: Settings) -> None:
+    for known, expected in ((settings, OPEN), (with_provider, OPEN | OF_PROVIDER)):
+        site = Site(settings=known)
+        routes = ways(site, Access(site))
+        assert {way.path for way in routes if way.role is None} == expected
+        assert all(way.methods == ("GET",) for way in routes if way.path in OF_PROVIDER)
+
+
+def test_every_route_times_every_role(with_provider: Settings) -> None:
+    settings = with_provider
     site = Site(settings=settings)
     routes = ways(site, Access(site))
-    assert {way.path for way in routes if way.role is None} == OPEN
     acts = {way.path.removeprefix("/api/v1"): way.role for way in routes if way.role and way.methods != ("GET",)}
     assert acts == ACTS
     assert {way.role for way in routes if way.role and way.methods == ("GET",)} == {"viewer"}
@@ -73,22 +94,27 @@ def test_every_route_times_every_role(settings: Settings) -> None:
                     assert status not in (401, 500), (path, role)
 
 
-def test_every_route_times_every_session_that_is_none_or_is_used_by_another_site(settings: Settings) -> None:
+def test_every_route_times_every_session_that_is_none_or_is_used_by_another_site(with_provider: Settings) -> None:
+    settings = with_provider
     keys = OwnKeys()
     token = settings.web_tokens[-1]
 
-    def session(until: float, *, nonce: str = "n", token: str = "", secret: bytes = keys.secret) -> str:
-        value = Pass(kind="session", name="ann", role="admin", until=until, nonce=nonce, token=token)
-        return f"{Access(site)._cookie}={passes.seal(secret, value)}"
+    def session(until: float, *, secret: bytes = keys.secret, **more: Any) -> str:
+        value = Pass(**{"kind": "session", "name": "ann", "role": "admin", "until": until, "nonce": "n", **more})
+        return f"{Access(site).cookie}={passes.seal(secret, value)}"
 
     site = Site(settings=settings, keys=keys)
+    mark = Provider(OIDC, {}, lambda: NOW).mark
     keys.use(Pass(kind="session", name="ann", role="admin", until=NOW + 60.0**4, nonce="left"), NOW)
     strangers = {
         "over": session(NOW - 1),
         "sealed by somebody else": session(NOW + 60.0**4, secret=b"x" * 32),
         "signed out": session(NOW + 60.0**4, nonce="left"),
         "of a token that was taken back": session(NOW + 60.0**4, token="sha256:" + "0" * 64),
+        "of another provider": session(NOW + 60.0**4, provider="0" * 32, groups=("ml-admins",)),
+        "of groups that give no role": session(NOW + 60.0**4, provider=mark, groups=("staff",)),
     }
+    known = session(NOW + 60.0**4, token=token.digest), session(NOW + 60.0**4, provider=mark, groups=("ml-admins",))
     clock = itertools.count(NOW, 1.0)
     with served(settings, keys=keys, now=lambda: next(clock)) as visitor:
         for way in ways(site, Access(site)):
@@ -96,10 +122,10 @@ def test_every_route_times_every_session_that_is_none_or_is_used_by_another_site
                 continue
             for what, cookie in strangers.items():
                 assert visitor.ask(address(way), way.methods[0], Cookie=cookie)[0].status == 401, (way.path, what)
-            known = session(NOW + 60.0**4, token=token.digest)
-            status = visitor.ask(address(way), way.methods[0], Cookie=known, Sec_Fetch_Site="cross-site")[0].status
-            # To look harms nobody; whatever else another site asks for is not done.
-            assert (status == 403) == (way.methods != ("GET",)), way.path
+            for cookie in known:
+                status = visitor.ask(address(way), way.methods[0], Cookie=cookie, Sec_Fetch_Site="cross-site")[0].status
+                # To look harms nobody; whatever else another site asks for is not done.
+                assert (status == 403) == (way.methods != ("GET",)), way.path
 
 
 def test_pages_that_only_read_have_no_act(settings: Settings) -> None:
