@@ -252,7 +252,27 @@ def test_a_provider_that_is_slow_keeps_nobody_else_waiting(world: World, monkeyp
         go_on.set()
         world.openid.answer = lambda path: None
         monkeypatch.setattr(provider, "PATIENCE_S", 30.0)
+        world.now[0] += provider.PAUSE_S
         assert world.window().sign_in()[0] == 303
+
+
+def test_a_provider_that_is_silent_is_left_alone_for_a_moment_and_told_of_once(up: World) -> None:
+    up.openid.answer = lambda path: (503, {}, b"")
+    for _ in range(5):
+        assert up.window().ask("/sign-in")[0] == 503
+    assert len(up.openid.asked) == 1
+    assert [line.count(": 503;") + line.count(": 503)") for line in up.told] == [1, 0]
+    up.openid.answer = lambda path: None
+    assert up.window().ask("/sign-in")[0] == 503
+    up.now[0] += provider.PAUSE_S
+    assert up.window().sign_in()[0] == 303
+
+
+def test_who_begins_again_goes_on_to_the_same_page(up: World) -> None:
+    up.openid.claims["groups"] = []
+    text = up.window().sign_in("/sign-in?next=/runs/1")[2]
+    assert 'href="/sign-in?next=%2Fruns%2F1"' in text
+    assert 'action="/enter?next=%2Fruns%2F1"' in text
 
 
 @pytest.mark.parametrize(
@@ -283,9 +303,11 @@ def test_an_answer_counts_once_and_in_the_browser_that_began(up: World) -> None:
     kept = dict(window.cookies)
     status, _, text = other.ask(back)
     assert (status, "did not begin in this browser" in text) == (401, True)
-    # A browser that began another sign-in is another, too.
+    # A browser that began another sign-in is another, too, and what begins alike is not the same.
     other.go()
     assert other.ask(back)[0] == 401
+    state = parse_qs(urlsplit(back).query)["state"][0]
+    assert window.ask(back.replace(state, f"{state[:8]}{'0' * 24}"))[0] == 401
     assert window.ask(back)[0] == 303
     # Also with the cookie that was there before.
     window.cookies = kept

@@ -95,13 +95,16 @@ class Access:
         wait_s = self._requests.take(self._asker(request), self._site.now())
         return answers.busy(request, "too many requests", wait_s) if wait_s else None
 
-    def stranger(self, request: Request, why: str = "", remedy: str = "", status: int = 401) -> Response:
-        """Nobody we know: the page by which people come in, and then go on to what they asked for."""
+    def stranger(
+        self, request: Request, why: str = "", remedy: str = "", status: int = 401, leads_to: str = ""
+    ) -> Response:
+        """Nobody we know: the page by which people come in, and then go on to what they asked for, or to `leads_to`."""
         path, asked = request.url.path, request.url.query
-        leads_to = f"{path}?{asked}" if asked else path
-        if request.method != "GET" or path in ("/enter", *OIDC_PATHS):
-            leads_to = request.query_params.get("next", "/") if path == "/enter" else "/"
-        next_ = urlencode({"next": inside(leads_to)}) if inside(leads_to) != "/" else ""
+        if not leads_to and path == "/enter":
+            leads_to = request.query_params.get("next", "/")
+        elif not leads_to and request.method == "GET":
+            leads_to = f"{path}?{asked}" if asked else path
+        next_ = "" if inside(leads_to) in ("/", *OIDC_PATHS) else urlencode({"next": leads_to})
         host, has_left = "", False
         if self.provider is not None:
             host = self.provider.written.host

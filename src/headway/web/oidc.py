@@ -21,11 +21,14 @@ BEGIN, BACK, _ = OIDC_PATHS
 
 LONGEST_CODE = 4096
 
+SAID_AGAIN_S = 60.0
+"""The same is not told again sooner."""
+
 
 class SignIn:
     """The way in by the provider of one site, and the way out."""
 
-    __slots__ = ("_access", "_provider", "_redirect", "_secret", "_site")
+    __slots__ = ("_access", "_provider", "_redirect", "_secret", "_site", "_told")
 
     def __init__(self, site: Site, access: Access, provider: Provider) -> None:
         self._site = site
@@ -33,22 +36,24 @@ class SignIn:
         self._provider = provider
         self._secret = site.keys.secret
         self._redirect = site.settings.web_url + BACK
+        self._told = ("", 0.0)
 
     async def begin(self, request: Request) -> Response:
         """Lead a browser to the provider. By a link, since forms may not lead to another site (CSP)."""
         turned_away = self._access.turned_away(request)
         if turned_away is not None:
             return turned_away
+        leads_to = inside(request.query_params.get("next", "/"))
         try:
             self._provider.ready()
             about = await self._provider.apart(self._provider.about)
         except HeadwayError as e:
-            return self._failed(request, e)
+            return self._failed(request, e, leads_to)
         begun = passes.Begun(
             kind="sign-in",
             until=self._site.now() + passes.SIGN_IN_S,
             nonce=secrets.token_hex(16),
-            leads_to=inside(request.query_params.get("next", "/")),
+            leads_to=leads_to,
         )
         written = self._provider.written
         asked = {
@@ -75,7 +80,7 @@ class SignIn:
         if begun is None or begun.nonce != state or not self._site.keys.use(begun, self._site.now()):
             self._access.failed(request)
             why = "this sign-in did not begin in this browser, took too long, or is used up"
-            return self._access.stranger(request, why, "begin again")
+            return self._access.stranger(request, why, "begin again", leads_to="/")
         answer = await self._let_in(request, begun)
         answer.delete_cookie(self._cookie(state), path=BEGIN, httponly=True, samesite="lax")
         return answer
@@ -86,11 +91,12 @@ class SignIn:
             said = query.get("error_description", "")
             told = f": {said[:200]}" if said.isprintable() and said else ""
             why = f"{written.host} did not let you in ({named(query['error'])}){told}"
-            return self._access.stranger(request, why, "begin again, or ask whoever runs it")
+            return self._access.stranger(request, why, "begin again, or ask whoever runs it", leads_to=begun.leads_to)
         code = query.get("code", "")
         if not 0 < len(code) <= LONGEST_CODE:
             self._access.failed(request)
-            return self._access.stranger(request, f"{written.host} sent you back without a word", "begin again")
+            why = f"{written.host} sent you back without a word"
+            return self._access.stranger(request, why, "begin again", leads_to=begun.leads_to)
         back = Code(
             code=code,
             verifier=self._derived("verifier", begun),
@@ -101,7 +107,7 @@ class SignIn:
         try:
             found = await self._provider.apart(partial(self._provider.somebody, back))
         except HeadwayError as e:
-            return self._failed(request, e)
+            return self._failed(request, e, begun.leads_to)
         made = session(found.name, found.role, self._site.now(), provider=self._provider.mark, groups=found.groups)
         return self._access.let_in(made, begun.leads_to)
 
@@ -116,26 +122,32 @@ class SignIn:
         try:
             about = await self._provider.apart(self._provider.about)
         except HeadwayError as e:
-            return self._failed(request, e)
+            return self._failed(request, e, "/")
         asked = {"client_id": self._provider.written.client_id}
         return RedirectResponse(
             _with(about.end_session_endpoint, asked) if about.end_session_endpoint else "/enter", 303
         )
 
-    def _failed(self, request: Request, error: HeadwayError) -> Response:
+    def _failed(self, request: Request, error: HeadwayError, leads_to: str) -> Response:
         """What people are told; whoever runs the server hears more of it."""
+        self._tell(f"signing in: {error}")
         match error:
             case SourceRefused():
                 self._access.failed(request)
-                self._site.tell(f"signing in: {error}")
-                return self._access.stranger(request, error.problem, error.remedy, 403)
+                return self._access.stranger(request, error.problem, error.remedy, 403, leads_to)
             case SourceUnreachable():
-                self._site.tell(f"signing in: {error}")
-                return self._access.stranger(request, error.problem, error.remedy, 503)
+                return self._access.stranger(request, error.problem, error.remedy, 503, leads_to)
             case _:
-                self._site.tell(f"signing in: {error}")
-                why = "signing in is not set up completely"
-                return self._access.stranger(request, why, "whoever runs Headway here can read what is missing", 503)
+                problem, remedy = "signing in is not set up completely", "ask whoever runs Headway here"
+                return self._access.stranger(request, problem, remedy, 503, leads_to)
+
+    def _tell(self, line: str) -> None:
+        now = self._site.now()
+        # Whoever asks again and again does not fill anybody's screen.
+        if line == self._told[0] and now - self._told[1] < SAID_AGAIN_S:
+            return
+        self._told = line, now
+        self._site.tell(line)
 
     def _cookie(self, nonce: str) -> str:
         # Each sign-in has one of its own: several pages may be waiting for theirs.

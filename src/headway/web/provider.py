@@ -38,6 +38,9 @@ ANSWER_BYTES = 512 * 1024
 KEPT_S = 600.0
 """How long we believe what a provider said of itself and its keys: a key that it took back is ours no longer."""
 
+PAUSE_S = 5.0
+"""A provider that did not say what it is is left alone for so long, however many want to sign in."""
+
 KEYS_PAUSE_S = 30.0
 """Keys are not asked for sooner again, whatever tokens say of theirs."""
 
@@ -88,14 +91,25 @@ class Code(Struct, frozen=True, kw_only=True):
 class Provider:
     """One provider, as the settings name it."""
 
-    __slots__ = ("_about", "_about_at", "_environ", "_keys", "_keys_at", "_lock", "_now", "_room", "written")
+    __slots__ = (
+        "_about",
+        "_about_at",
+        "_environ",
+        "_keys",
+        "_keys_at",
+        "_lock",
+        "_now",
+        "_room",
+        "_silent_at",
+        "written",
+    )
 
     def __init__(self, written: Oidc, environ: Mapping[str, str], now: Callable[[], float]) -> None:
         self.written = written
         self._environ = environ
         self._now = now
         self._about: About | None = None
-        self._about_at = self._keys_at = -KEPT_S
+        self._about_at = self._keys_at = self._silent_at = float("-inf")
         self._keys: id_token.Jwks = ()
         self._lock = threading.Lock()
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -153,8 +167,16 @@ class Provider:
     def about(self) -> About:
         """What the provider says of itself. Raises SourceUnreachable, SourceRefused when it is not the one meant."""
         with self._lock:
-            if self._about is None or abs(self._now() - self._about_at) > KEPT_S:
-                self._about, self._about_at = self._discovered(), self._now()
+            now = self._now()
+            if self._about is not None and abs(now - self._about_at) <= KEPT_S:
+                return self._about
+            if abs(now - self._silent_at) < PAUSE_S:
+                raise self._silent(f"asked less than {PAUSE_S:g} s ago")
+            try:
+                self._about, self._about_at = self._discovered(), now
+            except SourceUnreachable:
+                self._silent_at = now
+                raise
             return self._about
 
     def somebody(self, back: Code) -> Somebody:
