@@ -44,13 +44,12 @@ def _by_the_public_key(openid: OpenId, claims: dict[str, Any]) -> str:
     return _by_hand({"alg": "HS256", "kid": "RS256"}, claims, lambda said: hmac.digest(secret, said, "sha256"))
 
 
-def _with_what_is_not_known(openid: OpenId, claims: dict[str, Any]) -> str:
+def _with_head(openid: OpenId, claims: dict[str, Any], **more: Any) -> str:
     key = openid.keys[-1]
     assert isinstance(key, RSAKey)
     private = key.private_key
     assert private is not None
-    head = {"alg": "RS256", "kid": "RS256", "crit": ["x"], "x": 1}
-    return _by_hand(head, claims, lambda said: private.sign(said, PKCS1v15(), SHA256()))
+    return _by_hand({"alg": "RS256", **more}, claims, lambda said: private.sign(said, PKCS1v15(), SHA256()))
 
 
 def _by_the_secret(openid: OpenId, claims: dict[str, Any]) -> str:
@@ -150,6 +149,11 @@ def test_a_token_that_is_not_for_this_sign_in_lets_nobody_in(up: World, changed:
 )
 def test_what_the_rules_allow_is_allowed(up: World, changed: dict[str, Any]) -> None:
     up.openid.alter = lambda claims: altered(up, claims, changed)
+    assert up.window().sign_in()[0] == 303
+
+
+def test_a_token_may_bring_certificates(up: World) -> None:
+    up.openid.sign = lambda claims: _with_head(up.openid, claims, x5c=["A" * 3000], own=1)
     assert up.window().sign_in()[0] == 303
 
 

@@ -24,6 +24,9 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", *_CURVES)
 
 LEAST_RSA_BITS = 2048
 
+LONGEST = 256 * 1024
+"""Somebody may be in thousands of groups, each of which has a long name."""
+
 MOST_TRIED = 8
 """Keys that fit one token: it costs time to try each."""
 
@@ -120,9 +123,12 @@ def proven(token: str, head: Head, keys: Jwks) -> Claims | None:
     from joserfc import jws
     from joserfc.errors import JoseError
 
+    # What else a head holds (chains of certificates) is nobody's harm; what counts in it `head_of` has looked at.
+    registry = jws.JWSRegistry(algorithms=[head.alg], strict_check_header=False)
+    registry.max_header_length = registry.max_payload_length = LONGEST
     for key in keys[:MOST_TRIED]:
         try:
-            found = jws.deserialize_compact(token.encode(), _imported(key), algorithms=[head.alg])
+            found = jws.deserialize_compact(token.encode(), _imported(key), registry=registry)
             return msgspec.json.decode(found.payload, type=dict[str, object])
         except (JoseError, ValueError):
             continue
