@@ -46,6 +46,17 @@ def test_headway_up_says_so_and_does_the_rest(project: Path) -> None:
     assert "pages and web hooks need starlette and jinja2" in said
 
 
+def test_where_nobody_signs_in_with_a_provider_nothing_of_it_is_imported(project: Path) -> None:
+    code = (
+        "import sys; from headway import config; from headway.web.app import make; from headway.web.site import Site; "
+        "make(Site(settings=config.load())); names = ('headway.web.oidc', 'headway.web.provider', 'urllib.request'); "
+        "sys.exit(', '.join(name for name in (*names, 'joserfc') if name in sys.modules) or 0)"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_pages_are_there_before_anything_that_reckons_is_imported() -> None:
     """It is half of the memory and of the time to start; only evidence that is on its way needs it."""
     code = (

@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from msgspec import Struct
@@ -20,9 +21,11 @@ from headway.core.access import Role, may
 from headway.core.oidc import role_of
 from headway.web import answers, passes
 from headway.web.answers import Door
-from headway.web.provider import Provider
 from headway.web.rate import Rate, asker
 from headway.web.site import Site
+
+if TYPE_CHECKING:
+    from headway.web.provider import Provider
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -55,11 +58,9 @@ class Access:
     __slots__ = ("_failures", "_requests", "_secret", "_site", "cookie", "provider")
 
     def __init__(self, site: Site) -> None:
-        written = site.settings.web_oidc
         self._site = site
         self._secret = site.keys.secret
-        # Pages that only read are at an address that no provider knows.
-        self.provider = Provider(written, site.settings.environ, site.now) if written and not site.reading else None
+        self.provider = _provider(site)
         self._failures = Rate(most=FAILURES, per_s=FAILURES / 120)
         self._requests = Rate(most=REQUESTS, per_s=REQUESTS / 10)
         # Servers on other ports of a machine share its cookies: each project has a name of its own.
@@ -227,6 +228,16 @@ class Access:
         answer = RedirectResponse("/enter?left" if value is not None and value.provider else "/enter", 303)
         answer.delete_cookie(self.cookie, httponly=True, samesite="lax")
         return answer
+
+
+def _provider(site: Site) -> "Provider | None":
+    """Whom people sign in with; nobody on pages that only read: no provider knows where they are."""
+    written = site.settings.web_oidc
+    if written is None or site.reading:
+        return None
+    from headway.web.provider import Provider
+
+    return Provider(written, site.settings.environ, site.now)
 
 
 def session(

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from headway import __version__
 from headway.core.access import Role
 from headway.errors import HeadwayError
-from headway.web import acts, answers, downloads, exports, live, oidc, openapi, static
+from headway.web import acts, answers, downloads, exports, live, openapi, static
 from headway.web.access import OIDC_PATHS, Access, Endpoint
 from headway.web.guard import Guard
 from headway.web.hooks import Hooks
@@ -49,7 +49,9 @@ def ways(site: Site, access: Access, streams: live.Live | None = None) -> Sequen
         answer = downloads.endpoint(site, find)
         found += [Way(path=one, endpoint=answer, role="viewer") for one in (path, API + path)]
     if access.provider is not None:
-        sign_in = oidc.SignIn(site, access, access.provider)
+        from headway.web.oidc import SignIn
+
+        sign_in = SignIn(site, access, access.provider)
         found += [
             Way(path=path, endpoint=does)
             for path, does in zip(OIDC_PATHS, (sign_in.begin, sign_in.back, sign_in.end), strict=True)
