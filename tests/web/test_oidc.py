@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -34,6 +35,18 @@ def test_who_signs_in_has_a_session_with_name_and_role(up: World) -> None:
     session = next(one for one in window.given if "-in-" not in one)
     assert all(word in session for word in ("HttpOnly", "SameSite=lax", f"Max-Age={12 * 3600}"))
     assert "Secure" not in session
+
+
+def test_what_somebody_does_who_signed_in_is_a_fact_with_their_name(up: World) -> None:
+    up.openid.claims["preferred_username"] = "cleo"
+    window = up.window()
+    window.sign_in()
+    form = urlencode({"pipeline": "churn", "why": "the data are new"})
+    assert window.ask("/runs", "POST", form, Sec_Fetch_Site="cross-site")[0] == 403
+    assert window.ask("/runs", "POST", form, Sec_Fetch_Site="same-origin")[0] == 303
+    found = msgspec.json.decode(window.ask("/api/v1/audit?by=cleo")[2])
+    assert "the data are new" in str(found)
+    assert "the data are new" not in window.ask("/api/v1/audit?by=ann")[2]
 
 
 @pytest.mark.parametrize("alg", ["RS256", "RS512", "PS256", "ES256", "ES384", "ES512"])
