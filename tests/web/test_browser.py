@@ -29,6 +29,7 @@ PATHS = [
     "/", "/runs", "/compare?runs=1,2", "/runs/2", "/runs/3", "/runs/2/steps/gate", "/runs/2/steps/gate/log", "/models",
     "/models/m", "/models/m/2", "/releases", "/releases/e/2", "/releases/e/1", "/story", "/audit", "/audit?verify=1",
     "/monitors", "/monitors/live", "/data", "/data/training", "/data/training/2",
+    "/models?sort=-registered", "/monitors?sort=state",
 ]  # fmt: skip
 
 LOOKS = [(360, "dark"), (1280, "light"), (2560, "dark")]

@@ -9,6 +9,7 @@ from headway.core.dataset import VersionCard
 from headway.core.lineage import DataLineage
 from headway.errors import NameUnknown
 from headway.flows import dataset, lineage
+from headway.web import sorting
 from headway.web.pages import Asked, Page
 
 MOST = 200
@@ -24,9 +25,10 @@ class DataRow(Struct, frozen=True, kw_only=True):
 
 
 class DataPage(Struct, frozen=True, kw_only=True):
-    """All datasets."""
+    """All datasets, by name. `sort` is a name of `SORTS`, with a minus before it for the other way round."""
 
     rows: tuple[DataRow, ...]
+    sort: str = ""
 
 
 class DatasetPage(Struct, frozen=True, kw_only=True):
@@ -52,10 +54,22 @@ class DataVersionPage(Struct, frozen=True, kw_only=True):
     is_here: bool = False
 
 
+SORTS: dict[str, sorting.By] = {
+    "dataset": lambda row: (row.name,),
+    "newest": lambda row: (row.newest.version.version,),
+    "versions": lambda row: (row.n_versions,),
+    "path": lambda row: (row.newest.version.artifact.path,),
+    "size": lambda row: (row.newest.version.artifact.size_bytes,),
+    "taken": lambda row: (row.newest.at,),
+}
+"""By what datasets are sorted."""
+
+
 def _all(asked: Asked) -> DataPage:
     found = dataset.read_all(asked.parts.log)
     rows = [DataRow(name=name, n_versions=len(one.cards), newest=one.cards[-1]) for name, one in sorted(found.items())]
-    return DataPage(rows=tuple(rows))
+    sort = asked.query.get("sort", "").strip()
+    return DataPage(rows=sorting.ordered(rows, SORTS, sort), sort=sort)
 
 
 def _one(asked: Asked) -> DatasetPage:
@@ -94,6 +108,7 @@ def _graph(card: VersionCard, reach: DataLineage) -> str:
 PAGES = (
     Page(
         path="/data",
+        asks=sorting.asks(SORTS),
         template="data.html",
         section="/data",
         gives=DataPage,

@@ -17,13 +17,15 @@ from headway.core.model_compare import Comparison
 from headway.core.registry import ModelSummary, VersionCard, cards, summary
 from headway.errors import BlobDamaged, BlobMissing, UsageMistaken
 from headway.flows import gate_show, lineage, models_compare, registry
+from headway.web import sorting
 from headway.web.pages import Asked, Page
 
 
 class ModelsPage(Struct, frozen=True, kw_only=True):
-    """All models."""
+    """All models, by name. `sort` is a name of `SORTS`, with a minus before it for the other way round."""
 
     models: tuple[ModelSummary, ...]
+    sort: str = ""
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -95,9 +97,19 @@ SLICES = 5
 """Slices of a check that are told on the page of a version, the worst first; the gate's page has them all."""
 
 
+SORTS: dict[str, sorting.By] = {
+    "model": lambda one: (one.name,),
+    "newest": lambda one: (one.newest,),
+    "versions": lambda one: (one.n_versions,),
+    "registered": lambda one: (one.at,),
+}
+"""By what models are sorted."""
+
+
 def _models(asked: Asked) -> ModelsPage:
-    log = asked.parts.log
-    return ModelsPage(models=tuple(summary(registry.read(log, name)) for name in registry.names(log)))
+    log, sort = asked.parts.log, asked.query.get("sort", "").strip()
+    found = [summary(registry.read(log, name)) for name in registry.names(log)]
+    return ModelsPage(models=sorting.ordered(found, SORTS, sort), sort=sort)
 
 
 def _model(asked: Asked) -> ModelPage:
@@ -194,6 +206,7 @@ def _name(view: Any) -> str:  # noqa: ANN401 (as above)
 PAGES = (
     Page(
         path="/models",
+        asks=sorting.asks(SORTS),
         template="models.html",
         section="/models",
         gives=ModelsPage,

@@ -12,6 +12,7 @@ from headway.errors import NameUnknown
 from headway.flows import watch_news, watch_view
 from headway.flows.loop import watches
 from headway.terminal.monitors import COMMANDS, headline
+from headway.web import sorting
 from headway.web.pages import Asked, Page
 
 WINDOWS = 90
@@ -38,10 +39,14 @@ class MonitorRow(Struct, frozen=True, kw_only=True):
 
 
 class MonitorsPage(Struct, frozen=True, kw_only=True):
-    """All monitors that ever watched anything, and those that are only written down."""
+    """All monitors that ever watched anything, by name, and those that are only written down.
+
+    `sort` is a name of `SORTS`, with a minus before it for the other way round.
+    """
 
     rows: tuple[MonitorRow, ...]
     written: tuple[str, ...]
+    sort: str = ""
 
 
 class MonitorPage(Struct, frozen=True, kw_only=True):
@@ -65,6 +70,18 @@ class PicturePage(Struct, frozen=True, kw_only=True):
     svg: str
 
 
+SORTS: dict[str, sorting.By] = {
+    "monitor": lambda row: (row.name,),
+    "state": lambda row: (row.words,),
+    "watches": lambda row: (row.endpoint, row.serves),
+    "windows": lambda row: (row.n_windows,),
+    # Those that have none yet are older than all.
+    "last": lambda row: (row.until or 0.0,),
+    "alarms": lambda row: (row.n_alarms,),
+}
+"""By what monitors are sorted."""
+
+
 def _monitors(asked: Asked) -> MonitorsPage:
     rows = []
     for name, found in watches(asked.parts.log):
@@ -84,7 +101,8 @@ def _monitors(asked: Asked) -> MonitorsPage:
         )
     known = {row.name for row in rows}
     written = {name for pipeline in asked.site.pipelines() for name in pipeline.monitors}
-    return MonitorsPage(rows=tuple(rows), written=tuple(sorted(written - known)))
+    sort = asked.query.get("sort", "").strip()
+    return MonitorsPage(rows=sorting.ordered(rows, SORTS, sort), written=tuple(sorted(written - known)), sort=sort)
 
 
 def _view(asked: Asked) -> MonitorView:
@@ -125,6 +143,7 @@ def _picture(asked: Asked) -> PicturePage:
 PAGES = (
     Page(
         path="/monitors",
+        asks=sorting.asks(SORTS),
         template="monitors.html",
         section="/monitors",
         gives=MonitorsPage,

@@ -1,6 +1,6 @@
 """Releases: all of them, one with its stages and its evidence, and an endpoint by its newest one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from headway.flows.release_back import ask_back
 from headway.flows.rollout import names, read
 from headway.flows.rollout_view import Looked, course, history, look
 from headway.web import release_shown as shown
+from headway.web import sorting
 from headway.web.acts import Act as Doable
 from headway.web.acts import Doing, Done
 from headway.web.pages import Asked, Page
@@ -112,7 +113,7 @@ def _row(release: ReleaseView) -> ReleaseRow:
     return ReleaseRow(release=release, state=state, words=words)
 
 
-SORTS: dict[str, Callable[[ReleaseRow], tuple[object, ...]]] = {
+SORTS: dict[str, sorting.By] = {
     "release": lambda row: (row.release.endpoint, row.release.release),
     "version": lambda row: (row.release.model, row.release.version),
     "state": lambda row: (row.words,),
@@ -123,11 +124,7 @@ SORTS: dict[str, Callable[[ReleaseRow], tuple[object, ...]]] = {
 
 def _rows(found: Sequence[ReleaseView], sort: str = "") -> tuple[ReleaseRow, ...]:
     newest = sorted(found, key=lambda one: (not one.outcome, one.started_at), reverse=True)
-    rows = [_row(one) for one in newest]
-    by = SORTS.get(sort.removeprefix("-"))
-    if by is not None:
-        rows.sort(key=by, reverse=sort.startswith("-"))
-    return tuple(rows[:MOST])
+    return sorting.ordered((_row(one) for one in newest), SORTS, sort)[:MOST]
 
 
 def _releases(asked: Asked) -> ReleasesPage:
@@ -269,7 +266,7 @@ PAGES = (
         asks={
             "endpoint": "of this endpoint",
             "state": "in this state, in words",
-            "sort": "a column; with - before it downwards",
+            **sorting.asks(SORTS),
         },
         template="releases.html",
         section="/releases",
