@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from headway.core import facts as f
+from headway.core.reference import PREDICTION
+from headway.core.story import line_of
 from headway.errors import DiskFull
 from headway.flows.needed import needed
 from headway.flows.watch import look
@@ -128,6 +130,30 @@ def test_a_loss_that_is_small_in_each_window_adds_up(project: Project) -> None:
     assert raised.about == "quality"
     assert raised.window > 2
     assert [seen.is_beyond for seen in project.watcher.watch.quality.values()][-2:] == [True, True]
+
+
+@pytest.mark.slow
+def test_days_that_lost_nothing_are_not_counted_with_the_loss_before_them(project: Project) -> None:
+    rights = [0.57, 0.57, 0.57, 0.57, 0.57, 0.74, 0.74, 0.66]
+    for number, right in enumerate(rights):
+        rows = rows_of(number, N)
+        is_right = np.random.default_rng(500 + number).permutation(N) < right * N
+        answers = [int(str(one)) for one in rows[PREDICTION]]
+        truth = [one if ok else 1 - one for one, ok in zip(answers, is_right, strict=True)]
+        project.label(project.answer(rows, at=day(number) + HOUR_S), truth, at=day(number + 1) - HOUR_S)
+        project.look(day(number + 1) + 120)
+    seen = list(project.watcher.watch.quality.values())
+    assert [one.value for one in seen] == rights
+    assert {one.expected for one in seen} == {0.69625}
+    assert [one.is_beyond for one in seen] == [True] * 5 + [False] * 3
+    # It is over after two of them, and what was told is not told again at the first day that is a little worse.
+    assert project.alarms() == ["quality: retrain at 1", "ended 1"]
+    # The story, the pages and what a terminal shows say the same of each day.
+    told = [line_of(entry, {}) for entry in project.log.scan(("QualitySeen",))]
+    assert [line is not None and line.is_bad for line in told] == [one.is_beyond for one in seen]
+    shown = view(project.log, project.blobs, "live", now=day(8) + 120)
+    (by_labels,) = (one for one in shown.series if one.name == "accuracy by labels")
+    assert [one.is_beyond for one in by_labels.points] == [one.is_beyond for one in seen]
 
 
 @pytest.mark.slow

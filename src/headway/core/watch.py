@@ -13,12 +13,9 @@ from msgspec import Struct
 
 from headway.core import facts as f
 from headway.core.facts import AlarmKind, Says
-from headway.core.watch_quality import loss, pooled
+from headway.core.watch_quality import WELL, loss, pooled
 
 KINDS: tuple[AlarmKind, ...] = get_args(AlarmKind)
-
-WELL = 2
-"""So many windows in a row are as usual before an alarm is over: one may be so by chance."""
 
 KEPT = 1000
 """Windows that are remembered, to be shown and to be compared with: of hours six weeks, of days almost three years."""

@@ -10,10 +10,14 @@ from typing import Literal
 from msgspec import Struct
 
 from headway.core.metric import split_name, words_of
+from headway.stats.detector import Detector, log_e_of_deviate, step
 
 LESS_IS_BETTER = frozenset(
     {"brier", "crps", "log_loss", "mae", "mape", "median_absolute_error", "mse", "pinball", "rmse", "smape"}
 )
+
+WELL = 2
+"""So many windows in a row are as usual before an alarm is over: one may be so by chance."""
 
 NEITHER = frozenset({"bias", "calibration", "coverage"})
 """Of these neither more nor less is better: a monitor cannot say by them what a loss is."""
@@ -60,6 +64,17 @@ def loss(metric: str, value: float, promised: float) -> float:
     return value - promised if is_less_better(metric) else promised - value
 
 
+def matters(promise: Promise, value: float, *, least_loss: float) -> bool:
+    """Whether a value is worse than promised, by `least_loss` of it at least: else nothing is lost, whatever is proven.
+
+    >>> promise = Promise(metric="accuracy", value=0.762)
+    >>> [matters(promise, value, least_loss=0.02) for value in (0.825, 0.755, 0.74)]
+    [False, False, True]
+    """
+    lost = loss(promise.metric, value, promise.value)
+    return lost > 0 and lost >= least_loss * abs(promise.value)
+
+
 def is_lost(promise: Promise, value: float, low: float | None, high: float | None, *, least_loss: float) -> bool:
     """Whether it is a loss: `value` is worse by `least_loss` of what was promised, and its whole range is worse.
 
@@ -70,7 +85,7 @@ def is_lost(promise: Promise, value: float, low: float | None, high: float | Non
     >>> is_lost(Promise(metric="accuracy", value=0.84, low=0.80, high=0.88), 0.78, 0.75, 0.81, least_loss=0.02)
     False
     """
-    if loss(promise.metric, value, promise.value) < least_loss * abs(promise.value):
+    if not matters(promise, value, least_loss=least_loss):
         return False
     if is_less_better(promise.metric):
         limit = promise.value if promise.high is None else promise.high
@@ -93,6 +108,31 @@ def deviate(promise: Promise, value: float, low: float, high: float, *, least_lo
     end = promise.high if is_less_better(promise.metric) else promise.low
     borne = promise.value if end is None else end
     return (loss(promise.metric, value, borne) - least_loss * abs(promise.value)) / error
+
+
+def adds_up(
+    promise: Promise, seen: Sequence[tuple[float, float, float]], *, least_loss: float, windows_per_alarm: float
+) -> bool:
+    """Whether windows prove a loss together of which the newest is one: `seen` has (value, low, high), oldest first.
+
+    The ranges are those of 95 %. Without a loss it takes `windows_per_alarm` (> 1) windows on average until it says so.
+    A window that lost nothing is no loss, whatever was before it; and after `WELL` of those in a row what was told
+    before is not told again: it begins anew, by which there is only less evidence.
+
+    >>> promise, bad, good = Promise(metric="accuracy", value=0.84), (0.78, 0.75, 0.81), (0.85, 0.82, 0.88)
+    >>> asked = {"least_loss": 0.02, "windows_per_alarm": 365.0}
+    >>> long = [bad] * 9
+    >>> [adds_up(promise, seen, **asked) for seen in ([bad], [bad] * 3, [*long, good], [*long, good, good, bad])]
+    [False, True, False, False]
+    """
+    found, is_told, n_well = Detector(), False, 0
+    for value, low, high in seen:
+        found = step(found, log_e_of_deviate(deviate(promise, value, low, high, least_loss=least_loss)))
+        is_told = is_told or found.is_alarm(windows_per_alarm)
+        n_well = 0 if matters(promise, value, least_loss=least_loss) else n_well + 1
+        if is_told and n_well >= WELL:
+            found, is_told = Detector(), False
+    return n_well == 0 and found.is_alarm(windows_per_alarm)
 
 
 def pooled(proven: Sequence[tuple[float, int]]) -> float:

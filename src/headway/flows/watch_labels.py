@@ -23,13 +23,12 @@ from headway.core.watch_detail import Measured, Moved, Proven, SliceMeasured, Tr
 from headway.core.watch_drift import beside
 from headway.core.watch_due import waits_for_labels
 from headway.core.watch_judge import spending
-from headway.core.watch_quality import Promise, can_be_lost, deviate, is_lost, pooled
+from headway.core.watch_quality import Promise, adds_up, can_be_lost, is_lost, pooled
 from headway.core.watch_spans import Span
 from headway.errors import BlobDamaged, BlobMissing, Unmeasurable
 from headway.flows.delivery import Delivery
 from headway.flows.predictions import files_of, folder_of
 from headway.flows.watch_begin import Kept, promise_of
-from headway.stats.detector import Detector, log_e_of_deviate, step
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,18 +116,20 @@ class Labels:
         # Half of what proven quality may spend is for a window by itself, half for what adds up over windows.
         alpha = spending(self._plan, Span(since=window.since, until=window.until, cells=()).per_year).proven / 2
         sure = _measured(there.frame, told, began.metric, 1 - alpha)
+        low, high = (shown.value if bound is None else bound for bound in (shown.low, shown.high))
         is_beyond = False
         if promise is not None and can_be_lost(began.metric):
             least = self._plan.least_loss
             at_once = sure is not None and is_lost(promise, sure.value, sure.low, sure.high, least_loss=least)
-            is_beyond = at_once or _adds_up(watch, window.number, promise, shown, least).is_alarm(1 / alpha)
+            so_far = [*_before(watch, window.number), (shown.value, low, high)]
+            is_beyond = at_once or adds_up(promise, so_far, least_loss=least, windows_per_alarm=1 / alpha)
         return f.QualitySeen(
             monitor=self._plan.name,
             number=window.number,
             metric=began.metric,
             value=shown.value,
-            low=shown.value if shown.low is None else shown.low,
-            high=shown.value if shown.high is None else shown.high,
+            low=low,
+            high=high,
             n_labelled=there.n_labelled,
             n_rows=there.n_rows,
             expected=None if promise is None else promise.value,
@@ -168,17 +169,11 @@ def _usual(watch: Watch, number: int, metric: str) -> Promise | None:
     return Promise(metric=metric, value=value, low=value - half, high=value + half, by="")
 
 
-def _adds_up(watch: Watch, number: int, promise: Promise, shown: Measured, least_loss: float) -> Detector:
-    """What all proven windows of the version up to this one say together of a loss."""
+def _before(watch: Watch, number: int) -> list[tuple[float, float, float]]:
+    """What labels proved of the version before this window: values with their bounds, oldest first."""
     first = watch.first if number >= watch.first else watch.first_before
     before = [watch.quality[one] for one in sorted(watch.quality) if first <= one < number]
-    ranges = [(one.value, one.low, one.high) for one in before]
-    if shown.low is not None and shown.high is not None:
-        ranges.append((shown.value, shown.low, shown.high))
-    found = Detector()
-    for value, low, high in ranges:
-        found = step(found, log_e_of_deviate(deviate(promise, value, low, high, least_loss=least_loss)))
-    return found
+    return [(one.value, one.low, one.high) for one in before]
 
 
 def _is_known(before: f.QualitySeen | None, n_labelled: int, n_rows: int, stamp: str) -> bool:
