@@ -15,6 +15,7 @@ from headway import config, wiring
 from headway.core import facts as f
 from headway.core.access import Role, Token
 from headway.core.ids import Artifact, Digest, RunId
+from headway.core.signature import Field, Signature
 from headway.core.strategy_typed import read_typed
 from headway.web import passes
 from headway.web.serve import Server
@@ -88,6 +89,7 @@ def _registered(version: int) -> f.ModelRegistered:
         data=(Artifact(path="data/training.csv", digest=Digest("2" * 64), size_bytes=2000),),
         metrics=(f.Metric(name="auc", value=0.7 + version / 100),),
         params={"train.lr": 0.1},
+        signature=Signature(inputs=(Field(name="age"), Field(name="<b>plan</b>")) if version == 1 else ()),
     )
 
 

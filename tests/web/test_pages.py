@@ -141,6 +141,16 @@ def test_data_are_followed_to_what_they_became_part_of(visitor: Visitor) -> None
     assert '<a href="/data/training/2">training@2</a>' in text
 
 
+def test_what_a_version_takes_is_said_where_it_is_known(visitor: Visitor) -> None:
+    page = visitor.json("/api/v1/models/m/2")
+    assert (page["takes"], page["n_packages"]) == ("", None)
+    words = " ".join(Outline(visitor.page("/models/m/2")[1]).words)
+    assert "packages not recorded" in " ".join(words.split())
+    assert "inputs not known" in " ".join(words.split())
+    assert visitor.json("/api/v1/models/m/1")["takes"] == "2 by name: age, <b>plan</b>"
+    assert "2 by name: age, &lt;b&gt;plan&lt;/b&gt;" in visitor.page("/models/m/1")[1]
+
+
 def test_the_story_is_told_newest_first_and_by_what_it_is_about(visitor: Visitor) -> None:
     lines = [one["line"] for one in visitor.json("/api/v1/story")["lines"]]
     assert {line["about"] for line in lines} >= {"run 1", "model m", "endpoint e", "monitor live"}

@@ -101,6 +101,23 @@ class Signature(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.inputs[0] if len(self.inputs) == 1 and self.inputs[0].width is not None else None
 
 
+def taken(signature: Signature, most: int = 8) -> str:
+    """What goes in, in words, the first names of many; empty where the model does not say.
+
+    >>> taken(Signature(inputs=(Field(name="age"), Field(name="plan"), Field(name="use"))), most=2)
+    '3 by name: age, plan, …'
+    >>> taken(Signature(inputs=(Field(name="x", width=30),))), taken(Signature())
+    ('30 columns side by side, without names', '')
+    """
+    if (matrix := signature.matrix) is not None:
+        n = "any number of" if matrix.width == ANY_WIDTH else f"{matrix.width:,}"
+        return f"{n} columns side by side, without names"
+    if not signature.inputs:
+        return ""
+    names = [one.name for one in signature.inputs]
+    return f"{len(names):,} by name: {', '.join([*names[:most], *(['…'] if len(names) > most else [])])}"
+
+
 def kind_of(dtype: str) -> Kind | None:
     """The kind of what NumPy calls `dtype`; None for what the protocol has no word for.
 

@@ -15,6 +15,7 @@ from headway.core.lineage import VersionLineage
 from headway.core.loop import State
 from headway.core.model_compare import Comparison
 from headway.core.registry import ModelSummary, VersionCard, cards, summary
+from headway.core.signature import taken
 from headway.errors import BlobDamaged, BlobMissing, UsageMistaken
 from headway.flows import gate_show, lineage, models_compare, registry
 from headway.web import sorting
@@ -70,12 +71,15 @@ class GateOf(Struct, frozen=True, kw_only=True):
 class VersionPage(Struct, frozen=True, kw_only=True):
     """A version; `card` is its model card in Markdown, `graph` an SVG of its lineage.
 
-    `others` are versions that it can be set beside, the champion and the one before first.
+    `takes` says what goes in, empty where nobody knows; `n_packages` were installed where it was made, None where that is
+    not recorded, or not in the store any more. `others` are versions that it can be set beside, the champion and the one before first.
     """
 
     of: VersionLineage
     card: str
     graph: str
+    takes: str = ""
+    n_packages: int | None = None
     others: tuple[int, ...] = ()
     gate: GateOf | None = None
 
@@ -136,6 +140,8 @@ def _version(asked: Asked) -> VersionPage:
         of=found,
         card=markdown(found),
         graph=lineage_svg.drawn(lineage_picture.of_version(found, "" if gate is None else gate.address)),
+        takes=taken(made.signature),
+        n_packages=len(found.packages) or None,
         others=tuple(
             dict.fromkeys(one for one in nearest if one != made.version and 0 < one <= (model.newest or made).version)
         ),
