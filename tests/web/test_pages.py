@@ -360,3 +360,53 @@ def test_an_address_says_in_which_ways_it_may_be_asked(visitor: Visitor, path: s
     answer, text = visitor.ask(path, method)
     assert (answer.status, answer.getheader("allow")) == (405, allowed)
     assert ("POST" in msgspec.json.decode(text)["remedy"]) == ("GET" not in allowed)
+
+
+WAYS = ["/", "/data", "/runs", "/models", "/releases", "/monitors", "/story", "/audit"]
+
+
+def led_to(text: str) -> list[str]:
+    """Where the top of a page leads."""
+    return re.findall(r'<a href="([^"]*)"', text.partition("<nav")[2].partition("</nav>")[0])
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [("/nothing", "GET", 404), ("/runs/99", "GET", 404), ("/runs?limit=x", "GET", 400), ("/runs/1", "DELETE", 405),
+     ("/runs", "POST", 403)],
+)  # fmt: skip
+def test_a_page_that_says_no_leads_where_every_page_does_and_a_stranger_nowhere(
+    visitor: Visitor, path: str, method: str, status: int
+) -> None:
+    assert led_to(visitor.page("/")[1]) == WAYS
+    accept = "text/html,application/xhtml+xml,*/*;q=0.8"
+    answer, text = visitor.ask(path, method, Accept=accept, Sec_Fetch_Site="same-origin")
+    assert (answer.status, led_to(text), text.count("<h1>")) == (status, WAYS, 1)
+    assert "ann" in text
+    # Nobody is known by a name that somebody else gave to this machine.
+    for headers in ({"Cookie": "headway=no"}, {"Host": "evil.example"}):
+        answer, text = visitor.ask(path, method, Accept=accept, **headers)
+        assert answer.status in (401, 404, 405, 421)
+        assert (led_to(text), "Sign out" in text) == ([], False)
+
+
+def test_a_fault_of_the_server_is_a_page_to_people_and_says_no_more_than_its_number(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    with served(settings, tell=told.append) as visitor:
+        visitor.enter()
+        monkeypatch.setattr("headway.web.pages._viewed", lambda *_: 1 / 0)
+        answer, text = visitor.page("/runs")
+        number = answer.getheader("x-request-id") or "none"
+        assert (answer.status, answer.getheader("content-type")) == (500, "text/html; charset=utf-8")
+        assert answer.getheader("content-security-policy")
+        assert f"it is request {number}" in " ".join(Outline(text).words)
+        assert led_to(text) == WAYS
+        assert "ZeroDivision" not in text
+        assert number in told[0]
+        answer, text = visitor.ask("/api/v1/runs")
+        said = msgspec.json.decode(text.encode())
+        assert (answer.status, said["error"], said["at"]) == (
+            500, "internal", f"request {answer.getheader('x-request-id')}",
+        )  # fmt: skip

@@ -1,4 +1,8 @@
-"""Answers: JSON for programs, a page for people who look with a browser; errors as on the command line."""
+"""Answers: JSON for programs, a page for people who look with a browser; errors as on the command line.
+
+A page that says no has the same ways at its top as any other, for whoever was let in. Which there are, and who is
+known, the application says (`state.ways`, `state.knows`): both are above this file.
+"""
 
 import math
 from typing import Any
@@ -46,8 +50,7 @@ def refusal(
 ) -> Response:
     """An answer that is no, in the form of an error of the command line."""
     if wants_page(request):
-        body = rendered("refused.html", title=problem, problem=problem, remedy=remedy, who=_who(request))
-        return Response(body, status, headers, media_type="text/html")
+        return _page(request, status, problem, remedy, headers)
     return json({"error": _NAMES[status], "problem": problem, "remedy": remedy}, status, headers)
 
 
@@ -110,18 +113,19 @@ async def failed(request: Request, error: Exception) -> Response:
     wait_s = error.retry_after_s
     headers = {"retry-after": str(max(1, math.ceil(wait_s)))} if wait_s is not None and status != 500 else None
     if wants_page(request):
-        values = {"title": error.problem, "problem": error.problem, "remedy": error.remedy, "who": _who(request)}
-        return Response(rendered("refused.html", **values), status, headers, media_type="text/html")
+        return _page(request, status, error.problem, error.remedy, headers)
     return json(trouble.document(error), status, headers)
 
 
 async def not_found(request: Request, _error: Exception) -> Response:
     """No such address."""
+    _see(request)
     return refusal(request, 404, "there is nothing here", "begin at the first page, /")
 
 
 async def not_allowed(request: Request, _error: Exception) -> Response:
     """Asked in a way that the address does not take; says in which it does, by all routes to it."""
+    _see(request)
     path = request.scope["path"]
     routes = [one for one in request.app.routes if isinstance(one, Route) and one.path_regex.match(path)]
     allowed = sorted({method for one in routes for method in one.methods or ()})
@@ -130,6 +134,23 @@ async def not_allowed(request: Request, _error: Exception) -> Response:
     return refusal(request, 405, f"{request.method} is not for this address", remedy, headers)
 
 
-# Any: `access.Who`, which is above this file; templates read its name and role.
-def _who(request: Request) -> Any:  # noqa: ANN401 (as above)
-    return getattr(request.state, "who", None)
+def broken(request: Request, request_id: str) -> Response:
+    """A fault of our own: by its id whoever runs the server can see what it was, and who asked learns no more."""
+    problem, remedy = "the server met a fault of its own", "ask again; whoever runs the server can see what it was"
+    at = f"request {request_id}"
+    if wants_page(request):
+        return _page(request, 500, problem, f"{remedy}: it is {at}")
+    return json({"error": "internal", "problem": problem, "at": at, "remedy": remedy}, 500)
+
+
+def _page(request: Request, status: int, problem: str, remedy: str, headers: dict[str, str] | None = None) -> Response:
+    who = getattr(request.state, "who", None)
+    ways = request.app.state.ways
+    body = rendered("refused.html", title=problem, problem=problem, remedy=remedy, who=who, ways=ways)
+    return Response(body, status, headers, media_type="text/html")
+
+
+def _see(request: Request) -> None:
+    """Ask who it is, where no door stood before the answer."""
+    if wants_page(request):
+        request.state.who = request.app.state.knows(request)

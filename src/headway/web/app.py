@@ -14,10 +14,11 @@ from headway import __version__
 from headway.core.access import Role
 from headway.errors import HeadwayError
 from headway.web import acts, answers, downloads, exports, live, openapi, static
-from headway.web.access import OIDC_PATHS, Access, Endpoint
+from headway.web.access import OIDC_PATHS, Access, Endpoint, Who, is_for_us
 from headway.web.guard import Guard
 from headway.web.hooks import Hooks
 from headway.web.pages import API, endpoint, pages
+from headway.web.pages import ways as ways_of_pages
 from headway.web.site import Site
 
 SMALL_BYTES = 1024
@@ -69,7 +70,10 @@ def ways(site: Site, access: Access, streams: live.Live | None = None) -> Sequen
 
 
 def make(site: Site) -> Starlette:
-    """The application of one project; `state.live` are its streams, which whoever stops it ends."""
+    """The application of one project; `state.live` are its streams, which whoever stops it ends.
+
+    `state.ways` are what stands at the top of each page, `state.knows` says who asks: for answers that no page gives.
+    """
     access = Access(site)
     streams = live.Live(site, access)
     if access.provider is not None:
@@ -86,6 +90,10 @@ def make(site: Site) -> Starlette:
         )
         for way in ways(site, access, streams)
     ]
+
+    def knows(request: Request) -> Who | None:
+        return access.who(request) if is_for_us(request, site.settings.web_url) else None
+
     made = Starlette(
         routes=routes,
         middleware=[
@@ -95,6 +103,8 @@ def make(site: Site) -> Starlette:
         exception_handlers={HeadwayError: answers.failed, 404: answers.not_found, 405: answers.not_allowed},
     )
     made.state.live = streams
+    made.state.ways = ways_of_pages()
+    made.state.knows = knows
     return made
 
 

@@ -7,9 +7,11 @@ import secrets
 from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headway.terminal.trouble import translated
+from headway.web import answers
 
 HEADERS = {
     # Nothing from elsewhere, nothing inline, and no page of ours in anybody's frame.
@@ -25,11 +27,6 @@ HEADERS = {
 """Sent with each answer, also with those of errors."""
 
 ID = "x-request-id"
-
-_WENT_WRONG = (
-    b'{"error":"internal","problem":"the server met a fault of its own","at":"request %s",'
-    b'"remedy":"ask again; whoever runs the server can see what it was"}'
-)
 
 
 class Guard:
@@ -71,7 +68,4 @@ class Guard:
             self._tell(f"request {request_id} ({scope['method']} {scope['path']}): {translated(e)}")
             if has_begun:
                 raise
-            body = _WENT_WRONG % request_id.encode()
-            kind = (b"content-type", b"application/json")
-            await with_headers({"type": "http.response.start", "status": 500, "headers": [kind]})
-            await send({"type": "http.response.body", "body": body})
+            await answers.broken(Request(scope), request_id)(scope, receive, with_headers)

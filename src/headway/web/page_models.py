@@ -71,8 +71,9 @@ class GateOf(Struct, frozen=True, kw_only=True):
 class VersionPage(Struct, frozen=True, kw_only=True):
     """A version; `card` is its model card in Markdown, `graph` an SVG of its lineage.
 
-    `takes` says what goes in, empty where nobody knows; `n_packages` were installed where it was made, None where that is
-    not recorded, or not in the store any more. `others` are versions that it can be set beside, the champion and the one before first.
+    `takes` says what goes in, empty where nobody knows; `n_packages` were installed where it was made, None where that
+    is not recorded, or not in the store any more. `others` are versions that it can be set beside, the champion and the
+    one before first.
     """
 
     of: VersionLineage
