@@ -136,7 +136,11 @@ def test_an_operator_starts_a_run_which_the_daemon_hears_of(settings: Settings) 
     heard: list[str] = []
     with served(settings, heard=heard.append) as visitor:
         visitor.enter("operator")
-        assert "Start a run" in visitor.page("/runs")[1]
+        for path in ("/", "/runs"):
+            text = " ".join(visitor.page(path)[1].split())
+            assert "Start a run of churn?" in text
+            assert "begins it as soon as no run is at work" in text
+            assert '<input type="hidden" name="pipeline" value="churn">' in text
         assert typed(visitor, "/runs", pipeline="churn", why="new labels came") == (303, "/")
         assert "A run of churn is due: new labels came." in visitor.page("/")[1]
     assert heard == ["churn"]
@@ -145,11 +149,32 @@ def test_an_operator_starts_a_run_which_the_daemon_hears_of(settings: Settings) 
     assert (event.source, event.why, event.by) == ("hand", "new labels came", "ann")
 
 
+def test_who_may_not_start_a_run_is_told_who_may(visitor: Visitor) -> None:
+    visitor.enter("viewer")
+    for path in ("/", "/runs"):
+        assert "<dialog" not in visitor.page(path)[1]
+    assert "You are here as viewer; to start a run takes an operator, or type" in visitor.page("/runs")[1]
+
+
+def test_of_several_pipelines_one_is_chosen(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("pipeline: other\nsteps: [{name: Try, run: python try.py}]\n")
+    with served(settings, files=("pipeline.yaml", "other.yaml")) as visitor:
+        visitor.enter("operator")
+        _, text = visitor.page("/")
+        assert "<option>churn</option><option>other</option>" in text
+        assert 'type="hidden" name="pipeline"' not in text
+        assert typed(visitor, "/runs", pipeline="other", why="so")[0] == 303
+    (event,) = said(settings, "trigger/other")
+    assert isinstance(event, f.EventSeen)
+
+
 def test_on_pages_that_only_read_there_is_nothing_to_do(settings: Settings) -> None:
     with served(settings, reading=True) as visitor:
         visitor.enter("admin")
         assert "<details" not in visitor.page("/releases/e/2")[1]
-        assert "Start a run" not in visitor.page("/runs")[1]
+        for path in ("/", "/runs"):
+            assert "<dialog" not in visitor.page(path)[1]
+        assert "These pages only show. To start a run, open those of" in visitor.page("/runs")[1]
         assert typed(visitor, ACT, act="abort", why="so")[0] == 404
         assert typed(visitor, "/runs", pipeline="churn", why="so")[0] == 405
     assert said(settings, "endpoint/e") == said(settings, "trigger/churn") == []

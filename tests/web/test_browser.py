@@ -66,7 +66,7 @@ def test_the_page_that_asks_for_a_token_lets_in_who_has_one(browser: Browser, vi
     assert "not one of ours" in page.get_by_role("alert").inner_text()
     page.get_by_label("Use a token").fill(TOKENS["operator"])
     page.get_by_role("button", name="Come in").click()
-    assert page.get_by_text("operator-1").is_visible()
+    assert page.get_by_text("operator-1", exact=True).is_visible()
     page.get_by_role("button", name="Sign out").click()
     assert page.get_by_label("Use a token").is_visible()
     page.goto("/runs")

@@ -138,6 +138,29 @@ def test_what_took_over_is_rolled_back(browser: Browser, settings: Settings) -> 
     assert (claim.version, claim.by, claim.why) == (1, "ann", "it is slow")
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("path", ["/", "/runs"])
+def test_a_run_is_started(browser: Browser, settings: Settings, path: str, scripts: bool) -> None:
+    with served(settings) as visitor:
+        window = opened(browser, visitor, role="operator", java_script_enabled=scripts)
+        page = window.page
+        page.goto(path)
+        page.get_by_role("button", name="Start a run…").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("dialog", name="Start a run of churn?").wait_for()
+        if scripts:
+            assert violations(page) == []
+        page.keyboard.type("new labels came")
+        page.keyboard.press("Enter")
+        page.get_by_text("A run of churn is due: new labels came.").wait_for()
+        assert window.faults == []
+        window.context.close()
+    with wiring.look(settings) as parts:
+        (event,) = [entry.fact for entry in parts.log.read("trigger/churn")]
+    assert isinstance(event, f.EventSeen)
+    assert (event.by, event.why) == ("ann", "new labels came")
+
+
 def test_who_may_not_act_is_told_what_it_takes(browser: Browser, settings: Settings) -> None:
     with served(settings) as visitor:
         window = opened(browser, visitor, role="operator")

@@ -19,11 +19,15 @@ MOST, FEW = 60, 6
 
 
 class LoopPage(Struct, frozen=True, kw_only=True):
-    """What the page shows; `picture` is an SVG, `changes` what happened within a day, newest first."""
+    """What the page shows; `picture` is an SVG, `changes` what happened within a day, newest first.
+
+    Of the `pipelines` a run may be asked for.
+    """
 
     loop: Loop
     picture: str
     changes: tuple[StoryLine, ...] = ()
+    pipelines: tuple[str, ...] = ()
 
     @property
     def waiting(self) -> tuple[Todo, ...]:
@@ -44,18 +48,24 @@ class LoopPage(Struct, frozen=True, kw_only=True):
 def view(asked: Asked) -> LoopPage:
     """The loop of the project."""
     parts = asked.parts
+    pipelines = tuple(asked.site.pipelines())
     found = read(
         Looking(
             world=parts.delivery(),
             log=parts.log,
             leases=parts.leases,
-            pipelines=tuple(asked.site.pipelines()),
+            pipelines=pipelines,
             now=asked.now,
         )
     )
     lines, _ = newest(asked, Wanted(since=asked.now - DAY_S, last=MOST))
     changes = [one for one in lines if not one.is_part][:FEW]
-    return LoopPage(loop=found, picture=drawn(found, partial(ago, now=asked.now)), changes=tuple(changes))
+    return LoopPage(
+        loop=found,
+        picture=drawn(found, partial(ago, now=asked.now)),
+        changes=tuple(changes),
+        pipelines=tuple(one.name for one in pipelines),
+    )
 
 
 PAGES = (
