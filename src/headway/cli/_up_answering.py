@@ -45,6 +45,7 @@ class Answering:
     def do(self, now: float) -> float:
         """Begin to answer. Raises UsageMistaken when the port cannot be had."""
         if self._server is None:
+            from headway.flows import made
             from headway.web.passes import KeptKeys
             from headway.web.serve import Server
             from headway.web.site import Site
@@ -53,6 +54,7 @@ class Answering:
                 settings=self._settings,
                 files=self._files,
                 keys=KeptKeys(self._settings.home),
+                steps=made.of_project(self._settings.home, keeps=True),
                 heard=lambda _: self._bell.ring(),
                 tell=lambda line: self._tell(Told(at=time.time(), kind="trouble", says=line)),
             )

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Serve until Ctrl-C."""
+    from headway.flows import made
     from headway.flows.surroundings import user
     from headway.web import passes
     from headway.web.serve import Server
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.at is not None:
         return _link(args, settings)
     files = tuple(args.files) or ("pipeline.yaml",)
-    site = Site(settings=settings, files=files, reading=True, tell=_tell)
+    steps = made.of_project(settings.home, keeps=False)
+    site = Site(settings=settings, files=files, reading=True, tell=_tell, steps=steps)
     server = Server(site, port=args.port)
     url = server.start()
     link = server.link(user(settings.environ), "viewer")

@@ -1,19 +1,39 @@
 """Which step made what, and what was made of it: a fold of all finished steps that is carried on, not begun anew.
 
-Neighbour: `flows/lineage` asks it. A copy of the log in memory, for who asks often (the pages): each fact is read once.
-It remembers digests and where facts stand, no fact.
+Neighbours: `flows/lineage` asks it, `core/made` is what is remembered. A copy of the log, for who asks often (the
+pages): each fact is read once, also if a process ends meanwhile (`docs/formats/log.md` has the form of what is kept).
 """
 
+import os
+import sys
 import threading
-from array import array
 from collections.abc import Collection
-from heapq import heappop, heappush
-from typing import Protocol
+from contextlib import suppress
+from typing import Protocol, cast
+
+import msgspec
+from msgspec import Struct
 
 from headway.core.facts import Entry, StepFinished
 from headway.core.ids import Digest
 from headway.core.lineage import Maker, made_of, maker
+from headway.core.made import Graph, Packed
+from headway.flows import copies
 from headway.ports import Log
+
+STEPS = 1000
+"""With so many new steps what is remembered is kept anew: fewer are read again in 20 ms."""
+
+_HEAD = b"headway-made 1\n"
+
+
+class _Kept(Struct, frozen=True, array_like=True):
+    """What is kept: all steps up to a fact, by its number and hash; `order` is that of the bytes of numbers."""
+
+    seq: int
+    hash: str
+    order: str
+    graph: Packed
 
 
 class Made(Protocol):
@@ -45,23 +65,25 @@ class Scanned:
 class Remembered:
     """Remembers what it read, and reads on from there. May be asked by several threads, each with a log of its own.
 
-    Some 300 bytes for each output that differs from all others.
+    What lies at `file` (in the project's cache) is read first, if it is a copy of this very log. Who `keeps` it writes
+    it anew with every `STEPS` steps; whoever does so last is the one that counts. `core/made` says how large it is.
     """
 
-    __slots__ = ("_first", "_lock", "_made", "_readers", "_seq")
+    __slots__ = ("_file", "_graph", "_hash", "_keeps", "_lock", "_n_kept", "_seq")
 
-    def __init__(self) -> None:
+    def __init__(self, file: str | None = None, *, keeps: bool = False) -> None:
+        self._file = file
+        self._keeps = keeps
         self._lock = threading.Lock()
-        self._seq = 0
-        self._first: dict[str, int] = {}  # Digest to the fact of the step that made it first.
-        self._made: dict[int, tuple[str, ...]] = {}  # Such a fact to all that the step made.
-        self._readers: dict[str, array[int]] = {}  # Digest to the facts of steps that read it and made something.
+        self._graph: Graph | None = None
+        self._seq, self._hash = 0, ""
+        self._n_kept = 0
 
     def makers(self, log: Log, digests: Collection[Digest]) -> dict[Digest, Maker]:
         """See `Made`."""
         with self._lock:
-            self._read_on(log)
-            places = {digest: self._first[digest] for digest in digests if digest in self._first}
+            graph = self._read_on(log)
+            places = {digest: seq for digest in digests if (seq := graph.maker(digest)) is not None}
         found: dict[Digest, Maker] = {}
         for digest, seq in places.items():
             one = maker(log.scan(("StepFinished",), after_seq=seq - 1, limit=1), digest)
@@ -72,36 +94,42 @@ class Remembered:
     def made_of(self, log: Log, digests: Collection[Digest]) -> set[Digest]:
         """See `Made`."""
         with self._lock:
-            self._read_on(log)
-            return self._reached(digests)
+            return cast("set[Digest]", self._read_on(log).reached(digests))
 
-    def _reached(self, digests: Collection[Digest]) -> set[Digest]:
-        # Since which fact each is reached: what read it before then read something else that was the same.
-        since: dict[str, int] = dict.fromkeys(digests, 0)
-        due: list[tuple[int, str]] = [(0, digest) for digest in digests]
-        while due:
-            begun, digest = heappop(due)
-            for seq in self._readers.get(digest, ()) if begun == since[digest] else ():
-                if seq <= begun:
-                    continue
-                for made in self._made[seq]:
-                    if seq < since.get(made, seq + 1):
-                        since[made] = seq
-                        if made in self._readers:
-                            heappush(due, (seq, made))
-        return {Digest(digest) for digest in since}
-
-    def _read_on(self, log: Log) -> None:
+    def _read_on(self, log: Log) -> Graph:
+        if self._graph is None:
+            self._graph = self._of_file(log)
         for entry in log.scan(("StepFinished",), after_seq=self._seq):
-            self._seq = entry.seq
+            self._seq, self._hash = entry.seq, entry.hash
             fact = entry.fact
-            if not isinstance(fact, StepFinished) or not fact.outputs:
-                continue
-            for artifact in fact.outputs.values():
-                self._first.setdefault(artifact.digest, entry.seq)
-            self._made[entry.seq] = tuple(artifact.digest for artifact in fact.outputs.values())
-            for value in {part.value for part in fact.parts if part.kind == "in"}:
-                self._readers.setdefault(value, array("q")).append(entry.seq)
+            if isinstance(fact, StepFinished) and fact.outputs:
+                read = {part.value for part in fact.parts if part.kind == "in"}
+                self._graph.add(entry.seq, read, [artifact.digest for artifact in fact.outputs.values()])
+        if self._keeps and self._file is not None and self._graph.n_steps >= self._n_kept + STEPS:
+            kept = _Kept(seq=self._seq, hash=self._hash, order=sys.byteorder, graph=self._graph.pack())
+            copies.write(self._file, _HEAD, msgspec.msgpack.encode(kept))
+            # Also where it could not be written: that is tried again with as many steps more.
+            self._n_kept = self._graph.n_steps
+        return self._graph
+
+    def _of_file(self, log: Log) -> Graph:
+        """What is kept, if it is of this log: the hash of a fact stands for all facts before it."""
+        body = copies.read(self._file, _HEAD)
+        with suppress(msgspec.MsgspecError):
+            kept = None if body is None else msgspec.msgpack.decode(body, type=_Kept)
+            if kept is not None and kept.order == sys.byteorder:
+                last = next(iter(log.scan(("StepFinished",), after_seq=kept.seq - 1, limit=1)), None)
+                if last is not None and (last.seq, last.hash) == (kept.seq, kept.hash):
+                    self._seq, self._hash = kept.seq, kept.hash
+                    graph = Graph.of(kept.graph)
+                    self._n_kept = graph.n_steps
+                    return graph
+        return Graph()
+
+
+def of_project(home: str, *, keeps: bool) -> Remembered:
+    """What is remembered of a project, whose `.headway` is `home`, from one process to the next."""
+    return Remembered(os.path.join(home, "cache", "made"), keeps=keeps)
 
 
 def _made(entry: Entry, digests: Collection[Digest]) -> bool:

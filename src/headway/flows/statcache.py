@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import TypeVar, cast
 
 import msgspec
-from blake3 import blake3
 from msgspec import Struct
 
 from headway.core.ids import Artifact, Digest
+from headway.flows import copies
 from headway.flows.listing import LOOK_BYTES, Look, changed_ns
 
 RACY_NS = 50_000_000
@@ -59,7 +59,11 @@ class StatCache:
         """Write it for the next process, atomically. Does nothing when there is nothing new, or no room."""
         if self._file is None:
             return
-        if self._folders_changed and self._folders is not None and _write(self._file + "-folders", self._folders):
+        if (
+            self._folders_changed
+            and self._folders is not None
+            and copies.write(self._file + "-folders", _HEAD, _encoder.encode(self._folders))
+        ):
             self._folders_changed = False
         if not self._changed or self._known is None:
             return
@@ -69,7 +73,7 @@ class StatCache:
             self._known = {
                 path: known for path, known in self._known.items() if path in self._used or path.startswith(below)
             }
-        if _write(self._file, self._known):
+        if copies.write(self._file, _HEAD, _encoder.encode(self._known)):
             self._changed = False
 
     def get(self, path: str, look: Look) -> Digest | None:
@@ -155,33 +159,9 @@ class StatCache:
 
 def _read(file: str | None, kind: type[_T]) -> _T:
     """A map from a file; empty when there is none or it is damaged."""
-    nothing: _T = msgspec.convert({}, kind)
-    try:
-        with open(file or "", "rb") as f:
-            data = f.read()
-    except OSError:
-        return nothing
-    start = len(_HEAD) + 32
-    # A flipped bit in a digest would make a changed file look unchanged: hence the hash.
-    if data.startswith(_HEAD) and blake3(data[start:]).digest() == data[len(_HEAD) : start]:
-        try:
-            return msgspec.msgpack.decode(memoryview(data)[start:], type=kind)
-        except msgspec.MsgspecError:
-            return nothing
-    return nothing
-
-
-def _write(file: str, values: object) -> bool:
-    """Write such a map, atomically; False when that could not be done."""
-    body = _encoder.encode(values)
-    fresh = f"{file}.{os.getpid()}.new"
-    try:
-        os.makedirs(os.path.dirname(file), exist_ok=True)
-        with open(fresh, "wb") as f:
-            f.write(_HEAD + blake3(body).digest() + body)
-        os.replace(fresh, file)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(fresh)
-        return False
-    return True
+    # A flipped bit in a digest would make a changed file look unchanged: hence the hash of a copy.
+    body = copies.read(file, _HEAD)
+    with suppress(msgspec.MsgspecError):
+        if body is not None:
+            return msgspec.msgpack.decode(body, type=kind)
+    return msgspec.convert({}, kind)
