@@ -159,9 +159,18 @@ class Log(Protocol):
         """The facts of a stream with `n` > `after`, in order; empty for an unknown stream."""
 
     def scan(
-        self, kinds: Sequence[str] = (), *, after_seq: int = 0, newest_first: bool = False, limit: int | None = None
+        self,
+        kinds: Sequence[str] = (),
+        *,
+        after_seq: int = 0,
+        before_seq: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
     ) -> Iterator[Entry]:
-        """Facts of all streams with `seq` > `after_seq`, of these kinds (all, when empty)."""
+        """Facts of all streams with `seq` > `after_seq` and < `before_seq`, of these kinds (all, when empty).
+
+        What is not asked for is not read, at either end.
+        """
 
     def find(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
         """The newest fact of `kind` for each of `keys` (see `facts.key_of`); unknown keys are absent."""

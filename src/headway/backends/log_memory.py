@@ -52,10 +52,16 @@ class MemoryLog:
         return [wire.entry_of(row) for row in self._streams.get(stream, ())[after:]]
 
     def scan(
-        self, kinds: Sequence[str] = (), *, after_seq: int = 0, newest_first: bool = False, limit: int | None = None
+        self,
+        kinds: Sequence[str] = (),
+        *,
+        after_seq: int = 0,
+        before_seq: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
     ) -> Iterator[Entry]:
         """Facts of all streams. See `Log`; one may append while it is under way."""
-        rows = self._rows[after_seq:]
+        rows = self._rows[after_seq : None if before_seq is None else max(before_seq - 1, 0)]
         if newest_first:
             rows.reverse()
         return islice((wire.entry_of(row) for row in rows if not kinds or row.kind in kinds), limit)

@@ -71,6 +71,9 @@ SELECT f.* FROM unnest(%(keys)s::text[]) AS wanted(key) CROSS JOIN LATERAL (
 
 _RESTORE = "`headway audit` says how far the log is whole; restore it from a copy"
 
+_ALL = 2**63 - 1
+"""No fact has this number: all are before it."""
+
 _Record = tuple[int, str, int, float, str, str | None, str, str]
 
 
@@ -130,10 +133,17 @@ class PostgresqlLog:
         return [_entry(record) for record in records]
 
     def scan(
-        self, kinds: Sequence[str] = (), *, after_seq: int = 0, newest_first: bool = False, limit: int | None = None
+        self,
+        kinds: Sequence[str] = (),
+        *,
+        after_seq: int = 0,
+        before_seq: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
     ) -> Iterator[Entry]:
         """Facts of all streams. See `Log`; one may append while it is under way."""
-        records = self._pages(after_seq, kinds, newest_first=newest_first, limit=limit)
+        between = after_seq, _ALL if before_seq is None else before_seq
+        records = self._pages(between, kinds, newest_first=newest_first, limit=limit)
         return map(_entry, islice(records, limit))
 
     def find(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
@@ -145,7 +155,7 @@ class PostgresqlLog:
 
     def raw(self, *, after_seq: int = 0) -> Iterator[Row]:
         """All rows, not decoded. See `Log`; it does not check them (see `wire.verified`)."""
-        return map(_row, self._pages(after_seq, ()))
+        return map(_row, self._pages((after_seq, _ALL), ()))
 
     def sync(self) -> None:
         """Nothing is left to do. See `Log`: what was committed is durable, unless the server was told otherwise."""
@@ -184,12 +194,12 @@ class PostgresqlLog:
         return seq, hash_
 
     def _pages(
-        self, after_seq: int, kinds: Sequence[str], *, newest_first: bool = False, limit: int | None = None
+        self, between: tuple[int, int], kinds: Sequence[str], *, newest_first: bool = False, limit: int | None = None
     ) -> Iterator[_Record]:
         size = PAGE if limit is None else min(limit, PAGE)
         order = "DESC" if newest_first else "ASC"
         sql = _in(_PAGE_OF_KINDS if kinds else _PAGE, order)
-        values = {"low": after_seq, "high": 2**63 - 1, "size": size, "kinds": sorted(set(kinds))}
+        values = {"low": between[0], "high": between[1], "size": size, "kinds": sorted(set(kinds))}
         while size:
             page = self._records(sql, values)
             yield from page

@@ -33,12 +33,13 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 def newest(log: Log, sought: Sought, *, most: int, before: int = 0) -> Trail:
-    """The newest deeds of those, older than the fact `before` (0: all). Raises UsageMistaken for an unknown kind."""
+    """The newest deeds of those, older than the fact `before` (0: all). Raises UsageMistaken for an unknown kind.
+
+    However far back, it costs what is looked at: facts from `before` on are not.
+    """
     known, kinds = releases(log), _kinds(sought)
     found: list[Deed] = []
-    for entry in log.scan(kinds, newest_first=True):
-        if before and entry.seq >= before:
-            continue
+    for entry in log.scan(kinds, before_seq=before or None, newest_first=True):
         deed = deed_of(entry, known)
         if deed is None or not is_sought(deed, sought):
             continue

@@ -37,10 +37,16 @@ class QuietLog:
         return found
 
     def scan(
-        self, kinds: Sequence[str] = (), *, after_seq: int = 0, newest_first: bool = False, limit: int | None = None
+        self,
+        kinds: Sequence[str] = (),
+        *,
+        after_seq: int = 0,
+        before_seq: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
     ) -> Iterator[Entry]:
         """See `Log`."""
-        return self._log.scan(kinds, after_seq=after_seq, newest_first=newest_first, limit=limit)
+        return self._log.scan(kinds, after_seq=after_seq, before_seq=before_seq, newest_first=newest_first, limit=limit)
 
     def find(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
         """See `Log`."""

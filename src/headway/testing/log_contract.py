@@ -186,12 +186,44 @@ class LogContract(ABC):
         found = log.scan(kinds, after_seq=after_seq, newest_first=newest_first, limit=limit)
         assert [e.seq for e in found] == seqs
 
+    @pytest.mark.parametrize(
+        ("kinds", "between", "newest_first", "limit", "seqs"),
+        [
+            ((), (0, 4), False, None, [1, 2, 3]),
+            ((), (0, 4), True, 2, [3, 2]),
+            ((), (2, 5), True, None, [4, 3]),
+            ((), (0, 1), True, None, []),
+            ((), (0, 0), False, None, []),
+            ((), (0, 99), False, None, [1, 2, 3, 4, 5, 6]),
+            ((), (5, 3), False, None, []),
+            (("StepStarted", "RunResumed"), (0, 6), True, None, [4, 3, 1]),
+            (("StepStarted",), (1, 6), False, None, [3]),
+        ],
+    )
+    def test_a_scan_ends_before_what_was_asked_for(
+        self,
+        log: Log,
+        kinds: Sequence[str],
+        between: tuple[int, int],
+        newest_first: bool,
+        limit: int | None,
+        seqs: list[int],
+    ) -> None:
+        after_seq, before_seq = between
+        one, two, three = started(), finished("a"), f.RunResumed()
+        log.append("run/1", [one, two], expect=0, at=1.0)
+        log.append("run/2", [one, three], expect=0, at=1.0)
+        log.append("run/1", [two, one], expect=2, at=1.0)
+        found = log.scan(kinds, after_seq=after_seq, before_seq=before_seq, newest_first=newest_first, limit=limit)
+        assert [e.seq for e in found] == seqs
+
     def test_a_long_scan_misses_nothing_in_either_direction(self, log: Log) -> None:
         facts: list[f.Fact] = [started(str(i)) if i % 3 else f.RunResumed() for i in range(1500)]
         log.append("run/1", facts, expect=0, at=1.0)
         every = list(range(1, 1501))
         assert [e.seq for e in log.scan()] == every
         assert [e.seq for e in log.scan(newest_first=True)] == every[::-1]
+        assert [e.seq for e in log.scan(before_seq=1100, newest_first=True)] == every[1098::-1]
         assert [e.seq for e in log.scan(["StepStarted", "RunResumed"])] == every
         assert [e.seq for e in log.scan(["StepStarted", "RunResumed"], newest_first=True, limit=700)] == every[:799:-1]
 

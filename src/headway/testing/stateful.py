@@ -57,10 +57,16 @@ class LogMachine(RuleBasedStateMachine):
     def read(self, stream: str, after: int) -> None:
         assert [e.fact for e in self.log.read(stream, after=after)] == self._of(stream)[after:]
 
-    @rule(newest_first=st.booleans(), after_seq=st.integers(0, 5), limit=st.none() | st.integers(0, 4))
-    def scan(self, newest_first: bool, after_seq: int, limit: int | None) -> None:
-        expected = [(seq, *one) for seq, one in enumerate(self.model, 1) if seq > after_seq]
-        found = self.log.scan(after_seq=after_seq, newest_first=newest_first, limit=limit)
+    @rule(
+        newest_first=st.booleans(),
+        after_seq=st.integers(0, 5),
+        before_seq=st.none() | st.integers(0, 9),
+        limit=st.none() | st.integers(0, 4),
+    )
+    def scan(self, newest_first: bool, after_seq: int, before_seq: int | None, limit: int | None) -> None:
+        high = len(self.model) + 1 if before_seq is None else before_seq
+        expected = [(seq, *one) for seq, one in enumerate(self.model, 1) if after_seq < seq < high]
+        found = self.log.scan(after_seq=after_seq, before_seq=before_seq, newest_first=newest_first, limit=limit)
         assert list(map(_told, found)) == expected[:: -1 if newest_first else 1][:limit]
 
     @rule(kinds=st.lists(st.sampled_from(["StepFinished", "RunStarted", "AliasMoved"]), min_size=1))

@@ -39,6 +39,9 @@ _FIND_ONE = _ROWS + " WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 1"
 # macOS has no fdatasync.
 _flush = getattr(os, "fdatasync", os.fsync)
 
+_ALL = 2**63 - 1
+"""No fact has this number: all are before it."""
+
 _Record = tuple[int, str, int, float, str, str | None, bytes, str]
 
 
@@ -102,16 +105,23 @@ class SqliteLog:
         return [_entry(record) for record in records]
 
     def scan(
-        self, kinds: Sequence[str] = (), *, after_seq: int = 0, newest_first: bool = False, limit: int | None = None
+        self,
+        kinds: Sequence[str] = (),
+        *,
+        after_seq: int = 0,
+        before_seq: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
     ) -> Iterator[Entry]:
         """Facts of all streams. See `Log`; one may append while it is under way."""
+        between = after_seq, _ALL if before_seq is None else before_seq
         if kinds:
             # Kind by kind, each through the index, and merged: SQLite itself would sort all of them for every page.
             records: Iterator[_Record]
-            each = [self._pages(after_seq, kind, newest_first=newest_first, limit=limit) for kind in set(kinds)]
+            each = [self._pages(between, kind, newest_first=newest_first, limit=limit) for kind in set(kinds)]
             records = merge(*each, key=_seq, reverse=newest_first)
         else:
-            records = self._pages(after_seq, newest_first=newest_first, limit=limit)
+            records = self._pages(between, newest_first=newest_first, limit=limit)
         return map(_entry, islice(records, limit))
 
     def find(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
@@ -129,7 +139,7 @@ class SqliteLog:
         """All rows, not decoded. See `Log`; it does not check them (see `wire.verified`)."""
         if after_seq <= 0:
             self._check_file()
-        return map(_row, self._pages(after_seq))
+        return map(_row, self._pages((after_seq, _ALL)))
 
     def sync(self) -> None:
         """Make all that was appended durable. See `Log`.
@@ -195,11 +205,11 @@ class SqliteLog:
             raise LogDamaged(f"the log is damaged: {said}", at=self._path, remedy=file.RESTORE)
 
     def _pages(
-        self, after_seq: int, kind: str | None = None, *, newest_first: bool = False, limit: int | None = None
+        self, between: tuple[int, int], kind: str | None = None, *, newest_first: bool = False, limit: int | None = None
     ) -> Iterator[_Record]:
         """Records in pages, each read to its end: an open cursor would hold back checkpoints and later appends."""
         size = min(limit or 256, 256)
-        low, high = after_seq, 2**63 - 1
+        low, high = between
         of_kind = "" if kind is None else "kind = ? AND "
         order = "DESC" if newest_first else "ASC"
         sql = f"{_ROWS} WHERE {of_kind}seq > ? AND seq < ? ORDER BY seq {order} LIMIT ?"
