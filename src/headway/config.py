@@ -63,6 +63,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The provider that people may sign in with. Default: none."""
     notify: tuple[Notifying, ...] = ()
     """Who is told of alarms, runs and releases. Default: nobody."""
+    private: frozenset[str] = frozenset()
+    """Columns of data whose values are shown to nobody. Default: none."""
 
     @property
     def target_environ(self) -> Mapping[str, str]:
@@ -120,6 +122,7 @@ def load(*, folder: str | None = None) -> Settings:
         web_tokens=file.web.tokens,
         web_oidc=file.web.oidc if file.web.oidc.issuer else None,
         notify=file.notify,
+        private=frozenset(file.data.private),
     )
 
 
@@ -169,6 +172,11 @@ class _Kubernetes(Placement, frozen=True, kw_only=True, omit_defaults=True):
     """Empty: nothing is said of a cluster."""
 
 
+class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    private: tuple[str, ...] = ()
+    """Names of columns, as they stand in the data."""
+
+
 class _Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: str = ""
     """As in https://headway.example.com; empty: the server's own address."""
@@ -195,6 +203,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     release: _Release = _Release()
     kubernetes: _Kubernetes = _Kubernetes()
     web: _Web = _Web()
+    data: _Data = _Data()
     notify: tuple[Notifying, ...] = ()
 
 

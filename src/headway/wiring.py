@@ -186,6 +186,11 @@ class Parts:
         )
 
     @property
+    def private(self) -> frozenset[str]:
+        """Columns whose values are shown to nobody."""
+        return self.settings.private
+
+    @property
     def trust(self) -> "Trust":
         """Whose signatures on model versions count here."""
         from headway.core.signing import Trust

@@ -66,3 +66,19 @@ def test_several_files_and_versions_are_read(folder: Path, capsys: pytest.Captur
     assert (told["n_rows"], told["sources"]) == (3, ["trips@1"])
     assert dispatch(["profile", "gone.csv"]) == 2
     assert "there is no gone.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["--columns", "city"], ["--json"], ["--html", "page.html"]], ids=repr)
+def test_of_private_columns_no_value_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    (folder / "headway.toml").write_text('[data]\nprivate = ["city"]\n')
+    assert dispatch(["profile", "trips.csv", *words]) == 0
+    out = capsys.readouterr().out
+    told = (folder / "page.html").read_text() if "--html" in words else out
+    assert "city" in told
+    assert "Rome" not in told
+    assert "Oslo" not in told
+    assert ('"is_private":true' if "--json" in words else "its values are private: •••") in told.replace(
+        ": true", ":true"
+    )

@@ -174,3 +174,14 @@ def test_a_suite_of_another_tool_is_read_and_what_it_cannot_ask_is_told(
     assert "suite.json: expect_column_kl_divergence_to_be_less_than at expectations[2] temp is not asked" in told.err
     assert dispatch(["schema", "import", "suite.json", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["unmapped"]) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]], ids=repr)
+def test_of_private_columns_no_value_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    (folder / "headway.toml").write_text('[data]\nprivate = ["temp"]\n')
+    assert dispatch(["validate", "bad.csv", "--schema", "schema.yaml", *words]) == 4
+    told = capsys.readouterr().out
+    assert "999" not in told
+    assert "•••" in told

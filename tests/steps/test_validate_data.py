@@ -205,3 +205,16 @@ def test_a_suite_of_another_tool_may_be_the_schema(trial: Trial, capsys: pytest.
     write(trial, "suite.json", msgspec.json.encode({**suite, "ordered": True}).decode())
     assert validate(trial, schema="suite.json") == 4
     assert "suite.json: ordered at ordered is not asked: " in capsys.readouterr().out
+
+
+def test_values_of_private_columns_are_kept_and_told_nowhere(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    trial.parts.private = frozenset({"email"})
+    write(trial, "schema.yaml", "columns:\n  id: integer\n  email: {matches: '[a-z]+@here', unique: true}\n")
+    write(trial, "data.csv", "id,email\n1,ann@there\n2,bob@there\n3,ann@there\n")
+    assert validate(trial) == 4
+    told = [capsys.readouterr().out, trial.summary, trial.parts.blobs.get(Digest(trial.outputs["report"])).decode()]
+    for one in told:
+        assert "email" in one
+        assert "there" not in one
+    assert "•••" in told[1]
+    assert sorted(one.n_bad or 0 for one in record(trial).verdict.broken) == [1, 3]

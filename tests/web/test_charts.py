@@ -108,6 +108,12 @@ def test_a_validation_shows_what_is_broken_with_its_rows_as_the_step_kept_them(t
         assert "a.csv line 5" in text
         assert "/runs/3/validations/data" in visitor.page("/runs/3/steps/data")[1]
         assert visitor.page("/runs/3/validations/train-model")[0].status == 404
+    # What became private since is so in what was kept before.
+    with served(msgspec.structs.replace(settings, private=frozenset({"name"}))) as visitor:
+        visitor.enter()
+        for told in (visitor.page("/runs/3/validations/data")[1], visitor.ask("/api/v1/runs/3/validations/data")[1]):
+            assert "•••" in told
+            assert "Ann" not in told
 
 
 def test_data_that_are_too_large_are_not_read_because_a_page_was_opened() -> None:
@@ -137,6 +143,16 @@ def test_two_versions_of_data_lie_over_each_other_column_by_column(tmp_path: Pat
         assert {name: (now, was) for name, now, was in age["facts"]}["least"] == ("4", "3")
         assert [one["value"] for one in city["top"]] == ["north", "south"]
         assert extra["change"] == "new"
+        (tmp_path / "headway.toml").write_text('[data]\nprivate = ["city", "age"]\n')
+        hidden = msgspec.structs.replace(settings, private=frozenset({"city", "age"}))
+        with served(hidden) as another:
+            another.enter()
+            age, city, _ = another.json("/api/v1/data/t/2/profile")["columns"]
+            assert (age["svg"], city["top"], city["remarks"]) == ("", [], ["its values are private: •••"])
+            assert {name: now for name, now, _ in age["facts"]} == {
+                "empty": "-", "distinct": "40", "least": "•••", "greatest": "•••",
+            }  # fmt: skip
+            assert "north" not in another.page("/data/t/2/profile")[1]
         answer, shown = visitor.page("/data/t/2/profile?beside=1")
         assert (answer.status, "t@2 beside @1" in shown, "beside 2" in shown) == (200, True, False)
         assert visitor.page("/data/t/2/profile?beside=7")[0].status == 404

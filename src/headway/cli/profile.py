@@ -59,6 +59,7 @@ def _profile(args: argparse.Namespace, settings: Settings, called: str) -> "Prof
     import msgspec
 
     from headway import wiring
+    from headway.core.private import of_profile
     from headway.flows.review import path_of
     from headway.tables.batches import open_data
     from headway.tables.profile import profile
@@ -76,7 +77,7 @@ def _profile(args: argparse.Namespace, settings: Settings, called: str) -> "Prof
     ):
         found = profile(data, columns=columns, correlations=args.correlations, progress=working.count_rows)
     # Where a version was laid out to be read is gone now: it has the name that was typed.
-    return msgspec.structs.replace(found, sources=tuple(args.data))
+    return of_profile(msgspec.structs.replace(found, sources=tuple(args.data)), settings.private)
 
 
 def _show(found: "Profile", called: str, settings: Settings, *, is_whole: bool) -> None:

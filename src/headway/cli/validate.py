@@ -41,6 +41,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from tempfile import gettempdir
 
     from headway import wiring
+    from headway.core.private import of_verdict
     from headway.core.schema_checks import checks_of
     from headway.core.telling import rows
     from headway.flows.review import path_of, reference_of
@@ -76,10 +77,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 now=time.time(),
                 progress=working.count_rows,
             )
+    verdict = of_verdict(found.verdict, settings.private)
     if args.json:
-        print_json({"data": args.data, "against": against, "n_bad_rows": found.n_bad_rows, "verdict": found.verdict})
+        print_json({"data": args.data, "against": against, "n_bad_rows": found.n_bad_rows, "verdict": verdict})
     else:
-        print("\n".join(reviews.reviewed(found.verdict, called=args.data, against=against)))
+        print("\n".join(reviews.reviewed(verdict, called=args.data, against=against)))
         if found.n_bad_rows is not None:
             print(f"\n{rows(found.n_bad_rows, 'bad')} written to {args.bad_rows}")
-    return {"pass": 0, "warn": 0, "fail": 4, "error": 1}[found.verdict.outcome]
+    return {"pass": 0, "warn": 0, "fail": 4, "error": 1}[verdict.outcome]

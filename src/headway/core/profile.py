@@ -39,6 +39,7 @@ class ColumnProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `distinct_error`. `minimum` and `maximum` are numbers, ISO 8601 texts or texts. `mean`, `std` (n - 1) and
     `quantiles` (by probability: "0.25") are of numbers and of times, these in UTC seconds. `top` are the most frequent
     values. `patterns` are the most frequent shapes of texts: `A` a capital, `a` a small letter, `9` a digit.
+    `is_private`: values are told nobody (`core/private`), so that whatever is one is missing.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ColumnProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_increasing: bool = False
     n_misfit: int = 0
     misfits: tuple[Counted, ...] = ()
+    is_private: bool = False
 
     @property
     def n_values(self) -> int:

@@ -6,7 +6,7 @@ Decides nothing: a schema and its checks say what is bad (`core/validation`). Kn
 from datetime import UTC, datetime, timedelta
 
 from headway.core.profile import ColumnProfile, Counted
-from headway.core.telling import number
+from headway.core.telling import HIDDEN, number
 from headway.core.validation import Cell
 
 MOST_TOLD = 40
@@ -114,7 +114,7 @@ def remarks(column: ColumnProfile) -> list[str]:
         return ["no value at all"] if column.n_rows else []
     found = []
     if column.n_misfit:
-        examples = ", ".join(_quoted(one) for one in column.misfits[:3])
+        examples = HIDDEN if column.is_private else ", ".join(_quoted(one) for one in column.misfits[:3])
         found.append(f"{column.n_misfit:,} not of its kind: {examples}")
     found += [f"{count:,} {word}" for count, word in ((column.n_nan, "NaN"), (column.n_infinite, "infinite")) if count]
     most = column.top[0] if column.top else None
@@ -128,6 +128,8 @@ def remarks(column: ColumnProfile) -> list[str]:
         found.append("all different")
     if column.is_increasing:
         found.append("in order")
+    if column.is_private:
+        found.append(f"its values are private: {HIDDEN}")
     return found
 
 

@@ -6,6 +6,9 @@ Knows nothing of what they are about. How the gate's metrics are told is `core/g
 import math
 from collections.abc import Sequence
 
+HIDDEN = "•••"
+"""What stands for a value that nobody is to see."""
+
 _MOST_NAMES = 5
 """So many names are listed; of more, the first ones and how many there are."""
 

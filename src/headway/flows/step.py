@@ -53,6 +53,10 @@ class Parts(Protocol):
     def trust(self) -> Trust:
         """Whose signatures on model versions count."""
 
+    @property
+    def private(self) -> frozenset[str]:
+        """Columns whose values are shown to nobody."""
+
     def target(self, name: str) -> Target:
         """Where endpoints live."""
 
@@ -147,6 +151,10 @@ class _Bench:
     @property
     def leases(self) -> Leases:
         return self._parts.leases
+
+    @property
+    def private(self) -> frozenset[str]:
+        return self._parts.private
 
     def target(self, name: str) -> Target:
         return self._parts.target(name)

@@ -103,6 +103,10 @@ class Bench(Protocol):
     def leases(self) -> "Leases":
         """Who may act on what."""
 
+    @property
+    def private(self) -> frozenset[str]:
+        """Columns whose values are shown to nobody (`data.private` in headway.toml); `core/private` hides them."""
+
     def target(self, name: str) -> "Target":
         """Where endpoints live. Raises NameUnknown."""
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from headway.core.ids import Artifact
+from headway.core.private import of_verdict
 from headway.core.telling import rows
 from headway.core.validation import DataCheck, DataVerdict, Finding
 from headway.errors import FileMissing, NameUnknown, SystemRefused
@@ -72,8 +73,9 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
             bad_rows=self.bad_rows and bench.path(self.bad_rows),
         )
         found = review(asked, paths_of=lambda name: (_of(bench, name),), now=bench.now())
-        exit_code = {"pass": 0, "warn": 0, "fail": 4, "error": 1}[found.verdict.outcome]
-        record = Record(step=self, data=data, reference=called, verdict=found.verdict, exit_code=exit_code)
+        verdict = of_verdict(found.verdict, bench.private)
+        exit_code = {"pass": 0, "warn": 0, "fail": 4, "error": 1}[verdict.outcome]
+        record = Record(step=self, data=data, reference=called, verdict=verdict, exit_code=exit_code)
         self._report(bench, record)
         if found.n_bad_rows is not None:
             bench.say(f"{rows(found.n_bad_rows, 'bad')} written to {self.bad_rows}")

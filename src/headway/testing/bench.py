@@ -39,6 +39,7 @@ class MemoryParts:
         self.leases: Leases = connect("leases", "memory:")  # type: ignore[assignment] # as above
         memory: Target = connect("target", "memory:")  # type: ignore[assignment] # as above
         self.trust = Trust()
+        self.private: frozenset[str] = frozenset()
         self.targets = dict(targets or {"memory": memory})
         self._home = home
         self._now = now

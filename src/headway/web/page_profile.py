@@ -5,8 +5,10 @@ from msgspec import Struct
 from headway.codec.histogram_svg import beside
 from headway.codec.page_profile import histogram
 from headway.core.dataset import Dataset, VersionCard
+from headway.core.private import of_profile
 from headway.core.profile import ColumnProfile, Counted, Profile
 from headway.core.profile_words import distinct, empty, measured, percent_shortly, remarks, told
+from headway.core.telling import HIDDEN
 from headway.errors import NameUnknown
 from headway.flows import dataset
 from headway.web.pages import Asked, Page
@@ -84,7 +86,8 @@ def _profile(asked: Asked, found: Dataset, number: str) -> tuple[VersionCard, Pr
         why = f"{found.name} has no version {number!r}" if card is None else f"{found.name}@{number} was forgotten"
         raise NameUnknown(why, at="version", remedy=f"the page of {found.name} lists its versions")
     folder = asked.site.settings.folder
-    return card, asked.site.profiles.of(folder, f"{found.name}@{number}", card.version.artifact)
+    profile = asked.site.profiles.of(folder, f"{found.name}@{number}", card.version.artifact)
+    return card, of_profile(profile, asked.site.settings.private)
 
 
 def _changes(now: Profile, before: Profile) -> list[str]:
@@ -126,7 +129,9 @@ def _has_frequent(one: ColumnProfile) -> bool:
 
 def _facts(one: ColumnProfile) -> list[tuple[str, str]]:
     found = [("empty", empty(one)), ("distinct", distinct(one))]
-    if one.minimum is not None:
+    if one.is_private:
+        found += [("least", HIDDEN), ("greatest", HIDDEN)]
+    elif one.minimum is not None:
         found += [("least", told(one, one.minimum)), ("greatest", told(one, one.maximum))]
     if one.mean is not None:
         found.append(("mean", measured(one, one.mean)))

@@ -1,6 +1,7 @@
 """One validation of data: each check that is broken with its rows as they stand, and all that were asked.
 
-Shows what the step kept, no more: where it was told to keep no examples (`examples: 0`), there are none here.
+Shows what the step kept, no more: where it was told to keep no examples (`examples: 0`), there are none here. Columns
+that are private now (`data.private`) are so in what was kept before, too.
 """
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import Struct
 
 from headway.core.ids import Artifact, Digest, RunId
 from headway.core.loop import State
+from headway.core.private import of_verdict
 from headway.core.validation import Example, Finding
 from headway.errors import NameUnknown
 from headway.flows import history
@@ -62,7 +64,7 @@ def view(asked: Asked) -> ValidationPage:
             at="step",
             remedy=f"see the page of run {run.run}",
         )
-    verdict = found.verdict
+    verdict = of_verdict(found.verdict, asked.site.settings.private)
     broken = verdict.broken
     shown = [_shown(one) for one in (*broken, *(one for one in verdict.findings if one not in broken))]
     return ValidationPage(
