@@ -203,7 +203,9 @@ class Visitor:
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
-            text = answer.read().decode()
+            # Files that are handed out are of any kind; what is ours is UTF-8.
+            is_file = (answer.getheader("content-disposition") or "").startswith("attachment")
+            text = answer.read().decode(errors="replace" if is_file else "strict")
         finally:
             connection.close()
         given = answer.getheader("set-cookie")

@@ -28,6 +28,8 @@ pytestmark = MARKS
 
 LINK = re.compile(r'(?:href|src|srcset)="([/?][^"#]*)')
 
+LINE = re.compile(r"/log\?(?:line|before|after)=(\d+)$")
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
@@ -64,7 +66,9 @@ def addresses(visitor: Visitor) -> dict[str, str]:
             continue
         for link in LINK.findall(text):
             there = (path.partition("?")[0] if link.startswith("?") else "") + link.replace("&amp;", "&")
-            if there not in found:
+            # Each line of what was printed has an address; one of them stands for all.
+            line = LINE.search(there)
+            if there not in found and (line is None or line[1] == "1"):
                 found[there] = path
                 waiting.append(there)
     return found
@@ -85,8 +89,13 @@ def test_every_address_leads_somewhere_and_every_page_fits_and_keeps_nobody_out(
     browser: Browser, visitor: Visitor
 ) -> None:
     found = addresses(visitor)
+    taken = {path for path in found if path.partition("?")[0].endswith("/file")}
+    assert len(taken) > 10
     shown = {kind_of(path): path for path in reversed(found) if not path.startswith(("/static", "/api"))}
+    for path in taken:
+        shown.pop(kind_of(path), None)
     pictures = {"releases/*/evidence", "monitors/*/picture"}
+    assert {"runs/*/steps/*/log", "runs/*/steps/*/outputs/*"} <= set(shown)
     assert {"", "runs/*", "runs/*/gates/*", "runs/*/steps/*", "models/*/*", "releases/*/*", "story"} <= set(shown)
     for width, scheme in ((360, "dark"), (1280, "light"), (2560, "dark")):
         window = opened(browser, visitor, role="admin", viewport={"width": width, "height": 900}, color_scheme=scheme)
