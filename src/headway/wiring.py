@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
 from headway.backends import connect, wrap
-from headway.config import Settings, located, remote_url
+from headway.codec.addresses import located, remote_url
+from headway.config import Settings
 from headway.errors import FileMissing, NameUnknown, UsageMistaken
 from headway.flows import home
 from headway.ports import Blobs, Leases, Log, Notifier, Runner, Source, Target
