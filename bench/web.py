@@ -12,12 +12,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pipelines
 from harness import Contender, Size, Stage, counted, options, take_turns
+from projects.tool import Tool
 from report import Promise, Sample
 
 WORKER = Path(__file__).resolve().parent / "web_worker.py"
 CASE = "pages"
+HEADWAY = Tool(name="headway[ui]")
 
 
 def main() -> int:
@@ -25,15 +26,15 @@ def main() -> int:
     size = Size(name="runs", default=100_000, help="runs of ten facts each")
     stage = Stage(name="web", promise=promise, options=options(promise, n=1, peers="none", size=size))
     scratch = stage.scratch()
-    stage.bring([pipelines.HEADWAY])
-    place = stage.place(pipelines.HEADWAY, scratch / "work", scratch / "home")
+    stage.bring([HEADWAY])
+    place = stage.place(HEADWAY, scratch / "work", scratch / "home")
     place.home.mkdir()
 
     def play(_repetition: int) -> Iterator[tuple[str, Sample]]:
         yield CASE, counted(["python", str(WORKER), str(stage.options.size)], place, stage.options.timeout_s)
 
-    series = take_turns([Contender(tool="headway", play=play)], stage.options.n)
-    of = ("headway", CASE)
+    series = take_turns([Contender(tool=HEADWAY.name, play=play)], stage.options.n)
+    of = (HEADWAY.name, CASE)
     many = stage.options.size
     bounds = [
         Promise(text="up: in 0.5 s", of=of, measure="s to answer", most=0.5),
