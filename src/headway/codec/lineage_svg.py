@@ -8,18 +8,18 @@ from headway.codec.page import text
 from headway.core.lineage_picture import Box, Picture
 
 WIDTH = 1000
-_TOP, _TALL, _GAP, _SPACE = 30, 44, 14, 46
+_TOP, _TALL, _GAP, _SPACE, _NARROW = 30, 44, 14, 46, 26
 
 
 def drawn(picture: Picture, name: str = "Lineage", *, least: int = 0) -> str:
     """The picture of at least one box; with `least` no box is less wide, and the picture as wide as that takes."""
-    n = len(picture.columns)
-    width = max(WIDTH, n * (least + _SPACE) - _SPACE)
-    wide = (width - _SPACE * (n - 1)) / n
+    n, space = len(picture.columns), _NARROW if least else _SPACE
+    width = max(WIDTH, n * (least + space) - space)
+    wide = (width - space * (n - 1)) / n
     # Where boxes have a least width, few of them need not fill a page.
     if least:
         wide = min(wide, 1.5 * least)
-        width = round(n * (wide + _SPACE) - _SPACE)
+        width = round(n * (wide + space) - space)
     top = _TOP if any(picture.columns) else 6
     counts = [sum(box.column == i for box in picture.boxes) for i in range(n)]
     tall = max(counts) * (_TALL + _GAP) - _GAP
@@ -29,10 +29,10 @@ def drawn(picture: Picture, name: str = "Lineage", *, least: int = 0) -> str:
     for box in picture.boxes:
         # Columns stand in the middle beside the longest.
         above = (tall - (counts[box.column] * (_TALL + _GAP) - _GAP)) / 2
-        places.append((box.column * (wide + _SPACE), top + above + seen[box.column] * (_TALL + _GAP)))
+        places.append((box.column * (wide + space), top + above + seen[box.column] * (_TALL + _GAP)))
         seen[box.column] += 1
     heads = "".join(
-        f'<text class="soft" x="{i * (wide + _SPACE):.0f}" y="16" font-size="13">{text(head)}</text>'
+        f'<text class="soft" x="{i * (wide + space):.0f}" y="16" font-size="13">{text(head)}</text>'
         for i, head in enumerate(picture.columns)
         if head
     )

@@ -33,7 +33,7 @@ FEW = 50
 N_METRICS, STEP_METRICS = 3, 6
 """Numbers that are shown of a run of the list, and of a step of a run."""
 
-BOX = 150
+BOX = 140
 """A step of the graph is so wide at least: its name can be read."""
 
 CURVES = 24
