@@ -26,8 +26,8 @@ test: $(STAMP)   ## the tests that run on every change, doctests included
 	@tools/system.sh
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist worksteal
 
-test-slow: $(STAMP)  ## crash, soak, simulation and end-to-end tests
-	@tools/system.sh
+test-slow: $(STAMP)  ## crash, soak, simulation and end-to-end tests, in a browser as well
+	@tools/system.sh browser
 	$(BIN)/python -m pytest -m 'slow or hypothesis' --hypothesis-profile full -n 2 --dist worksteal --timeout 900
 
 test-cluster: $(STAMP)  ## releases in a real cluster, that of HEADWAY_KUBERNETES (docs/kubernetes.md)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What the tests need that pip does not have: a PostgreSQL server, and mkfs.xfs for a file system that shares blocks.
-# Root gets them from apt-get, others are told; the tests that need one skip without. Quick when both are there.
+# What the tests need that pip does not have: a PostgreSQL server, and mkfs.xfs for a file system that shares blocks; with
+# the word `browser` Chromium, too, in which the slow tests look at pages. Root gets them from apt-get, others are told;
+# the tests that need one skip without. Quick when all are there.
 set -eu
 missing=""
 has_postgres() {
@@ -12,6 +13,9 @@ has_postgres() {
 }
 has_postgres || missing="postgresql"
 command -v mkfs.xfs >/dev/null || [ -x /usr/sbin/mkfs.xfs ] || missing="$missing xfsprogs"
+if [ "${1:-}" = browser ]; then
+    command -v chromium >/dev/null || missing="$missing chromium fonts-dejavu-core"
+fi
 [ -n "$missing" ] || exit 0
 if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     # Of PostgreSQL only the programs: the tests start servers of their own.

@@ -17,6 +17,7 @@ from headway.core.registry import Registration
 from headway.flows import registry
 from headway.flows.endpoints import endpoints
 from headway.flows.release import stop
+from headway.flows.release_back import ask_back
 from headway.testing.verdicts import kept_verdict
 
 pytestmark = pytest.mark.slow
@@ -90,6 +91,23 @@ def test_a_version_is_deployed_replaced_rolled_back_and_taken_down(ask: Asked, t
     assert "down" in ask("endpoints")[1]
     ask("deploy", "m@champion", "--endpoint", "flights")
     assert ask.predict(told["url"]) == 1
+
+
+def test_a_way_back_that_was_asked_for_waits_for_whoever_drives_it(ask: Asked) -> None:
+    for version in (1, 2):
+        assert ask("deploy", f"m@{version}", "--endpoint", "flights")[0] == 0
+    with wiring.open(load(folder=ask.folder)) as parts:
+        world = parts.delivery()
+        assert ask_back(world, "flights", serving=2, why="too slow") == 3
+        told = ask("endpoints")[1]
+        assert "m@2  well" in told
+        assert "the release of version 1 has begun, and nobody drives it" in told
+        parts.leases.acquire("endpoint/flights", holder="up", ttl_s=60, now=world.now())
+        assert "version 1 is on its way: headway rollout status flights" in ask("endpoints")[1]
+        parts.leases.release("endpoint/flights", holder="up")
+    # What it says goes on with it does.
+    assert ask("rollout", "watch", "flights")[0] == 0
+    assert "m@1  well" in ask("endpoints")[1]
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,11 @@ def _under_way(view: EndpointView) -> list[str]:
     """What becomes of a release that did not end yet, and who answers what meanwhile."""
     if view.open is None:
         return []
+    if not view.stage and view.driver is not None:
+        return [f"version {view.open} is on its way: headway rollout status {view.endpoint}"]
     if not view.stage:
-        return [f"the release of version {view.open} was left in the middle: deploy again"]
+        way_on = f"`headway up` goes on with it, or headway rollout watch {view.endpoint}"
+        return [f"the release of version {view.open} has begun, and nobody drives it: {way_on}"]
     parts = [f"version {version} {percent(share)}" for version, share in view.shares.items() if share]
     parts += [f"copies of {percent(share)} to version {version}" for version, share in view.copies.items()]
     what = "bakes" if view.is_baking else "is held" if view.is_held else "is tried"

@@ -79,6 +79,9 @@ def _view(world: Delivery, endpoint: str) -> EndpointView:
 
 def _staged(view: EndpointView, world: Delivery, rollout: Rollout) -> EndpointView:
     """With how far a release that is under way has come."""
+    if view.open is None:
+        return view
+    view = replace(view, driver=world.leases.holder(stream(view.endpoint), now=world.now()))
     stages = rollout.stages
     if stages is None or stages.now is None or stages.release.strategy is None:
         return view
@@ -87,7 +90,6 @@ def _staged(view: EndpointView, world: Delivery, rollout: Rollout) -> EndpointVi
         stage=stages.now.text,
         is_baking=stages.is_switched,
         is_held=stages.held is not None,
-        driver=world.leases.holder(stream(view.endpoint), now=world.now()),
     )
 
 
