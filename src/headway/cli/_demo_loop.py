@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -56,11 +56,10 @@ def tell(story: Story, folder: str, environ: Mapping[str, str], port: int) -> No
             "June. Passengers ask, about a day a second (no day begins while a model is trained, which takes longer)."
         )
         story.say("Which flights were late is known two weeks later.")
-        held = _Held(folder)
         asking = ("python", "replay.py", "2013-06", "2013-12", "--endpoint", f"127.0.0.1:{port}")
         running.enter_context(_Beside(folder, environ, asking))
         facts.wait("an alarm", (f.AlarmRaised,), lambda fact: fact.says == "retrain")
-        with held:
+        with _held(folder):
             facts.wait("a new model beside the old one", (f.StageBegan,), lambda fact: fact.stage == 0)
         facts.wait("a better model that took over", (f.EndpointSwitched,), lambda _: True)
         story.say("Nobody did anything: a new model serves. Now June's data are delivered, with the faults of April:")
@@ -71,7 +70,7 @@ def tell(story: Story, folder: str, environ: Mapping[str, str], port: int) -> No
         )
         story.say("tests, gate: all agree. Only the passengers' requests are as they always were.")
         story.command("python", "fetch_data.py", "--through", "2013-06", "--migrated")
-        with held:
+        with _held(folder):
             facts.wait("the next model beside it", (f.StageBegan,), lambda fact: fact.stage == 0)
         facts.wait("a release that is rolled back", (f.ReleaseFinished,), lambda fact: fact.outcome == "rolled-back")
         story.say("Labels showed what no test could, and the model before serves again. The whole story:")
@@ -116,21 +115,16 @@ class _Beside:
             print(f"  {self._name}: {line}", end="", flush=True)
 
 
-class _Held:
-    """The passengers' calendar stands still while this is entered: a month of it passes faster than a training."""
-
-    def __init__(self, folder: str) -> None:
-        self._path = os.path.join(folder, HOLD)
-
-    def __enter__(self) -> None:
-        with open(self._path, "w", encoding="utf-8"):
-            pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        del kind, error, trace
-        os.remove(self._path)
+@contextmanager
+def _held(folder: str) -> Iterator[None]:
+    """The passengers' calendar stands still meanwhile: a month of it passes faster than a training."""
+    path = os.path.join(folder, HOLD)
+    with open(path, "w", encoding="utf-8"):
+        pass
+    try:
+        yield
+    finally:
+        os.remove(path)
 
 
 class _Facts:
