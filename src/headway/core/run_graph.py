@@ -1,4 +1,4 @@
-"""A run as a graph: each step of its pipeline, how it stands, and which steps it waits for or has its inputs from.
+"""A run as a graph: each step of its pipeline, how it stands, and which steps it waits for.
 
 Decides what stands where; `codec/lineage_svg` draws it. Neighbour: `core/lineage_picture` has what is drawn.
 """
@@ -22,7 +22,7 @@ def graph(steps: Sequence[StepSpec], run: RunView, words: Mapping[str, str]) -> 
     if not 0 < len(steps) <= MOST:
         return None
     at = {step.id: i for i, step in enumerate(steps)}
-    needs = [_needs(step, steps, at) for step in steps]
+    needs = [_needs(i, steps, at) for i in range(len(steps))]
     columns: list[int] = []
     for wanted in needs:
         columns.append(1 + max((columns[i] for i in wanted), default=-1))
@@ -33,21 +33,18 @@ def graph(steps: Sequence[StepSpec], run: RunView, words: Mapping[str, str]) -> 
     return Picture(columns=("",) * (max(columns) + 1), boxes=tuple(boxes), ways=tuple(sorted(ways)))
 
 
-def _needs(step: StepSpec, steps: Sequence[StepSpec], at: Mapping[str, int]) -> tuple[int, ...]:
-    """The steps before this one that it waits for or reads from, without those that follow from others."""
-    here = at[step.id]
-    found = {at[name] for name in step.needs if at.get(name, here) < here}
-    found |= {i for i in range(here) if set(steps[i].outputs.values()) & set(step.inputs)}
-    # What is waited for by what is waited for goes without saying.
+def _needs(node: int, steps: Sequence[StepSpec], at: Mapping[str, int]) -> tuple[int, ...]:
+    """The steps that this one waits for, without those that follow from others."""
+    found = {at[name] for name in steps[node].needs}
     implied: set[int] = set()
     for i in found:
-        rest = [at[name] for name in steps[i].needs if name in at]
+        rest = [at[name] for name in steps[i].needs]
         while rest:
             other = rest.pop()
             if other not in implied:
                 implied.add(other)
-                rest += [at[name] for name in steps[other].needs if name in at]
-    return tuple(sorted(i for i in found if i not in implied))
+                rest += [at[name] for name in steps[other].needs]
+    return tuple(sorted(found - implied))
 
 
 def _box(step: StepSpec, column: int, run: RunView, words: str) -> Box:
