@@ -24,6 +24,7 @@ def split(data: bytes) -> list[str]:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so small that each case has several."""
     monkeypatch.setattr(printed, "BLOCK", 64)
+    monkeypatch.setattr(printed, "AT_ONCE", 3)
     monkeypatch.setattr(printed, "LINE_BYTES", 64)
 
 
@@ -117,6 +118,15 @@ def test_a_file_that_goes_into_the_store_meanwhile_is_no_fault(tmp_path: Path) -
     seen = Printed(lambda at, n: printed._of_file(str(path), at, n), 8, Ends())
     path.unlink()
     assert seen.lines(1, 5) == ()
+
+
+def test_what_goes_while_it_is_counted_is_counted_as_far_as_it_was_there() -> None:
+    data, ends = b"line\n" * 300, Ends()
+    gone = Printed(lambda at, n: data[at : min(at + n, 700)], len(data), ends)
+    assert (gone.n_lines, gone.n_bytes) == (140, 700)
+    # Whoever has it whole then reads on from there.
+    assert of(data, ends).n_lines == 300
+    assert [line.number for line in of(data, ends).lines(298, 9)] == [298, 299, 300]
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 128, 1000])

@@ -207,6 +207,8 @@ def overlapping(data: bytes, start: int, size: int, *, at: str) -> Iterator[tupl
     """
     before = 0
     for digest, n in listed(data, at=at):
+        if before >= start + size:
+            return
         low, high = max(start - before, 0), min(start + size - before, n)
         if low < high:
             yield digest, low, high

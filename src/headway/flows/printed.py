@@ -21,6 +21,9 @@ from headway.ports import Blobs
 
 BLOCK = 1 << 20
 
+AT_ONCE = 8
+"""Blocks that are read at once where all are: of what lies in pieces, each reading takes their list anew."""
+
 LINE_BYTES = 16 << 10
 """Of a longer line the beginning is shown."""
 
@@ -78,7 +81,7 @@ class Ends:
 class Printed:
     """The lines of one file: what was there stays there, and more may come. Owned by who looks; `ends` are not."""
 
-    __slots__ = ("_counts", "_read", "_size")
+    __slots__ = ("_counts", "_read", "_size", "n_lines")
 
     def __init__(self, read: Read, size: int, ends: Ends) -> None:
         """`size` is how far it is looked at; what was seen already is not read again but for the last block."""
@@ -87,25 +90,23 @@ class Printed:
             if size > ends.size:
                 first = ends.size // BLOCK
                 counts = ends.counts[: first + 1]
-                for at in range(first * BLOCK, size, BLOCK):
-                    counts.append(counts[-1] + read(at, min(BLOCK, size - at)).count(b"\n"))
+                for at in range(first * BLOCK, size, AT_ONCE * BLOCK):
+                    data = read(at, min(AT_ONCE * BLOCK, size - at))
+                    for begin in range(0, len(data), BLOCK):
+                        counts.append(counts[-1] + data.count(b"\n", begin, begin + BLOCK))
+                    if len(data) < min(AT_ONCE * BLOCK, size - at):
+                        # It has gone into the store meanwhile: so far it was seen.
+                        size = max(at + len(data), ends.size)
+                        break
                 ends.counts, ends.size = counts, size
             self._counts, self._size = ends.counts, ends.size
+        # The last line may have no end yet.
+        self.n_lines = self._counts[-1] + (self._size > 0 and read(self._size - 1, 1) != b"\n")
 
     @property
     def n_bytes(self) -> int:
         """How much of it was seen."""
         return self._size
-
-    @property
-    def n_lines(self) -> int:
-        """How many lines were seen; the last one may have no end yet."""
-        return self._counts[-1] + self.is_open
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the last line has no end yet."""
-        return self._size > 0 and self._read(self._size - 1, 1) != b"\n"
 
     def slice(self, at: int, size: int) -> bytes:
         """A part of it, as it was printed."""

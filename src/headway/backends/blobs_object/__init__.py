@@ -93,12 +93,13 @@ class ObjectBlobs:
 
     def slice(self, digest: Digest, start: int, size: int) -> bytes:
         """A part of the content. See `Blobs`."""
-        found = self._index.find(digest)
+        found = self._find(digest)
         if found is None or found[1].form != LIST:
             return self.get(digest)[start : start + size]
         data = read.one(self._bucket, self._index, digest, found)
-        cut = pack.overlapping(data, start, size, at=self._bucket.url)
-        return b"".join(self.get(Digest(part.hex()))[a:b] for part, a, b in cut)
+        cut = [(Digest(part.hex()), a, b) for part, a, b in pack.overlapping(data, start, size, at=self._bucket.url)]
+        got = {piece.digest: piece.data for piece in self.pieces(list(dict.fromkeys(part for part, _, _ in cut)))}
+        return b"".join(got[part][a:b] for part, a, b in cut)
 
     def fetch(self, digest: Digest, path: str, *, executable: bool = False) -> None:
         """Write the content to a file. See `Blobs`."""
