@@ -6,6 +6,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from end_to_end.project import Project
@@ -278,6 +279,19 @@ def test_what_a_step_made_is_shown_and_nothing_of_it_is_a_page_of_ours(visitor: 
     assert headers["content-disposition"].startswith("attachment;")
     assert headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_where_columns_are_private_nothing_of_files_is_shown(settings: Settings) -> None:
+    private = msgspec.structs.replace(settings, private=frozenset({"email"}))
+    with served(private, now=time.time) as visitor:
+        visitor.enter()
+        text = page(visitor, "/runs/1/steps/features/outputs/features?path=a.csv")
+        assert "1\n2\n3" not in text
+        assert "data.private" in text
+        twin = visitor.json("/api/v1/runs/1/steps/features/outputs/features?path=a.csv")
+        assert (twin["text"], twin["is_private"]) == (None, True)
+        # A picture has no columns.
+        assert 'class="shown"' in page(visitor, "/runs/1/steps/report/outputs/plot")
 
 
 @pytest.mark.parametrize(

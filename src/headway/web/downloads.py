@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from headway.web import answers
 from headway.web.access import Endpoint
-from headway.web.page_log import stands, step_of
+from headway.web.named import stands, step_of
 from headway.web.page_outputs import PICTURES, entry_of, output_of, suffix
 from headway.web.pages import API, Asked
 from headway.web.site import Site

@@ -8,8 +8,8 @@ from headway.core.gate_kept import GateView, headline, next_steps, record
 from headway.core.gate_picture import WORDS, plots
 from headway.core.ids import RunId
 from headway.core.loop import State
-from headway.errors import NameUnknown
 from headway.flows import gate_show
+from headway.web.named import run_number
 from headway.web.pages import Asked, Page
 
 
@@ -45,13 +45,11 @@ _STATES: dict[str, State] = {"pass": "well", "fail": "trouble", "unsure": "waiti
 
 def view(asked: Asked) -> GatePage:
     """The gate of a run's step."""
-    run = asked.path["run"]
-    if not (run.isascii() and run.isdecimal() and len(run) < 12):
-        raise NameUnknown(f"{run!r} is no run", at="run", remedy="`headway runs` lists them")
-    found = gate_show.of_run(RunId(int(run)), asked.path["step"], log=asked.parts.log, blobs=asked.parts.blobs)
+    run = run_number(asked)
+    found = gate_show.of_run(run, asked.path["step"], log=asked.parts.log, blobs=asked.parts.blobs)
     verdict = found.kept.verdict
     return GatePage(
-        run=RunId(int(run)),
+        run=run,
         said=headline(found),
         outcome=verdict.outcome,
         state=_STATES.get(verdict.outcome, "idle"),

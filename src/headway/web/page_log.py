@@ -7,10 +7,9 @@ from msgspec import Struct
 from headway.core.history import RunView, StepView
 from headway.core.ids import RunId
 from headway.core.loop import State, state_of
-from headway.errors import BlobMissing, NameUnknown, UsageMistaken
-from headway.flows import history
-from headway.flows.at_work import is_at_work
+from headway.errors import BlobMissing, UsageMistaken
 from headway.flows.printed import Hits, Line, Printed
+from headway.web.named import number, stands, step_of
 from headway.web.pages import Asked, Page
 
 LINES = 300
@@ -60,33 +59,6 @@ class LogPage(Struct, frozen=True, kw_only=True):
     line: int = 0
     query: str = ""
     found: Hits | None = None
-
-
-def stands(asked: Asked) -> tuple[RunView, str]:
-    """The run that an address names, and how it stands; of one that was left nobody is at work on any step."""
-    run = _run(asked)
-    if run.outcome != "running" or is_at_work(asked.parts.leases, run.run, now=asked.now):
-        return run, run.outcome
-    for step in run.steps.values():
-        step.state = "left" if step.state == "running" else step.state
-    return run, "unfinished"
-
-
-def step_of(run: RunView, asked: Asked) -> StepView:
-    """The step that an address names. Raises NameUnknown."""
-    step = run.steps.get(asked.path["step"])
-    if step is None:
-        raise NameUnknown(
-            f"run {run.run} has no step {asked.path['step']!r}", at="step", remedy=f"see the page of run {run.run}"
-        )
-    return step
-
-
-def _run(asked: Asked) -> RunView:
-    text = asked.path["run"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 12):
-        raise NameUnknown(f"{text!r} is no run", at="run", remedy="`headway runs` lists them")
-    return history.run_view(RunId(int(text)), asked.parts.log)
 
 
 def end_of(asked: Asked, run: RunView, step: StepView, most: int = LINES) -> LogPart:
@@ -147,16 +119,6 @@ def _log(asked: Asked) -> LogPage:
         query=query,
         found=found[0] if found else None,
     )
-
-
-def number(asked: Asked, name: str, default: int = 0) -> int:
-    """A number that an address has behind its `?`. Raises UsageMistaken."""
-    text = asked.query.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 12):
-        raise UsageMistaken(f"{text!r} is no number", at=name, remedy="give a whole number")
-    return int(text)
 
 
 PAGES = (

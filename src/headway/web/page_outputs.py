@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from headway.core.ids import Artifact, RunId
 from headway.core.tree import TreeFile, TreeFolder, TreeLink, decode_tree
 from headway.errors import BlobMissing, NameUnknown
-from headway.web.page_log import stands, step_of
+from headway.web.named import run_number, run_of, step_of
 from headway.web.pages import Asked, Page
 
 PICTURES = {
@@ -45,6 +45,7 @@ class OutputPage(Struct, frozen=True, kw_only=True):
     """One output. `path` is the file that is shown, empty where a folder is; `entries` are in it, `n_more` not told.
 
     `text` is the beginning of a text, of which `more_bytes` follow; `is_picture` where it can be shown as such.
+    `is_private`: nothing is shown of texts, since columns of data are private here (`data.private`).
     """
 
     run: RunId
@@ -58,12 +59,13 @@ class OutputPage(Struct, frozen=True, kw_only=True):
     text: str | None = None
     more_bytes: int = 0
     is_picture: bool = False
+    is_private: bool = False
     trouble: str = ""
 
 
 def output_of(asked: Asked) -> Artifact:
     """The output that an address names. Raises NameUnknown."""
-    run, _ = stands(asked)
+    run = run_of(asked)
     step = step_of(run, asked)
     found = step.outputs.get(asked.path["name"])
     if found is None:
@@ -97,7 +99,7 @@ def suffix(name: str) -> str:
 def _output(asked: Asked) -> OutputPage:
     artifact = output_of(asked)
     shown = OutputPage(
-        run=stands(asked)[0].run,
+        run=run_number(asked),
         step=asked.path["step"],
         name=asked.path["name"],
         output=artifact,
@@ -114,11 +116,15 @@ def _output(asked: Asked) -> OutputPage:
         else:
             path, digest, size = artifact.path, artifact.digest, artifact.size_bytes
         is_picture = suffix(path) in PICTURES and size <= PICTURE_BYTES
-        text = None if is_picture else _text(asked.parts.blobs.slice(digest, 0, TEXT_BYTES))
+        # Any text may be a table, and what is read of it here says nothing of columns.
+        is_private = bool(asked.site.settings.private) and not is_picture
+        text = None if is_picture or is_private else _text(asked.parts.blobs.slice(digest, 0, TEXT_BYTES))
     except BlobMissing as e:
         return replace(shown, trouble=f"{e.problem}: {e.remedy}")
     more = 0 if text is None else max(size - TEXT_BYTES, 0)
-    return replace(shown, path=path, size_bytes=size, text=text, more_bytes=more, is_picture=is_picture)
+    return replace(
+        shown, path=path, size_bytes=size, text=text, more_bytes=more, is_picture=is_picture, is_private=is_private
+    )
 
 
 def _entry(entry: TreeFile | TreeLink | TreeFolder) -> Entry:

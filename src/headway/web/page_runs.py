@@ -24,7 +24,8 @@ from headway.flows.events import World
 from headway.flows.run_list import MOST, Question, RunLine, metrics_of, runs
 from headway.terminal.words import took
 from headway.web.acts import Act, Doing, Done
-from headway.web.page_log import LogPart, end_of, number, stands, step_of
+from headway.web.named import number, stands, step_of
+from headway.web.page_log import LogPart, end_of
 from headway.web.pages import Asked, Page
 
 FEW = 50

@@ -12,8 +12,8 @@ from headway.core.loop import State
 from headway.core.private import of_verdict
 from headway.core.validation import Example, Finding
 from headway.errors import NameUnknown
-from headway.flows import history
 from headway.steps.validate_data import Record
+from headway.web.named import run_of
 from headway.web.pages import Asked, Page
 
 _DIGITS = 64
@@ -52,10 +52,7 @@ class ValidationPage(Struct, frozen=True, kw_only=True):
 
 def view(asked: Asked) -> ValidationPage:
     """The validation that a step of a run made."""
-    text = asked.path["run"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 12):
-        raise NameUnknown(f"{text!r} is no run", at="run", remedy="`headway runs` lists them")
-    run = history.run_view(RunId(int(text)), asked.parts.log)
+    run = run_of(asked)
     step = run.steps.get(asked.path["step"])
     found = None if step is None else _record(asked, step.values.get("report", ""))
     if found is None:
