@@ -13,6 +13,8 @@ from end_to_end.project import Project
 from headway.config import Settings, load
 from headway.core.ids import RunId
 from headway.flows.history import run_view
+from headway.web import downloads
+from headway.web.pages import Asked
 from headway.wiring import look
 from headway.wiring import open as open_settings
 from web_world import Visitor, served, with_tokens
@@ -215,8 +217,15 @@ def test_what_is_still_printed_is_followed(tmp_path: Path) -> None:
             wait_for(tmp_path / "went")
             # The line that had no end is asked for again.
             assert told(1) == (["two and a half", "three"], True)
+            with visitor.site.looking() as parts:
+                asked = Asked(site=visitor.site, parts=parts, now=time.time(), path={"run": "1", "step": "say"})
+                begun = downloads.log(asked)
             (tmp_path / "end").touch()
             assert running.wait(60) == 0
+            # A download that began before goes on, though the file has gone into the store.
+            with visitor.site.looking() as parts:
+                asked = msgspec.structs.replace(asked, parts=parts)
+                assert begun.read(asked, 0, begun.size) == b"one\ntwo and a half\nthree\n"
             assert told(2) == (["three"], False)
             assert "data-live" not in page(visitor, "/runs/1/steps/say")
         finally:

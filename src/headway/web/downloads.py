@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from headway.web import answers
 from headway.web.access import Endpoint
-from headway.web.named import stands, step_of
+from headway.web.named import run_of, stands, step_of
 from headway.web.page_outputs import PICTURES, entry_of, output_of, suffix
 from headway.web.pages import API, Asked
 from headway.web.site import Site
@@ -121,19 +121,21 @@ def log(asked: Asked) -> File:
     run, _ = stands(asked)
     step = step_of(run, asked)
     printed = asked.site.shelf.printed(asked.parts.blobs, asked.site.settings.home, run, step.step)
-    digest = step.log
 
     def read(again: Asked, at: int, size: int) -> bytes:
-        if digest is not None:
-            return again.parts.blobs.slice(digest, at, size)
-        return again.site.shelf.printed(again.parts.blobs, again.site.settings.home, run, step.step).slice(at, size)
+        now = run
+        if step.log is None:
+            # It may have ended since, and what it printed lies in the store then.
+            fresh = run_of(again)
+            now = fresh if fresh.steps[step.step].attempt == step.attempt else run
+        return again.site.shelf.printed(again.parts.blobs, again.site.settings.home, now, step.step).slice(at, size)
 
     return File(
         name=f"run-{run.run}-{step.step}.log",
         size=printed.n_bytes,
         read=read,
         kind="text/plain; charset=utf-8",
-        tag=digest or "",
+        tag=step.log or "",
     )
 
 
