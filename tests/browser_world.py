@@ -75,6 +75,13 @@ def looked_at(page: Page, path: str) -> None:
     assert page.evaluate(CUT_OFF) == [], path
 
 
+def say(page: Page, button: str, does: str, why: str) -> None:
+    """Act in the dialog that a button opens."""
+    page.get_by_role("button", name=f"{button}…", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Why").fill(why)
+    page.get_by_role("dialog").get_by_role("button", name=does, exact=True).click()
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds, with the first places of each."""
     # Evaluated and not added to the page, which takes no script from elsewhere.

@@ -12,9 +12,9 @@ from web_world import served, write
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from browser_world import MARKS, browser, looked_at, opened, violations
+from browser_world import MARKS, browser, looked_at, opened, say, violations
 
 __all__ = ["browser"]
 
@@ -88,13 +88,6 @@ def test_a_dialog_keeps_the_keyboard_and_gives_it_back(browser: Browser, setting
         assert window.faults == []
         window.context.close()
     assert directed(settings) == []
-
-
-def say(page: Page, button: str, does: str, why: str) -> None:
-    """Act in the dialog that a button opens."""
-    page.get_by_role("button", name=f"{button}…").click()
-    page.get_by_role("dialog").get_by_label("Why").fill(why)
-    page.get_by_role("dialog").get_by_role("button", name=does, exact=True).click()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])

@@ -18,7 +18,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page
 
-from browser_world import MARKS, browser
+from browser_world import MARKS, browser, say
 
 __all__ = ["browser"]
 
@@ -90,13 +90,6 @@ def up(tmp_path: Path) -> Iterator[Up]:
 def arrive(project: Project) -> None:
     """The next month's data arrive."""
     subprocess.run([sys.executable, "fetch_data.py"], cwd=project.folder, env=environ(), check=True)
-
-
-def say(page: Page, button: str, does: str, why: str) -> None:
-    """Act in the dialog that a button opens."""
-    page.get_by_role("button", name=f"{button}…", exact=True).first.click()
-    page.get_by_role("dialog").get_by_label("Why").fill(why)
-    page.get_by_role("dialog").get_by_role("button", name=does, exact=True).click()
 
 
 def wait(is_so: Callable[[], bool]) -> None:
